@@ -1,0 +1,41 @@
+# The two commands of the README are `make demo` and `make test`; each sets up .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Tests and demos share small machines with other work: one thread per core is enough.
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help setup demo test check bundle label clean
+
+help: ## what each target does
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/ -/'
+
+setup: $(VENV)/.installed ## virtual environment with the package's dependencies in .venv
+
+$(VENV)/.installed: pyproject.toml
+	@echo "Setting up $(VENV): PyTorch 2.13.0, MONAI and the other dependencies (a few minutes, once)."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print('\n'.join(p['dependencies'] + p['optional-dependencies']['dev']))" > $(VENV)/requirements.txt
+	$(BIN)/pip install --quiet -r $(VENV)/requirements.txt
+	@touch $@
+
+demo: setup ## synthetic cohort, short training, evaluation, a restored head: eval/demo/report.html
+	$(BIN)/python -m scripts.demo
+
+test: setup ## the fast test suite
+	$(BIN)/python -m pytest
+
+check: setup ## formatting, lint, types, configs
+	$(BIN)/pre-commit run --all-files
+
+bundle: setup ## self-contained bundles in dist/, verified as the model zoo does
+	$(BIN)/python bundle/build.py
+	$(BIN)/python bundle/verify.py
+
+label: bundle ## serve the built bundle in a real MONAI Label server and compare its answer with the command line
+	bash tests/label/setup.sh .venv-label
+	bash tests/label/serve.sh .venv-label dist/brain_mri_autoencoder
+
+clean: ## remove what was built (not .venv)
+	rm -rf dist eval models .pytest_cache .mypy_cache .ruff_cache

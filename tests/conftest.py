@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+os.environ.setdefault("MONAI_FAIL_ON_DUPLICATE_CONFIG", "1")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_threads() -> None:
+    """Two threads, as on the smallest machine that is supported."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Root of the repository, which is the root of the bundle."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real heads (``BRAIN_MRI_DATA`` or ``../shared/data`` beside the repository)."""
+    folder = Path(os.environ.get("BRAIN_MRI_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "ixi_hh_2mm").is_dir():
+        pytest.skip(f"no real data: {folder} has no ixi_hh_2mm (set BRAIN_MRI_DATA to the folder that has)")
+    return folder
