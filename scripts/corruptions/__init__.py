@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Damage for training and evaluation: each step one file, on whole batches, reproducible voxel by voxel.
+
+A step has a pure function (image and parameters in, damaged image out) and a ``Rand...`` class that draws the parameters
+of every image from :class:`~scripts.corruptions.draws.Draws`. :class:`~scripts.corruptions.corruption.Corruption` chains
+steps. To add one: a new file here, exported below, and a line in a fragment of ``configs/corruption``.
+"""
+
+from __future__ import annotations
+
+from .corruption import Corruption
+from .diagonal_cutout import RandDiagonalCutout
+from .draws import Draws
+from .gaussian_blur import RandGaussianBlur, gaussian_blur
+from .gaussian_noise import RandGaussianNoise, gaussian_noise
+from .holes import RandHoles, erase_boxes
+from .min_max import RescaleMinMax, rescale_min_max
+from .pixel_dropout import RandPixelDropout, pixel_dropout
+
+__all__ = [
+    "Corruption",
+    "Draws",
+    "RandDiagonalCutout",
+    "RandGaussianBlur",
+    "RandGaussianNoise",
+    "RandHoles",
+    "RandPixelDropout",
+    "RescaleMinMax",
+    "erase_boxes",
+    "gaussian_blur",
+    "gaussian_noise",
+    "pixel_dropout",
+    "rescale_min_max",
+]

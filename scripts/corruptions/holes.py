@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holes: boxes of an image erased."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .draws import Draws
+from .per_image import probability, value_range
+
+__all__ = ["RandHoles", "box_mask", "erase_boxes"]
+
+
+def box_mask(start: Tensor, stop: Tensor, spatial_shape: Sequence[int]) -> Tensor:
+    """Boolean mask of boxes ``start <= index < stop``.
+
+    Args:
+        start: first index along each spatial axis, shape ``(B, spatial_dims)``.
+        stop: one past the last index, same shape.
+        spatial_shape: size along each axis.
+
+    Returns:
+        Shape ``(B, 1, *spatial_shape)``.
+    """
+    mask = torch.ones(len(start), 1, *spatial_shape, dtype=torch.bool, device=start.device)
+    for axis, size in enumerate(spatial_shape):
+        index = torch.arange(size, device=start.device)
+        inside = (index >= start[:, axis, None]) & (index < stop[:, axis, None])  # (B, size)
+        mask &= inside.view(len(start), 1, *[size if a == axis else 1 for a in range(len(spatial_shape))])
+    return mask
+
+
+def erase_boxes(images: Tensor, start: Tensor, stop: Tensor) -> Tensor:
+    """Set the box ``start <= index < stop`` of each image to zero.
+
+    Args:
+        images: shape ``(B, C, *spatial)``.
+        start: shape ``(B, spatial_dims)``.
+        stop: shape ``(B, spatial_dims)``; an empty box (``stop <= start``) erases nothing.
+
+    Returns:
+        The damaged images, shape of ``images``.
+    """
+    return images.masked_fill(box_mask(start, stop, images.shape[2:]), 0.0)
+
+
+class RandHoles:
+    """One square (cubic) hole anywhere in the image, wholly inside it.
+
+    Differs from the thesis, which centres its holes on the image's main diagonal
+    (:class:`~scripts.corruptions.diagonal_cutout.RandDiagonalCutout`).
+
+    Args:
+        size: smallest and largest side in pixels, both included.
+        prob: probability that an image gets a hole.
+
+    Raises:
+        ValueError: a number outside its range.
+    """
+
+    def __init__(self, size: Sequence[int] = (10, 38), prob: float = 0.2) -> None:
+        low, high = value_range("size", size, 1, float("inf"))
+        self.size = (int(low), int(high))
+        self.prob = probability(prob)
+
+    def boxes(self, images: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Start and stop of each image's box, ``(B, spatial_dims)``; empty for an image without a hole."""
+        size = draws.integers("holes.size", self.size[0], self.size[1] + 1).clamp(max=min(images.shape[2:]))
+        start = torch.stack(
+            [draws.integers(f"holes.start{axis}", 0, length - size + 1) for axis, length in enumerate(images.shape[2:])], 1
+        )
+        size = size * (draws.uniform("holes.prob") < self.prob)
+        return start, start + size[:, None]
+
+    def mask(self, images: Tensor, draws: Draws) -> Tensor:
+        """Where the holes of these images are, boolean of shape ``(B, 1, *spatial)``."""
+        return box_mask(*self.boxes(images, draws), images.shape[2:])
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Damage ``images`` of shape ``(B, C, *spatial)``."""
+        return erase_boxes(images, *self.boxes(images, draws))
