@@ -57,7 +57,9 @@ def build(*names: str, output_dir: str = "dist") -> list[str]:
 def _build_one(name: str, output_dir: Path) -> Path:
     """Write one bundle next to its final place and rename it, so that a failure leaves the former one as it was."""
     if any(word in name for word in RESERVED_NAMES):
-        raise ValueError(f"bundle name '{name}' contains one of {RESERVED_NAMES}, which MONAI Label misreads; rename it.")
+        raise ValueError(
+            f"bundle name '{name}' contains one of {RESERVED_NAMES}, which MONAI Label misreads; rename it."
+        )
     source, target = ROOT / "bundle" / name, output_dir / name
     output_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output_dir) as work:
