@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
-from .preactivation_block import PreactivationBlock
-from .same_convolution import SameConvolution
-from .spatial_shape import check_input
-from .up_block import UpBlock
+from .blocks import PreactivationBlock, SameConvolution, UpBlock, check_input
 
 __all__ = ["ResidualUNet"]
 
@@ -40,6 +39,8 @@ class ResidualUNet(nn.Module):
         >>> ResidualUNet()(torch.rand(2, 1, 16, 24)).shape
         torch.Size([2, 1, 16, 24])
     """
+
+    thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
 
     def __init__(
         self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, residual_output: bool = False
