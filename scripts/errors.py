@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-__all__ = ["clean_exit"]
+__all__ = ["clean_exit", "cleanly"]
+
+Made = TypeVar("Made")
 
 
 @contextmanager
@@ -24,3 +27,9 @@ def clean_exit() -> Iterator[None]:
         yield
     except (ValueError, TypeError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
+
+
+def cleanly(make: Callable[..., Made], **kwargs: Any) -> Made:
+    """Call ``make(**kwargs)`` within :func:`clean_exit`: for the parts of a config that read what a user gave."""
+    with clean_exit():
+        return make(**kwargs)

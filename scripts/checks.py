@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What MONAI's runner does not check: mistyped keys. And the merged config, kept beside the weights."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+__all__ = ["check_keys", "save_merged_config"]
+
+RUNNER_KEYS = {"_meta_", "imports", "initialize", "run", "finalize"}
+
+
+def _running_parser() -> ConfigParser:
+    """The parser whose config is being evaluated.
+
+    MONAI hands a config's expressions no reference to the config itself, so it is looked up among the callers.
+
+    Raises:
+        RuntimeError: called from anywhere but an expression of a config.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        parser = getattr(frame.f_locals.get("self"), "parser", None)
+        if isinstance(parser, ConfigParser):
+            return parser
+        frame = frame.f_back
+    raise RuntimeError("this function can only be called from the initialize or run section of a bundle config.")
+
+
+def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
+    """Refuse a top-level key that none of the given configs defines.
+
+    MONAI adds a mistyped ``--max_epoch 9`` to the config and ignores it; here it ends the run.
+
+    Args:
+        bundle_root: root of the bundle.
+        config_files: names without suffix of the files in ``configs`` that define the keys, such as ``train``.
+
+    Raises:
+        SystemExit: an unknown key, with the nearest known one.
+    """
+    known = set(RUNNER_KEYS)
+    for name in config_files:
+        found = [p for p in sorted((Path(bundle_root) / "configs").glob(f"{name}.*")) if p.suffix.lstrip(".") in ConfigParser.suffixes]
+        for path in found:
+            known |= {key.lstrip("+") for key in ConfigParser.load_config_file(path)}
+    given = _running_parser().get()
+    for key in sorted(set(given) - known):
+        nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known - RUNNER_KEYS))}."
+        raise SystemExit(f"error: unknown key {key!r}: {hint}")
+
+
+def save_merged_config(path: str) -> None:
+    """Write the config as merged from all files and overrides, the exact truth about a run.
+
+    Args:
+        path: JSON or YAML file.
+    """
+    config: dict[str, Any] = {key: value for key, value in _running_parser().get().items() if key != "_meta_"}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    ConfigParser.export_config_file(config, path, fmt=Path(path).suffix.lstrip("."), sort_keys=False, indent=2)

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What MONAI's trainer and evaluator are given: damaged batches and a network set up for its device."""
+
+from __future__ import annotations
+
+from .accelerate import accelerate, bfloat16_pays
+from .corrupt_batch import CorruptBatch
+
+__all__ = ["CorruptBatch", "accelerate", "bfloat16_pays"]

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handlers for the trainer: what MONAI and ignite lack for exact resuming, plain records and pictures."""
+
+from __future__ import annotations
+
+from .best_model import BestModel
+from .early_stop import EarlyStop
+from .epoch_seed import EpochSeed
+from .history import History
+from .image_panel import ImagePanel
+from .progress import Progress
+from .resume_checkpoint import ResumeCheckpoint
+
+__all__ = ["BestModel", "EarlyStop", "EpochSeed", "History", "ImagePanel", "Progress", "ResumeCheckpoint"]

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One seed for each epoch, so that a resumed run draws the same numbers as an uninterrupted one."""
+
+from __future__ import annotations
+
+from ignite.engine import Engine, Events
+from monai.utils import set_determinism
+
+__all__ = ["EpochSeed"]
+
+
+class EpochSeed:
+    """Seed all generators at the start of each epoch with ``seed + epoch``.
+
+    Args:
+        seed: seed of the run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Seed torch, NumPy and Python."""
+        set_determinism(seed=(self.seed + engine.state.epoch) % 2**32, use_deterministic_algorithms=None)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training curve as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from torch.optim import Optimizer
+
+__all__ = ["History"]
+
+
+class History:
+    """One row for each epoch in ``history.csv``: losses, metrics, learning rate and seconds.
+
+    The training loss is the mean over the epoch of what was optimised. It is summed on the device, so the host waits for
+    it once an epoch.
+
+    Args:
+        path: CSV file, written anew after each epoch.
+        evaluator: its metrics are recorded.
+        optimizer: its learning rate is recorded.
+    """
+
+    def __init__(self, path: str | Path, evaluator: Engine, optimizer: Optimizer) -> None:
+        self.path = Path(path)
+        self.evaluator = evaluator
+        self.optimizer = optimizer
+        self.rows: list[dict[str, Any]] = []
+        self._loss: torch.Tensor | float = 0.0
+        self._started = 0.0
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer, after its validation handler."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._record)
+
+    def _start(self, engine: Engine) -> None:
+        self._loss = 0.0
+        self._started = time.perf_counter()
+
+    def _add(self, engine: Engine) -> None:
+        self._loss = self._loss + engine.state.output["loss"].detach()
+
+    def _record(self, engine: Engine) -> None:
+        row: dict[str, Any] = {
+            "epoch": engine.state.epoch,
+            "train_loss": float(self._loss) / engine.state.epoch_length,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        }
+        row |= {name: float(value) for name, value in self.evaluator.state.metrics.items()}
+        row["seconds"] = round(time.perf_counter() - self._started, 2)
+        self.rows.append(row)
+        if engine.state.rank == 0:
+            self._write()
+
+    def _write(self) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=list(self.rows[-1]), restval="")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        temporary = self.path.with_name(f".{self.path.name}")
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text.getvalue())
+        temporary.replace(self.path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the rows of an earlier run."""
+        self.rows = list(state["rows"])

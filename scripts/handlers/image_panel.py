@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures and curves for TensorBoard."""
+
+from __future__ import annotations
+
+import torch
+from ignite.engine import Engine, Events
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+__all__ = ["ImagePanel", "panel"]
+
+ERROR_GAIN = 5.0
+"""Errors are shown this many times brighter than the images."""
+
+
+def panel(damaged: Tensor, restored: Tensor, clean: Tensor) -> Tensor:
+    """Damaged, restored, clean and absolute error side by side, a row for each image.
+
+    Args:
+        damaged: shape ``(B, 1, H, W)``, or ``(B, 1, H, W, D)``, of which the middle of the last axis is shown.
+        restored: same shape.
+        clean: same shape.
+
+    Returns:
+        Shape ``(1, B * H, 4 * W)``, values in ``[0, 1]``.
+    """
+    columns = [damaged, restored, clean, ERROR_GAIN * (restored - clean).abs()]
+    if clean.ndim == 5:
+        columns = [column[..., clean.shape[-1] // 2] for column in columns]
+    rows = torch.cat([column.float().clamp(0, 1) for column in columns], dim=3)  # (B, 1, H, 4 * W)
+    return torch.cat(list(rows), dim=1)
+
+
+class ImagePanel:
+    """Write the validation's metrics, the training loss and a :func:`panel` of its first slices after each validation.
+
+    Args:
+        log_dir: folder of the TensorBoard events.
+        evaluator: the validation engine.
+        num_images: rows of the picture.
+    """
+
+    def __init__(self, log_dir: str, evaluator: Engine, num_images: int = 4) -> None:
+        self.log_dir = log_dir
+        self.evaluator = evaluator
+        self.num_images = num_images
+        self.writer: SummaryWriter | None = None
+        self._picture: Tensor | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer, after its validation handler."""
+        self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._take)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
+        engine.add_event_handler(Events.COMPLETED, self._close)
+
+    def _take(self, evaluator: Engine) -> None:
+        if evaluator.state.iteration == 1:
+            output = evaluator.state.output
+            shown = (output[name][: self.num_images].detach().cpu() for name in ("image", "pred", "label"))
+            self._picture = panel(*shown)
+
+    def _write(self, engine: Engine) -> None:
+        if self.writer is None:
+            self.writer = SummaryWriter(self.log_dir)
+        step = engine.state.epoch
+        self.writer.add_scalar("train_loss", float(engine.state.output["loss"]), step)
+        for name, value in self.evaluator.state.metrics.items():
+            self.writer.add_scalar(name, value, step)
+        if self._picture is not None:
+            self.writer.add_image("damaged, restored, clean, error x5", self._picture, step)
+            self._picture = None
+
+    def _close(self, engine: Engine) -> None:
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None

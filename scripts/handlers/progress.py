@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One progress bar for the whole training, with the time left."""
+
+from __future__ import annotations
+
+from ignite.engine import Engine, Events
+from tqdm import tqdm
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """Count the steps of all epochs; show the epoch and the validation metrics.
+
+    Args:
+        evaluator: its metrics are shown, as soon as there are any.
+        disable: show nothing (other ranks of a distributed run).
+    """
+
+    def __init__(self, evaluator: Engine, disable: bool = False) -> None:
+        self.evaluator = evaluator
+        self.disable = disable
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._open)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._show)
+        engine.add_event_handler(Events.COMPLETED | Events.TERMINATE | Events.EXCEPTION_RAISED, self._close)
+        self.bar: tqdm | None = None
+
+    def _open(self, engine: Engine) -> None:
+        state = engine.state
+        if self.bar is None:
+            total = state.max_epochs * state.epoch_length
+            done = (state.epoch - 1) * state.epoch_length
+            self.bar = tqdm(total=total, initial=done, unit="step", disable=self.disable, dynamic_ncols=True)
+        self.bar.set_description(f"epoch {state.epoch}/{state.max_epochs}")
+
+    def _step(self, engine: Engine) -> None:
+        if self.bar is not None:
+            self.bar.update()
+
+    def _show(self, engine: Engine) -> None:
+        metrics = self.evaluator.state.metrics
+        if self.bar is not None and metrics:
+            self.bar.set_postfix({name: f"{value:.4g}" for name, value in metrics.items()})
+
+    def _close(self, engine: Engine, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
