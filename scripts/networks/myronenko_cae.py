@@ -18,8 +18,8 @@ class MyronenkoCAE(nn.Module):
     """Autoencoder of the thesis after Myronenko, 991,041 parameters in 2D (989,345 trainable).
 
     Pre-activation blocks, each with a 1x1 convolution as shortcut, at full, half and quarter size, with strided
-    convolutions between them: 5 to 16 times the multiplications of the other four. Differs from Myronenko's paper, as the
-    thesis does: batch instead of group normalisation, no variational branch, one level less.
+    convolutions between them: 5 to 16 times the multiplications of the other four. Differs from Myronenko's paper, as
+    the thesis does: batch instead of group normalisation, no variational branch, one level less.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.

@@ -14,7 +14,7 @@ __all__ = ["ShallowResidualPreactivation"]
 
 
 class ShallowResidualPreactivation(nn.Module):
-    """Shallow residual autoencoder of the thesis with pre-activation blocks, 460,609 parameters in 2D (459,553 trainable).
+    """Shallow residual autoencoder of the thesis, pre-activation blocks, 460,609 parameters in 2D (459,553 trainable).
 
     The encoder of the Residual U-Net with a decoder that sees nothing but the latent, an unbounded sum of
     128 x 1/8 x 1/8 values for each pixel: twice the image, so it expands rather than compresses.

@@ -15,7 +15,7 @@ __all__ = ["SameTransposedConvolution"]
 class SameTransposedConvolution(nn.Module):
     r"""Transposed 3x3(x3) convolution of stride 2 whose output is exactly twice as large along each axis.
 
-    It equals ``conv_transpose(stride=2)`` without padding, cropped to its first ``2 H x 2 W (x 2 D)`` elements, and holds
+    It equals ``conv_transpose(stride=2)`` without padding, cropped to its first ``2 H x 2 W (x 2 D)`` elements, with
     the parameters of a plain ``ConvTranspose``. In two dimensions it is computed in the sub-pixel form: along one axis
 
     .. math:: y_{2n} = k_2 x_{n-1} + k_0 x_n, \qquad y_{2n+1} = k_1 x_n,
