@@ -3,7 +3,26 @@
 
 from __future__ import annotations
 
+from .check_volume import CheckVolumed, check_volume
+from .load_volume import LoadVolumed
 from .plane import PLANE_AXCODES, plane_axcodes
+from .restore_on_input_grid import RestoreOnInputGridd
+from .save_restored import SaveRestoredd, save_nifti
+from .slice_phases import SplitSlicePhasesd, join_phases, split_phases
 from .volume_scale import ScaleIntensityByVolumePercentiled, volume_range
 
-__all__ = ["PLANE_AXCODES", "ScaleIntensityByVolumePercentiled", "plane_axcodes", "volume_range"]
+__all__ = [
+    "PLANE_AXCODES",
+    "CheckVolumed",
+    "LoadVolumed",
+    "RestoreOnInputGridd",
+    "SaveRestoredd",
+    "ScaleIntensityByVolumePercentiled",
+    "SplitSlicePhasesd",
+    "check_volume",
+    "join_phases",
+    "plane_axcodes",
+    "save_nifti",
+    "split_phases",
+    "volume_range",
+]

@@ -20,7 +20,7 @@ PLANE_AXCODES: dict[str, str] = {
 def plane_axcodes(plane: str) -> str:
     """Give the nibabel axis codes of a slice plane.
 
-    A letter names the side towards which the index grows: "I" on the first axis means that row 0 is the top of the head.
+    A letter names the side towards which the index grows: "I" on the first axis puts the top of the head in row 0.
 
     Args:
         plane: "sagittal", "coronal" or "axial".

@@ -19,8 +19,8 @@ __all__ = ["ScaleIntensityByVolumePercentiled", "volume_range"]
 def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) -> tuple[float, float]:
     """Find the intensities that become 0 and 1.
 
-    The lower one is ``min(0, percentile)``: a magnitude image keeps its exact zeros, an image with negative values (a CT
-    scan, a resampled image with ringing) moves up by a robust minimum.
+    The lower one is ``min(0, percentile)``: a magnitude image keeps its exact zeros, an image with negative values (a
+    CT scan, a resampled image with ringing) moves up by a robust minimum.
 
     Args:
         volume: any shape, finite.
@@ -38,8 +38,8 @@ def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) 
     low = min(0.0, low)
     if not high > low:
         raise ValueError(
-            f"the volume's {upper}th percentile is {high:g}, not above {low:g}: at least {100 - upper:g} % of the voxels "
-            "must be brighter than the background."
+            f"the volume's {upper}th percentile is {high:g}, not above {low:g}: at least {100 - upper:g} % of the "
+            "voxels must be brighter than the background."
         )
     return low, high
 
@@ -50,8 +50,8 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
     .. math:: x \mapsto \frac{x - \ell}{u - \ell}, \qquad \ell = \min(0, P_{0.5}), \quad u = P_{99.5}
 
     The percentiles are those of the whole volume, background included, so that neighbouring slices keep their relative
-    brightness. An exact zero stays an exact zero when the volume has no negative values. ``inverse`` restores the unit of
-    the input: the range travels with the ``MetaTensor``, so ``Invertd`` undoes it too.
+    brightness. An exact zero stays an exact zero when the volume has no negative values. ``inverse`` restores the unit
+    of the input: the range travels with the ``MetaTensor``, so ``Invertd`` undoes it too.
 
     Args:
         keys: volumes of shape ``(C, *spatial)``; each is scaled by its own range.

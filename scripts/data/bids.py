@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BIDS names, and the description that makes a folder of results a BIDS derivative."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+__all__ = ["described_name", "write_derivative_description"]
+
+BIDS_STEM = re.compile(r"(?P<entities>sub-[a-zA-Z0-9]+(?:_[a-z]+-[a-zA-Z0-9]+)*)_(?P<suffix>[a-zA-Z0-9]+)")
+DESC = re.compile(r"_desc-(?P<label>[a-zA-Z0-9]+)")
+BIDS_VERSION = "1.9.0"
+
+
+def described_name(stem: str, description: str) -> str:
+    """Name a derived image: by the BIDS entity ``desc`` where the input has a BIDS name, else by an ending.
+
+    Args:
+        stem: name of the input without its ending.
+        description: letters and digits.
+
+    Returns:
+        Name of the result without its ending.
+
+    Example:
+        >>> described_name("sub-01_T1w", "restored")
+        'sub-01_desc-restored_T1w'
+        >>> described_name("sub-01_desc-n4_T1w", "restored")
+        'sub-01_desc-n4Restored_T1w'
+        >>> described_name("head", "restored")
+        'head_restored'
+    """
+    match = BIDS_STEM.fullmatch(stem)
+    if match is None:
+        return f"{stem}_{description}"
+    entities, suffix = match["entities"], match["suffix"]
+    former = DESC.search(entities)
+    if former:
+        entities = entities.replace(former[0], "")
+        description = former["label"] + description.capitalize()
+    return f"{entities}_desc-{description}_{suffix}"
+
+
+def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str, version: str) -> None:
+    """Write ``dataset_description.json`` where the input is a BIDS data set, that is, where it has one itself.
+
+    Args:
+        dataset_dir: the input.
+        output_dir: the results; a description that is already there is kept.
+        name: of the software.
+        version: of the software.
+    """
+    source, target = dataset_dir / "dataset_description.json", output_dir / "dataset_description.json"
+    if not source.is_file() or target.exists():
+        return
+    description = {
+        "Name": f"{name}: restored volumes",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": name, "Version": version}],
+        "SourceDatasets": [{"URL": dataset_dir.resolve().as_uri()}],
+    }
+    target.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the volumes of a folder, and read them one by one so that a bad one does not stop the others."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from monai.data import Dataset
+
+from .bids import described_name
+
+__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "failure_reason", "find_volumes"]
+
+VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
+
+
+def find_volumes(
+    dataset_dir: str | Path, output_dir: str | Path, patterns: Sequence[str] = VOLUME_PATTERNS
+) -> list[dict[str, str]]:
+    """List the volume files and DICOM series under a folder, and name the result of each.
+
+    Hidden files and ``output_dir`` itself are left out. What is seen to be unusable already (a second input for the same
+    result, a file that claims to be DICOM) is listed with an ``error``, so that it is reported with the others.
+
+    Args:
+        dataset_dir: folder to search, with its subfolders.
+        output_dir: folder of the results, another one than ``dataset_dir``.
+        patterns: names of volume files, case ignored; DICOM files are recognised by their content.
+
+    Returns:
+        Items sorted by ``name`` (path relative to ``dataset_dir``), each with ``image`` (path), ``series`` (identifier
+        of a DICOM series, else ""), ``output`` (path relative to ``output_dir``) and ``error`` (else "").
+
+    Raises:
+        FileNotFoundError: the folder does not exist, or nothing in it matches.
+        NotADirectoryError: it is a file.
+        ValueError: the results would be written between the inputs.
+    """
+    root, results = Path(dataset_dir), Path(output_dir)
+    if not root.exists():
+        raise FileNotFoundError(f"dataset_dir '{dataset_dir}' does not exist: give a folder of volumes.")
+    if not root.is_dir():
+        raise NotADirectoryError(f"dataset_dir '{dataset_dir}' is a file: give the folder that holds it.")
+    if root.resolve() == results.resolve():
+        raise ValueError(f"output_dir '{output_dir}' is dataset_dir: give another folder for the results.")
+    items = []
+    for folder, files in _folders(root, results):
+        volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern) for pattern in patterns)]
+        items += [_file_item(root, file) for file in volumes]
+        items += _series_items(root, folder, [file for file in files if file not in volumes])
+    if not items:
+        raise FileNotFoundError(
+            f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is DICOM."
+        )
+    return _without_shared_outputs(sorted(items, key=lambda item: (item["name"], item["series"])))
+
+
+def _folders(root: Path, results: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Every folder with its visible files, the results left out."""
+    for name, folders, files in os.walk(root):
+        here = Path(name)
+        folders[:] = sorted(
+            folder
+            for folder in folders
+            if not folder.startswith(".") and (here / folder).resolve() != results.resolve()
+        )
+        yield here, [here / file for file in sorted(files) if not file.startswith(".")]
+
+
+def _item(root: Path, image: Path, output: Path, series: str = "", error: str = "") -> dict[str, str]:
+    name = image.relative_to(root).as_posix()
+    return {
+        "name": root.resolve().name if name == "." else name,
+        "image": str(image),
+        "series": series,
+        "output": output.as_posix(),
+        "error": error,
+    }
+
+
+def _file_item(root: Path, file: Path) -> dict[str, str]:
+    """A file keeps its folder; its ending becomes ``.nii.gz``."""
+    stem = re.sub(r"(\.nii)?\.[^.]+$", "", file.name, flags=re.IGNORECASE)
+    return _item(root, file, file.relative_to(root).with_name(described_name(stem, "restored") + ".nii.gz"))
+
+
+def _series_items(root: Path, folder: Path, files: list[Path]) -> list[dict[str, str]]:
+    """The DICOM series of a folder; the result lies beside the folder and carries its name."""
+    from .dicom import find_series, is_dicom, series_number  # itk takes a second to import
+
+    candidates = [file for file in files if is_dicom(file)]
+    if not candidates:
+        return []
+    series = find_series(folder)
+    known = {file.name for members in series.values() for file in members}
+    broken = [
+        _item(root, file, file.relative_to(root), error="the file is not readable as DICOM.")
+        for file in candidates
+        if file.name not in known
+    ]
+    place = folder.relative_to(root)
+    base = place if place.name else Path(root.resolve().name)
+    numbers = [series_number(members[0]) for members in series.values()]
+    if "" in numbers or len(set(numbers)) < len(numbers):
+        numbers = [str(position) for position in range(1, len(series) + 1)]
+    labels = [""] if len(series) == 1 else [f"_series-{number}" for number in numbers]
+    return broken + [
+        _item(root, folder, base.with_name(described_name(base.name + label, "restored") + ".nii.gz"), uid)
+        for label, uid in zip(labels, series, strict=False)
+    ]
+
+
+def _without_shared_outputs(items: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Mark the later ones of several inputs whose results would have the same name."""
+    first: dict[str, str] = {}
+    for item in items:
+        if item["error"]:
+            continue
+        owner = first.setdefault(item["output"].lower(), item["name"])
+        if owner != item["name"]:
+            item["error"] = f"its result {item['output']} is that of {owner} already: rename one of the two."
+    return items
+
+
+class VolumeDataset(Dataset):
+    """Volumes that are loaded and transformed when asked for; a bad one becomes an item with an ``error``.
+
+    Args:
+        data: items of :func:`find_volumes`.
+        transform: the preprocessing.
+    """
+
+    def __init__(self, data: Sequence[dict[str, str]], transform: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        super().__init__(data=data, transform=transform)
+
+    def _transform(self, index: int) -> dict[str, Any]:
+        item = dict(self.data[index])
+        if item["error"]:
+            return item
+        try:
+            return super()._transform(index)
+        except Exception as error:  # whatever a reader or a transform raises: it concerns this file alone
+            return {**item, "error": failure_reason(error)}
+
+
+def failure_reason(error: BaseException) -> str:
+    """Say in one line why a volume failed: the innermost cause, without the wrapping of MONAI and ITK.
+
+    Args:
+        error: what was raised.
+
+    Returns:
+        One line without a line break.
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, EOFError):
+        return "the file is truncated: it ends before its data do."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it."
+    text = str(error).split("ITK ERROR:")[-1]
+    text = re.sub(r"\b\w+\(0x[0-9a-f]+\): ", "", text)
+    return " ".join(text.split()) or type(error).__name__

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restore a folder of volumes: what the inference config needs besides transforms."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor, affine_to_spacing
+from monai.engines import SupervisedEvaluator
+from torch import nn
+from tqdm import tqdm
+
+from . import __version__
+from .data.bids import write_derivative_description
+from .data.volumes import failure_reason, find_volumes
+from .errors import clean_exit
+from .transforms.plane import plane_axcodes
+
+__all__ = ["RestorationEvaluator", "RestorationReport", "check_options", "load_network", "volumes"]
+
+
+@clean_exit()
+def check_options(plane: str, spatial_dims: int, anomaly: bool) -> None:
+    """Refuse what inference cannot do.
+
+    Raises:
+        SystemExit: the plane is unknown, the network is not two-dimensional, or anomaly maps are asked for.
+    """
+    plane_axcodes(plane)
+    if anomaly:
+        raise ValueError("anomaly maps are not available yet: leave anomaly false.")
+    if spatial_dims != 2:
+        raise ValueError(f"inference works slice by slice, got spatial_dims {spatial_dims}: use a network of 2.")
+
+
+@clean_exit()
+def volumes(dataset_dir: str, output_dir: str, patterns: list[str]) -> list[dict[str, str]]:
+    """:func:`~scripts.data.volumes.find_volumes` for the config.
+
+    Raises:
+        SystemExit: with its message.
+    """
+    if not dataset_dir:
+        raise ValueError("dataset_dir is not set: give the folder of the volumes, --dataset_dir IN.")
+    return find_volumes(dataset_dir, output_dir, patterns)
+
+
+@clean_exit()
+def load_network(network: nn.Module, weights: str, device: torch.device) -> nn.Module:
+    """Put weights into a network and the network on its device.
+
+    Args:
+        network: receives the weights.
+        weights: file of a state dictionary.
+        device: where it shall run.
+
+    Returns:
+        The network, in evaluation mode.
+
+    Raises:
+        SystemExit: there is no such file, it holds no weights, or those of another network.
+    """
+    if not Path(weights).is_file():
+        raise FileNotFoundError(
+            f"weights '{weights}' do not exist: give a trained model with --weights FILE, such as the model.pt that "
+            "training writes into its output_dir."
+        )
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        network.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"weights '{weights}' do not fit {type(network).__name__}: {first_line} Give weights of this network, or "
+            "the network of these weights."
+        ) from error
+    return network.to(device).eval()
+
+
+class RestorationReport:
+    """What became of each volume, kept in ``report.json``.
+
+    Args:
+        dataset_dir: the input.
+        output_dir: folder of the results and of the report.
+    """
+
+    def __init__(self, dataset_dir: str, output_dir: str) -> None:
+        self.dataset_dir = Path(dataset_dir)
+        self.output_dir = Path(output_dir)
+        self.restored: list[dict[str, Any]] = []
+        self.skipped: list[dict[str, str]] = []
+
+    def restore(self, name: str, output: str, **facts: Any) -> None:
+        """Note a volume that was written."""
+        self.restored.append({"name": name, "output": output, **facts})
+
+    def skip(self, name: str, reason: str) -> None:
+        """Note a volume that was not, and say so in one line on standard error."""
+        self.skipped.append({"name": name, "reason": reason})
+        tqdm.write(f"skipped {name}: {reason}", file=sys.stderr)
+
+    def write(self) -> None:
+        """Write ``report.json`` by rename, and the description of a BIDS derivative where the input is BIDS."""
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        content = {"dataset_dir": str(self.dataset_dir), "restored": self.restored, "skipped": self.skipped}
+        temporary = self.output_dir / ".report.json.part"
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, self.output_dir / "report.json")
+        write_derivative_description(self.dataset_dir, self.output_dir, "brain-mri-autoencoders", __version__)
+
+    def finish(self) -> None:
+        """End the command.
+
+        Raises:
+            SystemExit: a volume was skipped; how many, and where the report is.
+        """
+        total, report = len(self.restored) + len(self.skipped), self.output_dir / "report.json"
+        if self.skipped:
+            raise SystemExit(f"error: {len(self.skipped)} of {total} volumes were skipped, see {report}")
+        tqdm.write(f"restored {total} volumes, see {report}", file=sys.stderr)
+
+
+class RestorationEvaluator(SupervisedEvaluator):
+    """``SupervisedEvaluator`` in which a volume may fail, in reading, computing or writing, and the next is done.
+
+    Args:
+        report: notes what became of each volume.
+        kwargs: arguments of ``SupervisedEvaluator``; the loader gives items of ``VolumeDataset``, one a batch.
+    """
+
+    def __init__(self, report: RestorationReport, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.report = report
+
+    def run(self, global_epoch: int = 1) -> None:
+        """Restore every volume; the report is written even when the run is interrupted."""
+        try:
+            super().run(global_epoch)
+        finally:
+            self.report.write()
+
+    def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
+        name, error, output = (batchdata[key][0] for key in ("name", "error", "output"))
+        if error:
+            self.report.skip(name, error)
+            return {}
+        begin = time.perf_counter()
+        facts = _facts(batchdata["original"][0], batchdata["image"][0])
+        try:
+            super()._iteration(engine, batchdata)
+        except Exception as failure:  # out of memory, a full disk: it concerns this volume alone
+            self.report.skip(name, failure_reason(failure))
+        else:
+            self.report.restore(name, output, **facts, seconds=round(time.perf_counter() - begin, 3))
+        engine.state.batch = None  # the next volume is loaded before these would be replaced
+        return {}
+
+
+def _facts(original: MetaTensor, image: MetaTensor) -> dict[str, Any]:
+    """Shape and voxel size of a volume as loaded, and whether the network was given interpolated voxels."""
+    spacing, seen = (np.asarray(affine_to_spacing(volume.affine), dtype=float) for volume in (original, image))
+    return {
+        "shape": list(original.shape[1:]),
+        "spacing_mm": spacing.round(4).tolist(),
+        "resampled": not np.allclose(np.sort(spacing), np.sort(seen), rtol=1e-4),
+    }

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuse what is not one finite three-dimensional image."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+
+__all__ = ["CheckVolumed", "check_volume"]
+
+SMALLEST_CONDITION = 1e-6
+"""Axes with a smaller ratio of singular values are taken for parallel: no scanner samples at a thousandth of this."""
+
+
+def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16) -> None:
+    """Raise unless the volume can be restored.
+
+    Args:
+        volume: channel first, ``(1, H, W, D)``.
+        affine: ``(4, 4)``, voxel indices to millimetres.
+        min_size: fewest voxels along each axis.
+
+    Raises:
+        ValueError: the volume has another number of axes or channels, a short axis, values that are NaN or infinite, one
+            value only, or an affine that does not span three directions.
+    """
+    shape = tuple(volume.shape[1:])
+    if volume.ndim != 4:
+        raise ValueError(f"the image has {volume.ndim - 1} axes {shape}: give one three-dimensional volume a file.")
+    if volume.shape[0] != 1:
+        raise ValueError(
+            f"the image is four-dimensional, {volume.shape[0]} volumes or colours of {shape}: give one volume a file."
+        )
+    if min(shape) < min_size:
+        raise ValueError(f"the volume is {shape}: at least {min_size} voxels along each axis are needed.")
+    _check_affine(np.asarray(affine, dtype=np.float64))
+    damaged = volume.numel() - int(torch.isfinite(volume).sum())
+    if damaged:
+        raise ValueError(f"{damaged} voxels are NaN or infinite: replace them by a number first.")
+    lowest, highest = (float(value) for value in torch.aminmax(volume))
+    if lowest == highest:
+        raise ValueError(f"the volume is constant, every voxel is {lowest:g}: there is nothing to restore.")
+
+
+def _check_affine(affine: np.ndarray) -> None:
+    """Raise unless the affine is finite and invertible."""
+    if not np.isfinite(affine).all():
+        raise ValueError("the affine has values that are NaN or infinite: correct the header first.")
+    scales = np.linalg.svd(affine[:3, :3], compute_uv=False)
+    if not scales[-1] > SMALLEST_CONDITION * scales[0]:
+        raise ValueError("the affine is singular, its axes do not span three directions: correct the header first.")
+
+
+class CheckVolumed(MapTransform):
+    """Dictionary form of :func:`check_volume`; the affine is the ``MetaTensor``'s own.
+
+    Args:
+        keys: volumes ``(1, H, W, D)``.
+        min_size: fewest voxels along each axis.
+        allow_missing_keys: skip a key that is absent.
+    """
+
+    def __init__(self, keys: KeysCollection, min_size: int = 16, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.min_size = min_size
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return ``data`` as it came, or raise."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            volume = d[key].as_tensor() if hasattr(d[key], "as_tensor") else d[key]
+            check_volume(volume, d[key].affine, self.min_size)
+        return d

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a restored volume as NIfTI: complete or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from monai.config import KeysCollection, PathLike
+from monai.transforms import SaveImaged
+
+__all__ = ["SaveRestoredd", "save_nifti"]
+
+SCANNER_ANATOMICAL = 1
+"""NIfTI code of a transform to scanner coordinates, written where the input names none (MHA, NRRD, DICOM)."""
+
+
+def save_nifti(volume: np.ndarray, affine: np.ndarray, path: Path, meta: Mapping[str, Any] | None = None) -> None:
+    """Write a float32 NIfTI file under a temporary name in its folder, then rename it.
+
+    Args:
+        volume: ``(H, W, D)``.
+        affine: ``(4, 4)``, voxel indices to millimetres, RAS.
+        path: ends in ``.nii.gz``; its folder is made where it is missing. A former file is replaced.
+        meta: header of the input; its ``sform_code`` and ``qform_code`` are kept.
+
+    Raises:
+        OSError: the file cannot be written; nothing is left of it.
+    """
+    meta = meta or {}
+    image = nib.Nifti1Image(np.asarray(volume, dtype=np.float32), affine)
+    codes = [int(meta.get(name, 0)) for name in ("sform_code", "qform_code")]
+    sform, qform = codes if any(codes) else (SCANNER_ANATOMICAL, SCANNER_ANATOMICAL)
+    image.set_sform(affine, code=sform or SCANNER_ANATOMICAL)
+    image.set_qform(affine, code=qform)  # of a sheared affine, the nearest rotation; readers prefer the sform
+    image.header.set_xyzt_units("mm", "sec")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name.removesuffix('.nii.gz')}.part.nii.gz")
+    try:
+        nib.save(image, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class SaveRestoredd(SaveImaged):
+    """Write the volumes of ``keys`` under ``output_dir``, at the relative path that the item names as its ``output``.
+
+    A ``SaveImaged``, so that MONAI Label, which writes results itself, takes it out of the postprocessing.
+
+    Args:
+        keys: restored volumes ``(1, H, W, D)``, with the affine of the input.
+        output_dir: folder of the results.
+        name_key: key of the relative path.
+        allow_missing_keys: skip a key that is absent.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: PathLike,
+        name_key: str = "output",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, output_dir=output_dir, allow_missing_keys=allow_missing_keys)
+        self.output_dir = Path(output_dir)
+        self.name_key = name_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Write, and return ``data`` as it came."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            volume = d[key]
+            affine = np.asarray(volume.affine, dtype=np.float64)
+            save_nifti(volume.as_tensor().cpu().numpy()[0], affine, self.output_dir / d[self.name_key], volume.meta)
+        return d
