@@ -26,9 +26,9 @@ def _running_parser() -> ConfigParser:
     """
     frame = inspect.currentframe()
     while frame is not None:
-        parser = getattr(frame.f_locals.get("self"), "parser", None)
-        if isinstance(parser, ConfigParser):
-            return parser
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, ConfigParser):
+            return caller
         frame = frame.f_back
     raise RuntimeError("this function can only be called from the initialize or run section of a bundle config.")
 

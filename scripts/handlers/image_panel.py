@@ -64,7 +64,7 @@ class ImagePanel:
         if self.writer is None:
             self.writer = SummaryWriter(self.log_dir)
         step = engine.state.epoch
-        self.writer.add_scalar("train_loss", float(engine.state.output["loss"]), step)
+        self.writer.add_scalar("train_loss", float(engine.state.output["loss"].detach()), step)
         for name, value in self.evaluator.state.metrics.items():
             self.writer.add_scalar(name, value, step)
         if self._picture is not None:
