@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import sys
 import time
@@ -114,7 +113,7 @@ class RestorationReport:
         content = {"dataset_dir": str(self.dataset_dir), "restored": self.restored, "skipped": self.skipped}
         temporary = self.output_dir / ".report.json.part"
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, self.output_dir / "report.json")
+        temporary.replace(self.output_dir / "report.json")
         write_derivative_description(self.dataset_dir, self.output_dir, "brain-mri-autoencoders", __version__)
 
     def finish(self) -> None:
@@ -141,7 +140,7 @@ class RestorationEvaluator(SupervisedEvaluator):
         super().__init__(**kwargs)
         self.report = report
 
-    def run(self, global_epoch: int = 1) -> None:
+    def run(self, global_epoch: int = 1) -> None:  # type: ignore[override]
         """Restore every volume; the report is written even when the run is interrupted."""
         try:
             super().run(global_epoch)

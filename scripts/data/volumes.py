@@ -24,8 +24,8 @@ def find_volumes(
 ) -> list[dict[str, str]]:
     """List the volume files and DICOM series under a folder, and name the result of each.
 
-    Hidden files and ``output_dir`` itself are left out. What is seen to be unusable already (a second input for the same
-    result, a file that claims to be DICOM) is listed with an ``error``, so that it is reported with the others.
+    Hidden files and ``output_dir`` itself are left out. What is seen to be unusable already (a second input for the
+    same result, a file that claims to be DICOM) is listed with an ``error``, so that it is reported with the others.
 
     Args:
         dataset_dir: folder to search, with its subfolders.

@@ -9,6 +9,7 @@ from .plane import PLANE_AXCODES, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
 from .save_restored import SaveRestoredd, save_nifti
 from .slice_phases import SplitSlicePhasesd, join_phases, split_phases
+from .thesis_slices import ThesisSlicesd, thesis_slices
 from .volume_scale import ScaleIntensityByVolumePercentiled, volume_range
 
 __all__ = [
@@ -19,10 +20,12 @@ __all__ = [
     "SaveRestoredd",
     "ScaleIntensityByVolumePercentiled",
     "SplitSlicePhasesd",
+    "ThesisSlicesd",
     "check_volume",
     "join_phases",
     "plane_axcodes",
     "save_nifti",
     "split_phases",
+    "thesis_slices",
     "volume_range",
 ]

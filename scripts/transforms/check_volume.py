@@ -26,8 +26,8 @@ def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16)
         min_size: fewest voxels along each axis.
 
     Raises:
-        ValueError: the volume has another number of axes or channels, a short axis, values that are NaN or infinite, one
-            value only, or an affine that does not span three directions.
+        ValueError: the volume has another number of axes or channels, a short axis, values that are NaN or infinite,
+            one value only, or an affine that does not span three directions.
     """
     shape = tuple(volume.shape[1:])
     if volume.ndim != 4:

@@ -56,7 +56,7 @@ def _check_file(path: Path) -> None:
         if not file.read(1):
             raise ValueError("the file is empty.")
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        dtype = nib.load(path).get_data_dtype()
+        dtype = nib.nifti1.load(path).get_data_dtype()
         if dtype.fields:
             raise ValueError(f"the voxels are colours ({', '.join(dtype.names or ())}): give an image of one channel.")
         if dtype.kind not in "iuf":

@@ -9,7 +9,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from monai.config import KeysCollection, PathLike
+from monai.config import KeysCollection
 from monai.transforms import SaveImaged
 
 __all__ = ["SaveRestoredd", "save_nifti"]
@@ -61,7 +61,7 @@ class SaveRestoredd(SaveImaged):
     def __init__(
         self,
         keys: KeysCollection,
-        output_dir: PathLike,
+        output_dir: str | Path,
         name_key: str = "output",
         allow_missing_keys: bool = False,
     ) -> None:

@@ -81,8 +81,8 @@ class SplitSlicePhasesd(MapTransform, InvertibleTransform):
         d = dict(data)
         for key in self.key_iterator(d):
             volume = convert_to_tensor(d[key], track_meta=True)
-            spacing = affine_to_spacing(volume.affine, 2)
-            factors = tuple(max(1, round(self.spacing_mm / float(size))) for size in spacing)
+            height, width, _ = affine_to_spacing(volume.affine, 3).tolist()
+            factors = (max(1, round(self.spacing_mm / height)), max(1, round(self.spacing_mm / width)))
             phases = MetaTensor(split_phases(volume.as_tensor(), factors)).copy_meta_from(volume)
             self.push_transform(phases, orig_size=tuple(volume.shape[1:]), extra_info={"factors": factors})
             d[key] = phases
@@ -94,8 +94,8 @@ class SplitSlicePhasesd(MapTransform, InvertibleTransform):
         for key in self.key_iterator(d):
             phases: MetaTensor = d[key]
             info = self.pop_transform(phases)
-            factors = tuple(int(factor) for factor in info[TraceKeys.EXTRA_INFO]["factors"])
+            f, g = (int(factor) for factor in info[TraceKeys.EXTRA_INFO]["factors"])
             height, width, _ = (int(size) for size in info[TraceKeys.ORIG_SIZE])
-            joined = join_phases(phases.as_tensor(), factors, (height, width))
+            joined = join_phases(phases.as_tensor(), (f, g), (height, width))
             d[key] = MetaTensor(joined).copy_meta_from(phases)
         return d
