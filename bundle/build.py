@@ -13,6 +13,8 @@ MONAI Label, MONAI Deploy and the model zoo read exactly one file for each workf
 from __future__ import annotations
 
 import json
+import math
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,8 +31,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 RESERVED_NAMES = ("classification", "deepedit", "deepgrow", "detection")
 """Words that make MONAI Label take a bundle for another kind of application and answer with an error."""
-
-WORKFLOWS = ("train", "evaluate", "inference")
 
 
 def build(*names: str, output_dir: str = "dist") -> list[str]:
@@ -90,6 +90,9 @@ def _configs(recipe_file: Path) -> dict[str, dict[str, Any]]:
     inference = ConfigParser.load_config_file(ROOT / "configs/inference.yaml")
     train = _merged(files, recipe)
     inference["network_def"] = train["network_def"]
+    for value in _strings(train["network_def"]):
+        for name in re.findall(r"@(\w+)", value):
+            inference.setdefault(name, train[name])
     return {"train": train, "inference": inference}
 
 
@@ -100,13 +103,18 @@ def _merged(files: list[Path], overrides: dict[str, Any]) -> dict[str, Any]:
     return parser.get()
 
 
-def _relocated(config: dict[str, Any], weights: str) -> dict[str, Any]:
+def _relocated(config: Any, weights: str) -> Any:
     """Point a config at the bundle's own weights, and refuse one that needs any other file of the repository."""
-    text = json.dumps(config, allow_nan=False).replace(weights, "models/model.pt")
-    config = json.loads(text)
-    for value in _strings(config):
-        if value.startswith("%") or "bundle/" in value or "configs/" in value:
-            raise ValueError(f"config value '{value}' names a file that is not in the bundle; move it into scripts/.")
+    if isinstance(config, dict):
+        return {key: _relocated(value, weights) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_relocated(value, weights) for value in config]
+    if isinstance(config, float) and not math.isfinite(config):
+        return f"$float('{config}')"  # JSON has no infinity
+    if isinstance(config, str):
+        config = config.replace(weights, "models/model.pt")
+        if config.startswith("%") or "bundle/" in config or "configs/" in config:
+            raise ValueError(f"config value '{config}' names a file that is not in the bundle; move it into scripts/.")
     return config
 
 
@@ -120,7 +128,7 @@ def _strings(config: Any) -> Iterator[str]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _copy(origin: Path, target: Path) -> None:

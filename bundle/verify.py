@@ -61,9 +61,7 @@ def verify(*folders: str) -> list[str]:
         FileNotFoundError: there is no bundle to check, or a necessary file is missing.
         ValueError: a check failed.
     """
-    bundles = [Path(folder) for folder in folders] or sorted(
-        path for path in (ROOT / "dist").glob("*") if path.is_dir()
-    )
+    bundles = [Path(folder) for folder in folders] or sorted(path for path in Path("dist").glob("*") if path.is_dir())
     if not bundles:
         raise FileNotFoundError("dist/ has no bundle; run python bundle/build.py first.")
     if len(bundles) > 1:  # a process each: two bundles both call their package `scripts`
@@ -118,9 +116,11 @@ def check_requirements(bundle: Path) -> None:
     declared = {name.lower() for name in metadata["required_packages_version"]} | {"monai", "torch", "numpy"}
     distributions = packages_distributions()
     for module in sorted(_imported_modules(bundle / "scripts") - set(sys.stdlib_module_names)):
-        packages = {name.lower() for name in distributions.get(module, [module])}
+        packages = {name.lower() for name in distributions.get(module, [])} | {module}  # itk has parts of other names
         if not packages & declared:
-            raise ValueError(f"{bundle.name}: scripts import {module}; add {packages} to required_packages_version.")
+            raise ValueError(
+                f"{bundle.name}: scripts import {module}; add its package to required_packages_version in metadata."
+            )
 
 
 def _imported_modules(package: Path) -> set[str]:
