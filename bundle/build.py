@@ -3,7 +3,7 @@
 
 In the repository every network, loss and corruption exists once, as a fragment that is merged when a command runs.
 MONAI Label, MONAI Deploy and the model zoo read exactly one file for each workflow, so a published bundle is generated:
-``bundle/<name>/recipe.yaml`` says what is merged, ``bundle/<name>/metadata.json`` how it differs from
+``bundle/<name>/recipe.yaml`` names the recipe, ``bundle/<name>/metadata.json`` says what differs from
 ``configs/metadata.json``, ``bundle/<name>/README.md`` is the card and ``bundle/<name>/model.pt`` holds the weights.
 
     python bundle/build.py                                  # every bundle, into dist/
@@ -84,23 +84,22 @@ def _build_one(name: str, output_dir: Path) -> Path:
 
 
 def _configs(recipe_file: Path) -> dict[str, dict[str, Any]]:
-    """Merge a recipe (a MONAI ``args_file``) into one flat config for each workflow; all of them get its network."""
-    recipe = ConfigParser.load_config_file(recipe_file)
-    files = [ROOT / file for file in recipe.pop("config_file")]
+    """Merge a recipe (a MONAI ``args_file``) into one flat config for training and one for inference.
+
+    The overlay for several GPUs stays one, as in the bundles of the model zoo.
+    """
+    changes = ConfigParser.load_config_file(recipe_file)
+    recipe = {**ConfigParser.load_config_file(ROOT / changes.pop("args_file")), **changes}
+    parser = ConfigParser(ConfigParser.load_config_files([ROOT / file for file in recipe.pop("config_file")]))
+    parser.update(recipe)  # references stay as they are
+    train = parser.get()
     inference = ConfigParser.load_config_file(ROOT / "configs/inference.yaml")
-    train = _merged(files, recipe)
     inference["network_def"] = train["network_def"]
     for value in _strings(train["network_def"]):
         for name in re.findall(r"@(\w+)", value):
             inference.setdefault(name, train[name])
-    return {"train": train, "inference": inference}
-
-
-def _merged(files: list[Path], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Merge configs as ``monai.bundle run --config_file FILES --KEY VALUE`` does, and leave references as they are."""
-    parser = ConfigParser(ConfigParser.load_config_files(files))
-    parser.update(overrides)
-    return parser.get()
+    multi_gpu = ConfigParser.load_config_file(ROOT / "configs/hw/multi_gpu.yaml")
+    return {"train": train, "multi_gpu_train": multi_gpu, "inference": inference}
 
 
 def _relocated(config: Any, weights: str) -> Any:
