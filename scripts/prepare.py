@@ -3,28 +3,35 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import os
-from collections.abc import Sequence
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import fire
-import numpy as np
 from tqdm import tqdm
 
-from .data.cohort import DATASET_FILE, PARTS, check_disjoint, write_json
+from .data.cohort import DATASET_FILE, PARTS, write_json
 from .data.demographics import Demographics, read_demographics
+from .data.describe import LeftOut, describe_cohort, usable_images
 from .data.examine import ExaminedImage, examine
 from .data.image_folder import ImageFile, find_images, stem
-from .data.slice_selection import RULES, select_slices, selection_threshold
-from .data.split import split_subjects, stratum_labels
+from .data.slice_selection import RULES
+from .data.split import part_sizes
 from .errors import clean_exit
+from .reports.cohort_picture import save_cohort_picture
 from .transforms.plane import plane_axcodes
 
-__all__ = ["prepare"]
+__all__ = ["main", "prepare"]
 
 REPORT_FILE = "report.json"
+PICTURE_FILE = "cohort.png"
 
 
 @clean_exit()
@@ -39,107 +46,173 @@ def prepare(
     seed: int = 0,
     plane: str = "sagittal",
     name: str | None = None,
+    subject_pattern: str | None = None,
 ) -> None:
     """Describe a folder of T1-weighted heads as a cohort that training and evaluation read.
 
+    Finds the images, splits them by subject into training, validation and test, chooses the slices that show brain, and
+    writes dataset.json, cohort.png (the split and the kept slices), report.json (what was left out, and why) and, where
+    they had to be made, brain masks. The images stay where they are. A bad file is left out and named at the end; the
+    exit status is then 1.
+
     Args:
-        images: folder of the images.
-        output_dir: where dataset.json, masks and the picture go.
-        demographics: .xls, .csv or .tsv table.
-        labels: folder of label files.
-        masks: folder of brain masks.
-        selection: brain, nonzero_count or nonzero_mean.
-        fractions: shares of training, validation and test.
-        seed: of the split.
+        images: folder of the images: a BIDS tree, IXI names (IXI012-HH-1211-T1.nii.gz) or any .nii, .nii.gz, .mha and
+            .nrrd files at any depth. Label and brain mask files in it are recognised by folder (labels, masks,
+            derivatives) or name (_seg, _dseg, _mask, ...).
+        output_dir: folder of the results; made if it does not exist.
+        demographics: .xls, .csv or .tsv table of age, sex, ethnicity and site. The participants.tsv of a BIDS tree is
+            found by itself.
+        labels: folder of region labels (0 outside the brain), where they are not in the image folder.
+        masks: folder of brain masks, where they are not in the image folder.
+        selection: rule that chooses the slices: brain (area of the brain above 2636.7 mm2), nonzero_count or
+            nonzero_mean (above the first quartile over all slices).
+        fractions: shares of training, validation and test, summing to 1; 0,0,1 makes all of them test.
+        seed: of the split; a whole number, at least 0.
         plane: sagittal, coronal or axial.
-        name: of the cohort.
+        name: name of the cohort; that of the image folder by default.
+        subject_pattern: regular expression whose first group is the subject, searched for in the path of each image
+            below the image folder. Needed only where names say it in an unusual way.
     """
     axcodes = plane_axcodes(plane)
+    shares = _checked_options(selection, fractions, seed)
+    folder, output = Path(str(images)).absolute(), Path(str(output_dir)).absolute()
+    found = find_images(folder, _text(labels), _text(masks), _text(subject_pattern), leave_out=output)
+    part_sizes(len({image.subject for image in found}), shares)  # too few subjects: say so before the work
+    table = _demographic_table(folder, _text(demographics))
+    output.mkdir(parents=True, exist_ok=True)
+    examined, unreadable = _examine_all(found, folder, axcodes, selection, output / "masks")
+    usable, threshold, unfit = usable_images(examined, selection)
+    problems = [
+        {"file": path.relative_to(folder).as_posix(), "reason": reason}
+        for path, reason in sorted({**unreadable, **unfit}.items())
+    ]
+    write_json(output / REPORT_FILE, _report(found, usable, table, problems))
+    if not usable:
+        raise ValueError(
+            f"none of the {len(found)} images in {folder} is usable, nothing was written:{_lines(problems)}"
+        )
+    cohort = {
+        "name": _text(name) or folder.name,
+        "description": f"{len(usable)} images of {folder.name}, prepared with python -m scripts.prepare",
+        "plane": plane,
+        **describe_cohort(usable, table, output, selection, threshold, shares, seed),
+    }
+    save_cohort_picture(cohort, output / PICTURE_FILE)
+    write_json(output / DATASET_FILE, cohort)
+    sys.stdout.write(_summary(cohort, usable, output))
+    if problems:
+        raise ValueError(f"{len(problems)} of {len(found)} images were left out:{_lines(problems)}")
+
+
+def _checked_options(selection: str, fractions: Sequence[float], seed: int) -> tuple[float, ...]:
+    """The fractions as numbers; raise for what no cohort can be made with."""
     if selection not in RULES:
         raise ValueError(f"--selection must be one of {', '.join(RULES)}, got {selection!r}.")
-    output = Path(str(output_dir)).absolute()
-    found = find_images(str(images), labels, masks)
-    table = _table(Path(str(images)), demographics)
-    output.mkdir(parents=True, exist_ok=True)
-    examined, problems = _examine_all(found, axcodes, selection, output)
-    write_json(output / REPORT_FILE, {"images": len(found), "usable": len(examined), "problems": problems})
-    if not examined:
-        raise ValueError(f"none of the {len(found)} images of {images} is usable:\n" + _listed(problems))
-    cohort = _describe(examined, table, output, selection, fractions, seed)
-    write_json(output / DATASET_FILE, {"name": name or Path(images).absolute().name, "plane": plane, **cohort})
-    tqdm.write(f"{output / DATASET_FILE}: " + ", ".join(f"{part} {len(cohort[part])}" for part in PARTS))
-    if problems:
-        raise ValueError(f"{len(problems)} of {len(found)} images were left out:\n" + _listed(problems))
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"--seed must be a whole number, at least 0, got {seed!r}. Example: --seed 0.")
+    try:
+        shares = tuple(float(share) for share in fractions)
+    except (TypeError, ValueError):
+        shares = ()
+    if len(shares) != len(PARTS):
+        raise ValueError(
+            f"--fractions must be three numbers (training, validation, test), got {fractions!r}. "
+            "Example: --fractions 0.7,0.15,0.15."
+        )
+    return shares
 
 
-def _table(folder: Path, demographics: str | None) -> dict[str, Demographics]:
-    bids = folder / "participants.tsv"
-    if demographics is not None:
-        return read_demographics(str(demographics))
-    return read_demographics(bids) if bids.is_file() else {}
+def _text(value: object) -> str | None:
+    """A command-line value as text: fire turns a folder called 2024 into a number."""
+    return None if value is None else str(value)
 
 
-def _listed(problems: Sequence[dict[str, str]]) -> str:
-    return "\n".join(f"  {problem['file']}: {problem['reason']}" for problem in problems)
+def _demographic_table(folder: Path, demographics: str | None) -> dict[str, Demographics]:
+    participants = folder / "participants.tsv"
+    if demographics is None and not participants.is_file():
+        return {}
+    return read_demographics(demographics or participants)
 
 
 def _examine_all(
-    found: Sequence[ImageFile], axcodes: str, rule: str, output: Path
-) -> tuple[list[ExaminedImage], list[dict[str, str]]]:
-    def one(image: ImageFile) -> ExaminedImage | dict[str, str]:
+    found: Sequence[ImageFile], folder: Path, axcodes: str, rule: str, mask_folder: Path
+) -> tuple[list[ExaminedImage], LeftOut]:
+    """Examine every image, in threads; a bad one does not stop the others."""
+    left_out: LeftOut = {}
+
+    def one(image: ImageFile) -> ExaminedImage | None:
+        place = mask_folder / image.path.relative_to(folder).parent / f"{stem(image.path)}_mask.nii.gz"
         try:
-            return examine(image, axcodes, rule, output / "masks" / f"{stem(image.path)}_mask.nii.gz")
-        except (ValueError, OSError) as error:
-            return {"file": str(image.path), "reason": str(error)}
+            return examine(image, axcodes, rule, place)
+        except ValueError as error:
+            left_out[image.path] = str(error)
+            return None
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(tqdm(pool.map(one, found), total=len(found), desc="reading heads", unit="head"))
-    return (
-        [result for result in results if isinstance(result, ExaminedImage)],
-        [result for result in results if isinstance(result, dict)],
-    )
+    return [result for result in results if result is not None], left_out
 
 
-def _describe(
-    examined: Sequence[ExaminedImage],
-    table: dict[str, Demographics],
-    output: Path,
-    rule: str,
-    fractions: Sequence[float],
-    seed: int,
+def _report(
+    found: Sequence[ImageFile],
+    usable: Sequence[ExaminedImage],
+    table: Mapping[str, Demographics],
+    problems: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
-    threshold = selection_threshold(np.concatenate([one.statistic for one in examined]), rule)
-    items = [_item(one, table, output, rule, threshold) for one in examined]
-    strata, used = stratum_labels({item["subject"]: item for item in items})
-    part_of = split_subjects(strata, fractions, seed)
-    cohort = {
-        "description": "written by python -m scripts.prepare",
-        "seed": seed,
-        "fractions": list(fractions),
-        "strata": used,
-        "selection": {"rule": rule, "threshold": round(threshold, 4)},
-        **{part: [item for item in items if part_of[item["subject"]] == part] for part in PARTS},
-    }
-    check_disjoint(cohort)
-    return cohort
-
-
-def _item(
-    one: ExaminedImage, table: dict[str, Demographics], output: Path, rule: str, threshold: float
-) -> dict[str, Any]:
-    known = table.get(one.image.subject, Demographics())
-    files = {"image": one.image.path, "label": one.image.label, "mask": one.mask}
-    facts = {"age": known.age, "sex": known.sex, "ethnicity": known.ethnicity, "site": known.site or one.image.site}
+    subjects = sorted({one.image.subject for one in usable})
+    known = {subject: table.get(subject, Demographics()) for subject in subjects}
     return {
-        **{key: Path(os.path.relpath(file, output)).as_posix() for key, file in files.items() if file is not None},
-        "subject": one.image.subject,
-        **{key: value for key, value in facts.items() if value is not None},
-        "sha256": one.sha256,
-        "slices": np.flatnonzero(select_slices(one.statistic, rule, threshold)).tolist(),
-        "shape": list(one.shape),
-        "spacing_mm": list(one.spacing_mm),
+        "images": len(found),
+        "usable": len(usable),
+        "subjects": len(subjects),
+        "left_out": list(problems),
+        "estimated_masks": [one.image.path.name for one in usable if one.estimated],
+        "unknown": {
+            name: [subject for subject, facts in known.items() if getattr(facts, name) is None]
+            for name in ("age", "sex", "ethnicity")
+        },
     }
+
+
+def _lines(problems: Sequence[Mapping[str, str]]) -> str:
+    return "".join(f"\n  {problem['file']}: {problem['reason']}" for problem in problems)
+
+
+def _summary(cohort: Mapping[str, Any], usable: Sequence[ExaminedImage], output: Path) -> str:
+    """What was done, in a few lines."""
+    items = [item for part in PARTS for item in cohort[part]]
+    sizes = ", ".join(f"{part} {len({item['subject'] for item in cohort[part]})}" for part in PARTS)
+    kept, slices = sum(len(item["slices"]) for item in items), sum(item["shape"][2] for item in items)
+    rule, threshold = cohort["selection"]["rule"], cohort["selection"]["threshold"]
+    unknown = Counter(name for item in items for name in ("age", "sex") if name not in item)
+    made = sum(one.estimated for one in usable)
+    lines = [
+        f"subjects: {sizes}, balanced by {', '.join(cohort['strata']) or 'nothing (no attribute is known)'}",
+        f"slices kept: {kept:,} of {slices:,} ({rule} > {threshold:g})",
+        *([f"unknown: {', '.join(f'{name} of {count}' for name, count in unknown.items())} images"] if unknown else []),
+        *([f"brain masks estimated for lack of labels: {made}"] if made else []),
+        f"written: {output / DATASET_FILE}, {PICTURE_FILE}, {REPORT_FILE}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _check_flags(command: Callable[..., Any], arguments: Sequence[str]) -> None:
+    """Refuse an unknown flag before the work: fire would complain of it only afterwards."""
+    known = [*inspect.signature(command).parameters, "help"]
+    for argument in arguments:
+        flag = re.match(r"--([A-Za-z][\w-]*)", argument)
+        if flag and (given := flag[1].replace("-", "_")) not in known:
+            near = difflib.get_close_matches(given, known, n=1)
+            hint = f"Did you mean --{near[0]}?" if near else f"Known: {', '.join(f'--{one}' for one in known)}."
+            raise ValueError(f"there is no option {argument.split('=')[0]}. {hint}")
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    with clean_exit():
+        _check_flags(prepare, sys.argv[1:])
+    fire.Fire(prepare, name="python -m scripts.prepare")
 
 
 if __name__ == "__main__":
-    fire.Fire(prepare)
+    main()

@@ -6,19 +6,26 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
+import torch
 from monai.data import MetaTensor
-from monai.transforms import LoadImage
-from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+from monai.transforms import Orientation
 from numpy.typing import NDArray
 
-from .brain_mask import brain_from_labels
+from ..transforms.check_volume import CheckVolumed
+from ..transforms.load_volume import LoadVolumed
+from .brain_mask import brain_from_labels, estimate_brain
 from .image_folder import ImageFile
 from .slice_selection import slice_statistic
+from .volumes import failure_reason
 
 __all__ = ["ExaminedImage", "examine"]
+
+SAME_GRID_MM = 0.05
+"""Affines of a head and its mask that agree to this are of one grid: headers are rounded."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,9 @@ class ExaminedImage:
 
     image: ImageFile
     mask: Path | None
-    """Brain mask on the image's grid: the given one, or the one that was made."""
+    """Brain mask on the image's grid: the given one, or the one that was made; ``None`` where no rule asked for it."""
+    estimated: bool
+    """The mask was made from the image alone, without labels."""
     shape: tuple[int, ...]
     """Size in the plane's orientation: rows, columns, slices."""
     spacing_mm: tuple[float, ...]
@@ -40,86 +49,69 @@ class ExaminedImage:
 def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path) -> ExaminedImage:
     """Read an image, find its brain where the selection rule needs it, and measure its slices.
 
+    The brain is the given mask, else the closed and filled labels, else estimated from the image.
+
     Args:
         image: the image with its label or mask, where it has one.
         axcodes: orientation of the plane, for example ``"IPR"``.
         rule: selection rule, see :mod:`scripts.data.slice_selection`.
-        mask_file: where the brain mask goes if it has to be made.
+        mask_file: where the brain mask goes (``.nii.gz``) if it has to be made.
 
     Returns:
         What was found.
 
     Raises:
-        ValueError: the image, or its label or mask, cannot be used.
-        OSError: a file cannot be read.
+        ValueError: the image, or its label or mask, cannot be used; the message is one line that says why.
     """
-    volume, affine = _read(image.path)
-    spacing = nib.affines.voxel_sizes(affine)
-    orientation = ornt_transform(io_orientation(affine), axcodes2ornt(axcodes))
-    axes = np.argsort(orientation[:, 0])
-    spacing_mm = tuple(round(float(spacing[axis]), 4) for axis in axes)
-    mask, brain = image.mask, None
-    if rule == "brain":
-        brain, given = _brain(image, volume, affine, spacing)
-        if not given:
-            mask = _write_mask(brain, affine, mask_file)
-        brain = apply_orientation(brain, orientation)
-    oriented = apply_orientation(volume, orientation)
-    return ExaminedImage(
-        image=image,
-        mask=mask,
-        shape=tuple(oriented.shape),
-        spacing_mm=spacing_mm,
-        statistic=slice_statistic(oriented, rule, spacing_mm[0] * spacing_mm[1], brain),
-        sha256=hashlib.sha256(image.path.read_bytes()).hexdigest(),
-    )
-
-
-def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Array and affine of a usable 3-D image."""
     try:
-        loaded = LoadImage(image_only=True)(path)
-    except Exception as error:  # readers raise anything on a broken file
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"it cannot be read: {reason}") from error
-    if not isinstance(loaded, MetaTensor) or loaded.ndim != 3:
-        raise ValueError(f"it must be a 3-D image, got shape {tuple(loaded.shape)}")
-    volume = np.asarray(loaded.array, dtype=np.float32)
-    affine = np.asarray(loaded.affine, dtype=np.float64)
-    if min(volume.shape) < 16:
-        raise ValueError(f"it must have at least 16 voxels along each axis, got shape {volume.shape}")
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
-        raise ValueError("its affine is singular, so that its orientation is unknown")
-    return volume, affine
+        volume = _load(image.path)
+        CheckVolumed(keys="image")({"image": volume})
+        orient = Orientation(axcodes=axcodes, labels=None)
+        oriented = cast(MetaTensor, orient(volume))
+        spacing_mm = tuple(round(float(size), 4) for size in oriented.pixdim)
+        mask, brain, estimated = image.mask, None, False
+        if rule == "brain":
+            brain, estimated = _brain(image, volume)
+            mask = image.mask or _write_mask(brain, mask_file)
+        statistic = slice_statistic(
+            oriented.numpy()[0],
+            rule,
+            spacing_mm[0] * spacing_mm[1],
+            None if brain is None else orient(brain).numpy()[0],
+        )
+        digest = hashlib.sha256(image.path.read_bytes()).hexdigest()
+    except Exception as error:  # readers raise what they like: one line for the list of left-out files
+        raise ValueError(failure_reason(error)) from error
+    return ExaminedImage(image, mask, estimated, tuple(oriented.shape[1:]), spacing_mm, statistic, digest)
 
 
-def _check_intensities(volume: NDArray[np.float32]) -> None:
-    if not np.isfinite(volume).all():
-        raise ValueError("it has NaN or infinite intensities")
-    if volume.min() == volume.max():
-        raise ValueError(f"it is constant, all intensities are {volume.flat[0]:g}")
+def _load(path: Path) -> MetaTensor:
+    """The volume ``(1, X, Y, Z)`` of a file."""
+    return LoadVolumed(keys="image")({"image": str(path)})["image"]
 
 
-def _brain(
-    image: ImageFile, volume: NDArray[np.float32], affine: NDArray[np.float64], spacing: NDArray[np.float64]
-) -> tuple[NDArray[np.bool_], bool]:
-    """Brain mask on the image's grid, and whether it was given as a file."""
-    _check_intensities(volume)
+def _brain(image: ImageFile, volume: MetaTensor) -> tuple[MetaTensor, bool]:
+    """Brain mask on the grid of ``volume``, bool, and whether it is an estimate."""
     source = image.mask or image.label
     if source is None:
-        raise ValueError("it has neither label nor mask")
-    given, given_affine = _read(source)
-    if given.shape != volume.shape or not np.allclose(given_affine, affine, atol=1e-2):
-        raise ValueError(f"{source} is not on the image's grid: shape {given.shape}, the image has {volume.shape}")
-    if image.mask is not None:
-        return given > 0.5, True
-    return brain_from_labels(given, tuple(spacing)), False
+        return estimate_brain(volume), True
+    given = _load(source)
+    if given.shape != volume.shape or (given.affine - volume.affine).abs().max() > SAME_GRID_MM:
+        raise ValueError(
+            f"its {'mask' if image.mask else 'label file'} {source.name} is on another grid, "
+            f"{tuple(given.shape[1:])} instead of {tuple(volume.shape[1:])}, or has another affine: resample it."
+        )
+    inside = given.as_tensor() > 0.5
+    if not inside.any():
+        raise ValueError(f"{source.name} has no voxel above 0, so it shows no brain.")
+    if not image.mask:
+        inside = torch.from_numpy(brain_from_labels(given.numpy()[0], given.pixdim.tolist()))[None]
+    return MetaTensor(inside, affine=volume.affine), False
 
 
-def _write_mask(brain: NDArray[np.bool_], affine: NDArray[np.float64], file: Path) -> Path:
-    """Write a mask as NIfTI, by rename."""
+def _write_mask(brain: MetaTensor, file: Path) -> Path:
+    """Write a mask as NIfTI of bytes, by rename."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".partial-{file.name}")
-    nib.save(nib.Nifti1Image(brain.astype(np.uint8), affine), partial)
-    partial.replace(file)
-    return file
+    nib.save(nib.Nifti1Image(brain.numpy()[0].astype(np.uint8), np.asarray(brain.affine, dtype=np.float64)), partial)
+    return partial.replace(file)

@@ -44,6 +44,7 @@ def find_images(
     labels: str | os.PathLike[str] | None = None,
     masks: str | os.PathLike[str] | None = None,
     subject_pattern: str | None = None,
+    leave_out: Path | None = None,
 ) -> list[ImageFile]:
     """Find the images of a folder in any of three layouts.
 
@@ -64,6 +65,7 @@ def find_images(
         masks: folder of the brain masks, where they are elsewhere.
         subject_pattern: regular expression that is searched for in the path below ``folder``; its group ``subject``
             (or first group) is the subject. For layouts whose names say it in another way.
+        leave_out: folder that is not searched: that of the results, where it lies in ``folder``.
 
     Returns:
         The images, sorted by subject and path.
@@ -73,7 +75,7 @@ def find_images(
         ValueError: ``subject_pattern`` is not valid or does not match an image.
     """
     root = _existing(folder, "image")
-    files = _walk(root)
+    files = [path for path in _walk(root) if leave_out is None or leave_out not in path.parents]
     bids = any(child.is_dir() for child in root.glob("sub-*"))
     if bids:
         images = sorted(path for pattern in BIDS_PATTERNS for path in root.glob(pattern) if path in files)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From examined images to the content of ``dataset.json``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cohort import PARTS, check_disjoint
+from .demographics import Demographics
+from .examine import ExaminedImage
+from .slice_selection import select_slices, selection_threshold
+from .split import split_subjects, stratum_labels
+
+__all__ = ["LeftOut", "describe_cohort", "usable_images"]
+
+LeftOut = dict[Path, str]
+"""Why an image is not in the cohort."""
+
+
+def usable_images(examined: Sequence[ExaminedImage], rule: str) -> tuple[list[ExaminedImage], float, LeftOut]:
+    """Leave out images of which no slice is kept, and copies of others.
+
+    A copy under another name would be another subject, and could come into another part.
+
+    Args:
+        examined: all readable images.
+        rule: selection rule, see :mod:`scripts.data.slice_selection`.
+
+    Returns:
+        The usable images, the threshold of the rule over all of them, and why the others are left out.
+    """
+    left_out: LeftOut = {}
+    first: dict[str, ExaminedImage] = {}
+    for one in examined:
+        original = first.setdefault(one.sha256, one)
+        if original is not one:
+            left_out[one.image.path] = f"it is a copy of {original.image.path.name}, byte for byte."
+    if not first:
+        return [], float("nan"), left_out
+    threshold = selection_threshold(np.concatenate([one.statistic for one in first.values()]), rule)
+    for one in first.values():
+        if not select_slices(one.statistic, rule, threshold).any():
+            left_out[one.image.path] = (
+                f"no slice is kept: the largest value of the rule {rule} is {one.statistic.max():.1f}, "
+                f"{threshold:.1f} must be exceeded."
+            )
+    return [one for one in examined if one.image.path not in left_out], threshold, left_out
+
+
+def describe_cohort(
+    images: Sequence[ExaminedImage],
+    table: Mapping[str, Demographics],
+    folder: Path,
+    rule: str,
+    threshold: float,
+    fractions: Sequence[float],
+    seed: int,
+) -> dict[str, Any]:
+    """Split the subjects and write down each image.
+
+    Args:
+        images: the usable images.
+        table: what is known about the subjects, by name.
+        folder: where ``dataset.json`` will be; paths are relative to it.
+        rule: selection rule.
+        threshold: of the rule; slices above it are kept.
+        fractions: shares of training, validation and test.
+        seed: of the split.
+
+    Returns:
+        ``seed``, ``fractions``, ``strata`` (attributes by which the split is balanced), ``selection`` and the three
+        parts. An item has ``image``, ``label``?, ``mask``? (paths), ``subject``, ``session``?, ``age``? (years),
+        ``sex``? (``"M"`` or ``"F"``), ``ethnicity``? (the table's code), ``site``?, ``sha256`` (of the image file),
+        ``slices`` (kept indices along the third axis), ``shape`` and ``spacing_mm`` (mm), both in the orientation of
+        the plane.
+
+    Raises:
+        ValueError: too few subjects for the fractions.
+    """
+    items = [_item(one, table, folder, rule, threshold) for one in images]
+    strata, used = stratum_labels({item["subject"]: item for item in items})
+    part_of = split_subjects(strata, fractions, seed)
+    cohort = {
+        "seed": seed,
+        "fractions": list(fractions),
+        "strata": used,
+        "selection": {"rule": rule, "threshold": round(threshold, 4)},
+        **{part: [item for item in items if part_of[item["subject"]] == part] for part in PARTS},
+    }
+    check_disjoint(cohort)
+    return cohort
+
+
+def _item(
+    one: ExaminedImage, table: Mapping[str, Demographics], folder: Path, rule: str, threshold: float
+) -> dict[str, Any]:
+    known = table.get(one.image.subject, Demographics())
+    files = {"image": one.image.path, "label": one.image.label, "mask": one.mask}
+    facts = {
+        "session": one.image.session,
+        "age": known.age,
+        "sex": known.sex,
+        "ethnicity": known.ethnicity,
+        "site": known.site or one.image.site,
+    }
+    return {
+        **{key: Path(os.path.relpath(file, folder)).as_posix() for key, file in files.items() if file is not None},
+        "subject": one.image.subject,
+        **{key: value for key, value in facts.items() if value is not None},
+        "sha256": one.sha256,
+        "slices": np.flatnonzero(select_slices(one.statistic, rule, threshold)).tolist(),
+        "shape": list(one.shape),
+        "spacing_mm": list(one.spacing_mm),
+    }
