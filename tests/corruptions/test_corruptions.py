@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+import scripts.corruptions as corruptions
+from scripts.corruptions import Corruption, Draws
+
+STEPS = [
+    member
+    for name, member in vars(corruptions).items()
+    if inspect.isclass(member) and name in corruptions.__all__ and name not in {"Corruption", "Draws"}
+]
+
+
+def batch(count: int = 7, shape: tuple[int, ...] = (37, 45)) -> tuple[torch.Tensor, dict]:
+    images = torch.rand(count, 1, *shape, generator=torch.Generator().manual_seed(0))
+    images[..., :5] = 0.0
+    return images, {"subject": torch.arange(count) * 7919, "slice": torch.arange(count), "epoch": 3}
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
+@pytest.mark.parametrize("shape", [(37, 45), (13, 12, 11)], ids=["2d", "3d"])
+def test_every_step_damages_each_image_the_same_in_any_batch(step, shape):
+    images, keys = batch(shape=shape)
+    corruption = Corruption([step()], seed=5)
+    whole = corruption(images, keys)
+    order = [4, 1, 6]
+    some = corruption(images[order], {"subject": keys["subject"][order], "slice": keys["slice"][order], "epoch": 3})
+    assert whole.shape == images.shape
+    assert whole.dtype == images.dtype
+    torch.testing.assert_close(some, whole[order], rtol=0, atol=0)
+    assert torch.equal(images, batch(shape=shape)[0])  # the clean images are not written to
+
+
+@pytest.mark.parametrize("step", [s for s in STEPS if "prob" in inspect.signature(s).parameters], ids=lambda s: s.__name__)
+def test_prob_is_the_share_of_damaged_images(step):
+    images = torch.rand(2000, 1, 16, 16) + 0.5
+    keys = {"subject": torch.arange(2000), "slice": torch.zeros(2000, dtype=torch.int64), "epoch": 0}
+    sizes = {"offset": [4, 8], "size": [4, 8]} if "offset" in inspect.signature(step).parameters else {}
+    damaged = (step(prob=0.3, **sizes)(images, Draws(0, keys)) != images).flatten(1).any(1)
+    assert abs(damaged.float().mean() - 0.3) < 0.04  # 4 standard errors
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got 1.5"):
+        step(prob=1.5)
+
+
+def test_pixel_dropout_loses_the_given_share_and_rescales_as_tensorflow_does():
+    images = torch.ones(1, 1, 200, 200)
+    uniform = torch.rand(images.shape)
+    lost = corruptions.pixel_dropout(images, torch.tensor([0.04]), uniform)
+    assert abs((lost == 0).float().mean() - 0.04) < 0.004
+    rescaled = corruptions.pixel_dropout(images, torch.tensor([0.04]), uniform, rescale=True)
+    assert rescaled.max() == pytest.approx(1 / 0.96)
+
+
+def test_gaussian_noise_has_its_standard_deviation():
+    images = torch.zeros(2, 1, 100, 100)
+    noisy = corruptions.gaussian_noise(images, torch.tensor([0.01, 0.04]), torch.randn(images.shape))
+    torch.testing.assert_close(noisy.flatten(1).std(1), torch.tensor([0.01, 0.04]), rtol=0.05, atol=0)
+
+
+def test_holes_are_squares_of_zeros_wholly_inside_and_anywhere():
+    images = torch.ones(3000, 1, 40, 50)
+    keys = {"subject": torch.arange(3000), "slice": torch.zeros(3000, dtype=torch.int64), "epoch": 0}
+    holes = (corruptions.RandHoles(size=(10, 38), prob=1.0)(images, Draws(0, keys)) == 0)[:, 0]
+    heights, widths = holes.any(2).sum(1), holes.any(1).sum(1)
+    assert torch.equal(heights, widths)
+    assert torch.equal(holes.sum((1, 2)), heights * widths)
+    assert (heights.min(), heights.max()) == (10, 38)
+    assert holes.any(0).all()  # every pixel is in some hole: also the corners off the diagonal
+
+
+def test_thesis_holes_are_centred_on_the_diagonal():
+    images = torch.ones(500, 1, 128, 128)
+    keys = {"subject": torch.arange(500), "slice": torch.zeros(500, dtype=torch.int64), "epoch": 0}
+    holes = (corruptions.RandDiagonalCutout(prob=1.0)(images, Draws(0, keys)) == 0)[:, 0]
+    assert torch.equal(holes, holes.transpose(1, 2))
+    sides = holes.any(2).sum(1)
+    whole = sides[holes[:, 0].sum(1) == 0]  # those that do not touch the border
+    assert set(whole.tolist()) <= set(range(10, 40, 2))
+    assert not holes[:, 110:, :10].any()
+
+
+def test_blur_equals_scipy_with_the_same_kernel():
+    image = np.random.default_rng(0).random((21, 34))
+    weights = np.exp(-0.5 * np.arange(-1, 2) ** 2 / 0.6**2)
+    weights /= weights.sum()
+    expected = ndimage.convolve(image, np.outer(weights, weights), mode="mirror")  # scipy's mirror is TensorFlow's REFLECT
+    blurred = corruptions.gaussian_blur(torch.tensor(image)[None, None], 0.6)
+    np.testing.assert_allclose(blurred[0, 0].numpy(), expected, rtol=1e-12)
+
+
+def test_min_max_maps_to_the_unit_interval_and_a_constant_to_zero():
+    images = torch.stack([torch.linspace(-3, 5, 64).view(1, 8, 8), torch.full((1, 8, 8), 2.0)])
+    scaled = corruptions.rescale_min_max(images)
+    assert (scaled[0].min(), scaled[0].max()) == (0, 1)
+    assert torch.equal(scaled[1], torch.zeros(1, 8, 8))
+
+
+def test_untouched_share_and_exact_zero_background_are_kept():
+    count = 1000
+    images = torch.rand(count, 1, 16, 16) + 0.1
+    images[:, :, :4] = 0.0
+    keys = {"subject": torch.arange(count), "slice": torch.zeros(count, dtype=torch.int64), "epoch": 0}
+    noise = corruptions.RandGaussianNoise(std=[0.1, 0.2])
+    damaged = Corruption([noise], untouched_prob=0.3)(images, keys)
+    assert abs((damaged == images).flatten(1).all(1).float().mean() - 0.3) < 0.06
+    damaged = Corruption([noise], keep_zero_prob=1.0)(images, keys)
+    assert torch.equal(damaged[:, :, :4], images[:, :, :4])
+    assert (damaged[:, :, 4:] != images[:, :, 4:]).float().mean() > 0.99
+
+
+def test_another_epoch_gives_other_damage():
+    images, keys = batch()
+    corruption = Corruption([corruptions.RandGaussianNoise(std=[0.1, 0.2])])
+    assert not torch.equal(corruption(images, keys), corruption(images, {**keys, "epoch": 4}))
+
+
+def test_ranges_are_checked():
+    with pytest.raises(ValueError, match=r"rate must be \[low, high\] within \[0.0, 1.0\], got \[0.2, 0.1\]"):
+        corruptions.RandPixelDropout(rate=[0.2, 0.1])
+    with pytest.raises(ValueError, match="sigma must be positive, got 0"):
+        corruptions.RandGaussianBlur(sigma=0)
