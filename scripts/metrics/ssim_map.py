@@ -3,60 +3,60 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from monai.metrics.regression import compute_ssim_and_cs
 from torch import Tensor
 
-__all__ = ["SSIM_MARGIN", "masked_ssim", "ssim_map"]
+from .separable import gaussian_kernel, separable_filter
 
-SSIM_WINDOW = 11
-"""Side of the Gaussian window in pixels; with sigma 1.5, k1 0.01 and k2 0.03 the settings of ``tf.image.ssim``."""
+__all__ = ["SSIM_MARGIN", "SSIMMap"]
 
-SSIM_MARGIN = SSIM_WINDOW // 2
-"""Pixels at each border that have no whole window and hence no SSIM."""
+SSIM_MARGIN = 5
+"""Radius of the window in pixels; pixels that near to the border have no whole window and hence no SSIM."""
 
 
-def ssim_map(prediction: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
-    """Compute the local structural similarity of 2-D images with the settings of TensorFlow.
+class SSIMMap:
+    """Local structural similarity to a target, with the settings of ``tf.image.ssim`` and MONAI's ``SSIMMetric``.
+
+    Gaussian window of 11 x 11 pixels, sigma 1.5, k1 0.01, k2 0.03, population moments, no padding. The target's moments
+    are computed once, for many predictions of the same target.
 
     Args:
-        prediction: shape ``(N, 1, H, W)``, sides of at least 11 pixels.
-        target: the shape of ``prediction``.
+        target: shape ``(N, 1, H, W)``, sides of at least 11 pixels.
         data_range: the ``L`` of the stabilising constants.
 
-    Returns:
-        Shape ``(N, 1, H - 10, W - 10)``, values in [-1, 1]; 1 where the two are equal. Its mean is ``tf.image.ssim``.
+    Raises:
+        ValueError: a slice is smaller than the window.
 
     References:
         Wang, Bovik, Sheikh and Simoncelli, Image quality assessment: from error visibility to structural similarity,
         IEEE Trans. Image Processing 13(4), 2004 (doi:10.1109/TIP.2003.819861).
     """
-    if min(target.shape[-2:]) < SSIM_WINDOW:
-        raise ValueError(
-            f"SSIM needs slices of at least {SSIM_WINDOW} x {SSIM_WINDOW} pixels, got {tuple(target.shape[-2:])}."
-        )
-    similarity, _ = compute_ssim_and_cs(
-        prediction,
-        target,
-        spatial_dims=2,
-        kernel_size=(SSIM_WINDOW, SSIM_WINDOW),
-        kernel_sigma=(1.5, 1.5),
-        data_range=data_range,
-    )
-    return similarity
 
+    def __init__(self, target: Tensor, data_range: float = 1.0) -> None:
+        side = 2 * SSIM_MARGIN + 1
+        if min(target.shape[-2:]) < side:
+            raise ValueError(f"SSIM needs slices of at least {side} x {side} pixels, got {tuple(target.shape[-2:])}.")
+        self.target = target
+        self.c1, self.c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+        self.mean = self._local_mean(target)
+        self.variance = self._local_mean(target.square()) - self.mean.square()
 
-def masked_ssim(similarity: Tensor, mask: Tensor | None = None) -> float:
-    """Average an SSIM map over the pixels of a mask.
+    def __call__(self, prediction: Tensor) -> Tensor:
+        """Compare a prediction.
 
-    Args:
-        similarity: shape ``(N, 1, H - 10, W - 10)``, from :func:`ssim_map`.
-        mask: boolean, shape ``(N, 1, H, W)``; its pixels within 5 of the border have no SSIM and do not count.
-            ``None`` takes every pixel.
+        Args:
+            prediction: the shape of the target.
 
-    Returns:
-        A float in [-1, 1]; NaN where no pixel is left.
-    """
-    if mask is None:
-        return float(similarity.double().mean())
-    return float(similarity[F.pad(mask, (-SSIM_MARGIN,) * 4)].double().mean())
+        Returns:
+            Shape ``(N, 1, H - 10, W - 10)``, values in [-1, 1]; 1 where the two are equal.
+        """
+        mean = self._local_mean(prediction)
+        variance = self._local_mean(prediction.square()) - mean.square()
+        covariance = self._local_mean(prediction * self.target) - mean * self.mean
+        luminance = (2 * mean * self.mean + self.c1) / (mean.square() + self.mean.square() + self.c1)
+        structure = (2 * covariance + self.c2) / (variance + self.variance + self.c2)
+        return luminance * structure
+
+    @staticmethod
+    def _local_mean(images: Tensor) -> Tensor:
+        window = gaussian_kernel(sigma=1.5, radius=SSIM_MARGIN)
+        return separable_filter(images, window, window)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Non-local means: the classical denoiser, told nothing about the damage but what it can estimate itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skimage.restoration import denoise_nl_means
+from torch import Tensor
+
+__all__ = ["NonLocalMeans", "noise_level"]
+
+GAUSSIAN_MAD = 0.6744897501960817
+"""Median absolute deviation of the standard normal distribution."""
+
+
+def noise_level(image: NDArray[np.floating]) -> float:
+    """Estimate the standard deviation of white Gaussian noise in an image from its finest diagonal detail.
+
+    The median absolute diagonal Haar coefficient, divided by 0.6745; coefficients of exactly zero (masked background,
+    holes) do not count, as in ``skimage.restoration.estimate_sigma``, which needs PyWavelets for the same estimate.
+
+    Args:
+        image: shape ``(H, W)``, both at least 2.
+
+    Returns:
+        Standard deviation in the unit of the image; 0 for an image without any detail.
+
+    References:
+        Donoho and Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 81(3), 1994
+        (doi:10.1093/biomet/81.3.425).
+    """
+    rows, columns = (size - size % 2 for size in image.shape)
+    even = image[:rows, :columns]
+    detail = (even[::2, ::2] - even[1::2, ::2] - even[::2, 1::2] + even[1::2, 1::2]) / 2
+    detail = np.abs(detail[detail != 0])
+    return float(np.median(detail)) / GAUSSIAN_MAD if detail.size else 0.0
+
+
+class NonLocalMeans:
+    """Average pixels whose surroundings look alike, slice by slice, with the filter strength set by the noise found.
+
+    Args:
+        patch_size: side of the compared patches in pixels.
+        patch_distance: radius of the search in pixels.
+        strength: the cut-off ``h`` as a multiple of the estimated noise.
+
+    Raises:
+        ValueError: a parameter that is not positive.
+
+    References:
+        Buades, Coll and Morel, A non-local algorithm for image denoising, CVPR 2005 (doi:10.1109/CVPR.2005.38);
+        the fast form of Darbon et al., ISBI 2008 (doi:10.1109/ISBI.2008.4541250).
+    """
+
+    def __init__(self, patch_size: int = 5, patch_distance: int = 5, strength: float = 0.8) -> None:
+        if min(patch_size, patch_distance, strength) <= 0:
+            raise ValueError(
+                "patch_size, patch_distance and strength must be positive, "
+                f"got {patch_size}, {patch_distance} and {strength}."
+            )
+        self.patch_size = patch_size
+        self.patch_distance = patch_distance
+        self.strength = strength
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Filter images.
+
+        Args:
+            images: shape ``(N, 1, H, W)``, any device; computed on the CPU.
+
+        Returns:
+            The filtered images, shape, dtype and device of ``images``; a slice without noise comes back as it is.
+        """
+        slices = images.detach().cpu().float().numpy()[:, 0]
+        filtered = np.stack([self._filter(image) for image in slices])
+        return torch.from_numpy(filtered)[:, None].to(images)
+
+    def _filter(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        sigma = noise_level(image)
+        if sigma == 0:
+            return image
+        return denoise_nl_means(
+            image,
+            patch_size=self.patch_size,
+            patch_distance=self.patch_distance,
+            h=self.strength * sigma,
+            sigma=sigma,
+            fast_mode=True,
+        )
