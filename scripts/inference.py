@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from . import __version__
 from .data.bids import write_derivative_description
 from .data.volumes import failure_reason, find_volumes
+from .engines import accelerate
 from .errors import clean_exit
 from .transforms.plane import plane_axcodes
 
@@ -53,13 +53,14 @@ def volumes(dataset_dir: str, output_dir: str, patterns: list[str]) -> list[dict
 
 
 @clean_exit()
-def load_network(network: nn.Module, weights: str, device: torch.device) -> nn.Module:
+def load_network(network: nn.Module, weights: str, device: torch.device | str, amp: bool) -> nn.Module:
     """Put weights into a network and the network on its device.
 
     Args:
         network: receives the weights.
         weights: file of a state dictionary.
         device: where it shall run.
+        amp: compute in bfloat16.
 
     Returns:
         The network, in evaluation mode.
@@ -73,15 +74,14 @@ def load_network(network: nn.Module, weights: str, device: torch.device) -> nn.M
             "training writes into its output_dir."
         )
     try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-        network.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except Exception as error:  # a damaged file makes torch.load raise nearly anything
         first_line = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
             f"weights '{weights}' do not fit {type(network).__name__}: {first_line} Give weights of this network, or "
             "the network of these weights."
         ) from error
-    return network.to(device).eval()
+    return accelerate(network, device, amp).eval()
 
 
 class RestorationReport:
@@ -102,13 +102,27 @@ class RestorationReport:
         """Note a volume that was written."""
         self.restored.append({"name": name, "output": output, **facts})
 
+    def conflict(self, output: str) -> str:
+        """Say which input has a result of this name already; "" where none has. Case is ignored, as some disks do."""
+        for entry in self.restored:
+            if entry["output"].lower() == output.lower():
+                return f"its result {output} is that of {entry['name']} already: rename one of the two."
+        return ""
+
     def skip(self, name: str, reason: str) -> None:
         """Note a volume that was not, and say so in one line on standard error."""
         self.skipped.append({"name": name, "reason": reason})
         tqdm.write(f"skipped {name}: {reason}", file=sys.stderr)
 
+    @clean_exit()
     def write(self) -> None:
-        """Write ``report.json`` by rename, and the description of a BIDS derivative where the input is BIDS."""
+        """Write ``report.json`` by rename, and the description of a BIDS derivative where the input is BIDS.
+
+        Raises:
+            SystemExit: the folder cannot be made or written to.
+        """
+        if self.output_dir.exists() and not self.output_dir.is_dir():
+            raise NotADirectoryError(f"output_dir '{self.output_dir}' is a file: give a folder.")
         self.output_dir.mkdir(parents=True, exist_ok=True)
         content = {"dataset_dir": str(self.dataset_dir), "restored": self.restored, "skipped": self.skipped}
         temporary = self.output_dir / ".report.json.part"
@@ -141,7 +155,12 @@ class RestorationEvaluator(SupervisedEvaluator):
         self.report = report
 
     def run(self, global_epoch: int = 1) -> None:  # type: ignore[override]
-        """Restore every volume; the report is written even when the run is interrupted."""
+        """Restore every volume.
+
+        The report is written first, so that a folder that cannot be written to ends the run before any work, and again
+        at the end, even when the run is interrupted.
+        """
+        self.report.write()
         try:
             super().run(global_epoch)
         finally:
@@ -149,6 +168,7 @@ class RestorationEvaluator(SupervisedEvaluator):
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
         name, error, output = (batchdata[key][0] for key in ("name", "error", "output"))
+        error = error or self.report.conflict(output)
         if error:
             self.report.skip(name, error)
             return {}

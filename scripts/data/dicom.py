@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,9 @@ class SeriesReader(ITKReader):
 
     def read(self, data: Sequence[PathLike] | PathLike, **kwargs: Any) -> Any:
         """Read the series ``series_name`` of a folder."""
-        image = super().read(data, **kwargs)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".* contains more than one DICOM series")
+            image = super().read(data, **kwargs)
         dictionary = image.GetMetaDataDictionary()
         key = "ITK_non_uniform_sampling_deviation"
         if dictionary.HasKey(key) and dictionary[key] > 0:

@@ -13,8 +13,20 @@ from typing import Any
 from monai.data import Dataset
 
 from .bids import described_name
+from .dicom import find_series, is_dicom, series_number
 
 __all__ = ["VOLUME_PATTERNS", "VolumeDataset", "failure_reason", "find_volumes"]
+
+UNREADABLE = {
+    "Cannot work out file type": "the file is not an image, or its header is damaged.",  # nibabel
+    "Binary block is wrong size": "the file is not an image, or its header is damaged.",
+    "Not a gzipped file": "the file is not compressed as its name says, or is damaged.",
+    "Could not create IO object": "the file is not an image, or its header is damaged.",  # ITK
+    "File cannot be read": "the file is truncated or damaged.",  # ITK, MHA
+    "could the file be damaged": "the file is truncated or damaged.",  # nibabel
+    "No such file": "the file has disappeared, or is a broken link.",
+}
+"""What readers say, and what it means; ITK adds the C library's last error, which belongs to something else."""
 
 VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
 
@@ -24,8 +36,8 @@ def find_volumes(
 ) -> list[dict[str, str]]:
     """List the volume files and DICOM series under a folder, and name the result of each.
 
-    Hidden files and ``output_dir`` itself are left out. What is seen to be unusable already (a second input for the
-    same result, a file that claims to be DICOM) is listed with an ``error``, so that it is reported with the others.
+    Hidden files and ``output_dir`` itself are left out. A file that claims to be DICOM and is not is listed with an
+    ``error``, so that it is reported with the others.
 
     Args:
         dataset_dir: folder to search, with its subfolders.
@@ -50,14 +62,14 @@ def find_volumes(
         raise ValueError(f"output_dir '{output_dir}' is dataset_dir: give another folder for the results.")
     items = []
     for folder, files in _folders(root, results):
-        volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern) for pattern in patterns)]
+        volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)]
         items += [_file_item(root, file) for file in volumes]
         items += _series_items(root, folder, [file for file in files if file not in volumes])
     if not items:
         raise FileNotFoundError(
             f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is DICOM."
         )
-    return _without_shared_outputs(sorted(items, key=lambda item: (item["name"], item["series"])))
+    return sorted(items, key=lambda item: item["name"])
 
 
 def _folders(root: Path, results: Path) -> Iterator[tuple[Path, list[Path]]]:
@@ -75,7 +87,7 @@ def _folders(root: Path, results: Path) -> Iterator[tuple[Path, list[Path]]]:
 def _item(root: Path, image: Path, output: Path, series: str = "", error: str = "") -> dict[str, str]:
     name = image.relative_to(root).as_posix()
     return {
-        "name": root.resolve().name if name == "." else name,
+        "name": root.resolve().name if name == "." else name,  # series that lie in dataset_dir itself
         "image": str(image),
         "series": series,
         "output": output.as_posix(),
@@ -91,8 +103,6 @@ def _file_item(root: Path, file: Path) -> dict[str, str]:
 
 def _series_items(root: Path, folder: Path, files: list[Path]) -> list[dict[str, str]]:
     """The DICOM series of a folder; the result lies beside the folder and carries its name."""
-    from .dicom import find_series, is_dicom, series_number  # itk takes a second to import
-
     candidates = [file for file in files if is_dicom(file)]
     if not candidates:
         return []
@@ -108,23 +118,13 @@ def _series_items(root: Path, folder: Path, files: list[Path]) -> list[dict[str,
     numbers = [series_number(members[0]) for members in series.values()]
     if "" in numbers or len(set(numbers)) < len(numbers):
         numbers = [str(position) for position in range(1, len(series) + 1)]
-    labels = [""] if len(series) == 1 else [f"_series-{number}" for number in numbers]
-    return broken + [
-        _item(root, folder, base.with_name(described_name(base.name + label, "restored") + ".nii.gz"), uid)
-        for label, uid in zip(labels, series, strict=False)
-    ]
-
-
-def _without_shared_outputs(items: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Mark the later ones of several inputs whose results would have the same name."""
-    first: dict[str, str] = {}
-    for item in items:
-        if item["error"]:
-            continue
-        owner = first.setdefault(item["output"].lower(), item["name"])
-        if owner != item["name"]:
-            item["error"] = f"its result {item['output']} is that of {owner} already: rename one of the two."
-    return items
+    found = []
+    for uid, number in zip(series, numbers, strict=True):
+        label = f"_series-{number}" if len(series) > 1 else ""
+        output = base.with_name(described_name(base.name + label, "restored") + ".nii.gz")
+        item = _item(root, folder, output, uid)
+        found.append({**item, "name": item["name"] + (f" (series {number})" if label else "")})
+    return broken + found
 
 
 class VolumeDataset(Dataset):
@@ -165,6 +165,9 @@ def failure_reason(error: BaseException) -> str:
         return f"{error.strerror}."
     if isinstance(error, MemoryError):
         return "there is not enough memory for it."
-    text = str(error).split("ITK ERROR:")[-1]
-    text = re.sub(r"\b\w+\(0x[0-9a-f]+\): ", "", text)
+    text = str(error)
+    for part, reason in UNREADABLE.items():
+        if part in text:
+            return reason
+    text = re.sub(r"\b\w+\(0x[0-9a-f]+\): ", "", text.split("ITK ERROR:")[-1])
     return " ".join(text.split()) or type(error).__name__

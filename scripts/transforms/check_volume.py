@@ -11,7 +11,7 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
-__all__ = ["CheckVolumed", "check_volume"]
+__all__ = ["CheckVolumed", "check_affine", "check_volume"]
 
 SMALLEST_CONDITION = 1e-6
 """Axes with a smaller ratio of singular values are taken for parallel: no scanner samples at a thousandth of this."""
@@ -38,7 +38,7 @@ def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16)
         )
     if min(shape) < min_size:
         raise ValueError(f"the volume is {shape}: at least {min_size} voxels along each axis are needed.")
-    _check_affine(np.asarray(affine, dtype=np.float64))
+    check_affine(np.asarray(affine, dtype=np.float64))
     damaged = volume.numel() - int(torch.isfinite(volume).sum())
     if damaged:
         raise ValueError(f"{damaged} voxels are NaN or infinite: replace them by a number first.")
@@ -47,8 +47,15 @@ def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16)
         raise ValueError(f"the volume is constant, every voxel is {lowest:g}: there is nothing to restore.")
 
 
-def _check_affine(affine: np.ndarray) -> None:
-    """Raise unless the affine is finite and invertible."""
+def check_affine(affine: np.ndarray) -> None:
+    """Raise unless an affine is finite and invertible.
+
+    Args:
+        affine: ``(4, 4)``, voxel indices to millimetres.
+
+    Raises:
+        ValueError: it is not.
+    """
     if not np.isfinite(affine).all():
         raise ValueError("the affine has values that are NaN or infinite: correct the header first.")
     scales = np.linalg.svd(affine[:3, :3], compute_uv=False)

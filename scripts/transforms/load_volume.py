@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import nibabel as nib
+import numpy as np
+import torch
 from monai.config import KeysCollection
 from monai.data import ImageReader
 from monai.transforms import LoadImaged
+
+from ..data.dicom import SeriesReader
+from .check_volume import check_affine
 
 __all__ = ["LoadVolumed"]
 
@@ -18,8 +23,9 @@ __all__ = ["LoadVolumed"]
 class LoadVolumed(LoadImaged):
     """``LoadImaged`` that says what is wrong with a file, and reads the series that ``series_key`` names.
 
-    MONAI reads the first series of a folder that holds several. It also converts complex voxels to their real part;
-    here they are refused, and colours with a clear message.
+    MONAI reads the first series of a folder that holds several, takes the real part of complex voxels, and corrects the
+    affine of a NIfTI file whose sform does not agree with its voxel sizes. Here the series is chosen, complex voxels are
+    refused, and the affine stays the file's own.
 
     Args:
         keys: paths of volume files or of folders with DICOM files; the result is float32, channel first.
@@ -38,26 +44,31 @@ class LoadVolumed(LoadImaged):
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
         """Load the volumes of ``data``."""
         d = dict(data)
-        for key in self.key_iterator(d):
-            _check_file(Path(d[key]))
-        if reader is None and any(Path(d[key]).is_dir() for key in self.key_iterator(d)):
-            from ..data.dicom import SeriesReader  # itk takes a second to import
-
+        paths = {key: Path(d[key]) for key in self.key_iterator(d)}
+        affines = {key: _own_affine(path) for key, path in paths.items()}
+        if reader is None and any(path.is_dir() for path in paths.values()):
             reader = SeriesReader(series_name=d.get(self.series_key) or "")
-        return super().__call__(d, reader)
+        d = super().__call__(d, reader)
+        for key, affine in affines.items():
+            if affine is not None:
+                d[key].affine = torch.as_tensor(affine)
+        return d
 
 
-def _check_file(path: Path) -> None:
-    """Raise unless the file can be opened, has content and, where it is NIfTI, real voxels."""
+def _own_affine(path: Path) -> np.ndarray | None:
+    """Affine of a NIfTI file, None for another. Raises unless it can be opened and its voxels are real numbers."""
     if path.is_dir():
-        list(path.iterdir())
-        return
+        return None
     with path.open("rb") as file:
         if not file.read(1):
             raise ValueError("the file is empty.")
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        dtype = nib.nifti1.load(path).get_data_dtype()
-        if dtype.fields:
-            raise ValueError(f"the voxels are colours ({', '.join(dtype.names or ())}): give an image of one channel.")
-        if dtype.kind not in "iuf":
-            raise ValueError(f"the voxels are of type {dtype}: real numbers are needed.")
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return None
+    image: Any = nib.load(path)
+    dtype = image.get_data_dtype()
+    if dtype.fields:
+        raise ValueError(f"the voxels are colours ({', '.join(dtype.names or ())}): give an image of one channel.")
+    if dtype.kind not in "iuf":
+        raise ValueError(f"the voxels are of type {dtype}: real numbers are needed.")
+    check_affine(image.affine)
+    return image.affine

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+from monai.transforms import SaveImaged
+
+from scripts.transforms import LoadVolumed, SaveRestoredd, save_nifti
+from tests.volume_files import affine, head, write_itk, write_nifti, write_series
+
+
+def load(path, **item):
+    return LoadVolumed(keys="image")({"image": str(path), **item})["image"]
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".nrrd"])
+def test_itk_formats_have_their_voxels_and_geometry(tmp_path, suffix):
+    volume = load(write_itk(tmp_path / f"a{suffix}", head()))
+    np.testing.assert_allclose(volume[0].numpy(), head(), rtol=1e-6)
+    np.testing.assert_allclose(np.diag(volume.affine), [-2, -2, 2, 1])  # ITK's LPS seen from RAS
+
+
+def test_a_series_is_read_by_its_identifier(tmp_path):
+    from scripts.data.volumes import find_volumes
+
+    write_series(tmp_path / "two", head(seed=1), series=1)
+    write_series(tmp_path / "two", head(seed=2), series=2, name="b{:03d}.dcm")
+    for seed, item in zip((1, 2), find_volumes(tmp_path, tmp_path / "out"), strict=True):
+        np.testing.assert_array_equal(
+            load(**item | {"path": item["image"]})[0].numpy(), head(seed=seed).astype(np.int16)
+        )
+
+
+def test_a_series_without_identifier_is_the_only_one(tmp_path):
+    assert load(write_series(tmp_path / "one", head())).shape == (1, 17, 22, 19)
+
+
+def test_a_series_with_a_missing_slice_is_refused(tmp_path):
+    with pytest.raises(Exception, match=r"not evenly spaced .* some are missing or doubled"):
+        load(write_series(tmp_path / "gap", head(), skip=(7,)))
+
+
+def test_a_trailing_axis_of_one_is_dropped(tmp_path):
+    assert load(write_nifti(tmp_path / "a.nii.gz", head()[..., None])).shape == (1, 17, 22, 19)
+
+
+def test_the_affine_is_the_files_own(tmp_path):
+    image = nib.Nifti1Image(head(), affine())
+    image.header.set_zooms((1.0, 1.0, 1.0))  # does not agree with the sform of 2 mm
+    image.header["sform_code"] = 1
+    nib.save(image, tmp_path / "a.nii.gz")
+    np.testing.assert_allclose(load(tmp_path / "a.nii.gz").affine, nib.load(tmp_path / "a.nii.gz").affine)
+
+
+def test_nifti_2_is_read(tmp_path):
+    nib.save(nib.Nifti2Image(head(), affine()), tmp_path / "a.nii.gz")
+    assert load(tmp_path / "a.nii.gz").shape == (1, 17, 22, 19)
+
+
+def test_voxels_must_be_real_numbers(tmp_path):
+    colours = np.zeros((17, 18, 19), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    with pytest.raises(ValueError, match=r"the voxels are colours \(R, G, B\)"):
+        load(write_nifti(tmp_path / "rgb.nii.gz", colours))
+    with pytest.raises(ValueError, match="the voxels are of type complex64"):
+        load(write_nifti(tmp_path / "complex.nii.gz", head().astype(np.complex64)))
+    (tmp_path / "empty.nii.gz").touch()
+    with pytest.raises(ValueError, match="the file is empty"):
+        load(tmp_path / "empty.nii.gz")
+
+
+def test_saved_header_says_what_the_input_said(tmp_path):
+    matrix = affine("LPS", (1.0, 2.0, 3.0), tilt=0.2)
+    save_nifti(head(), matrix, tmp_path / "x/y.nii.gz", {"sform_code": 4, "qform_code": 0})
+    image = nib.load(tmp_path / "x/y.nii.gz")
+    np.testing.assert_allclose(image.affine, matrix, atol=1e-5)
+    assert image.get_data_dtype() == np.float32
+    assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (4, 0)
+    assert image.header.get_xyzt_units() == ("mm", "sec")
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["y.nii.gz"]
+
+
+def test_a_sheared_affine_survives(tmp_path):
+    matrix = affine()
+    matrix[0, 1] += 0.5
+    save_nifti(head(), matrix, tmp_path / "y.nii.gz")
+    np.testing.assert_allclose(nib.load(tmp_path / "y.nii.gz").affine, matrix, atol=1e-5)
+
+
+def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
+    def fill_the_disk(image, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(nib, "save", fill_the_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_nifti(head(), affine(), tmp_path / "y.nii.gz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_monai_label_takes_the_writer_for_its_own(tmp_path):
+    assert isinstance(SaveRestoredd(keys="pred", output_dir=tmp_path), SaveImaged)
