@@ -13,14 +13,23 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from tqdm import tqdm
 
+from ..transforms.plane import plane_axcodes
 from . import demo_head
 from .cohort import DATASET_FILE, write_json
+from .demographics import read_demographics
+from .describe import describe_cohort, usable_images
+from .examine import examine
+from .image_folder import find_images
 
 __all__ = ["NUM_SUBJECTS", "ensure_demo_cohort"]
 
 NUM_SUBJECTS = 12
 SMALLEST_COHORT = 4
+FRACTIONS = (0.7, 0.15, 0.15)
+PLANE = "sagittal"
+RULE = "brain"
 #: Axis order in which the heads are stored in turn: scanners differ, and so the pipeline must not care.
 ORIENTATIONS = ("PSR", "RAS", "LPS", "LAS")
 #: Names the parameters of a finished cohort.
@@ -107,7 +116,7 @@ def _write_heads(folder: Path, num_subjects: int, seed: int, spacing_mm: float) 
     generator = np.random.default_rng(seed)
     ages = np.round(generator.permutation(np.linspace(21.0, 79.0, num_subjects)), 1)
     rows = ["subject,age,sex"]
-    for index, age in enumerate(ages.tolist()):
+    for index, age in enumerate(tqdm(ages.tolist(), desc="making demo heads", unit="head")):
         subject = f"demo-{index + 1:02d}"
         head = demo_head.make_head(int(generator.integers(2**31)), age, spacing_mm)
         scale = generator.uniform(400.0, 1600.0)  # the unit of a T1-weighted image is the scanner's own
@@ -127,14 +136,12 @@ def _save(path: Path, volume: np.ndarray, affine: np.ndarray, orientation: str) 
 
 
 def _describe(folder: Path, seed: int) -> None:
-    """Write ``dataset.json`` with the command that describes every other cohort too."""
-    from ..prepare import prepare  # which imports the cohort's reader, which imports this module on demand
-
-    prepare(
-        str(folder / "images"),
-        output_dir=str(folder),
-        demographics=str(folder / "subjects.csv"),
-        labels=str(folder / "labels"),
-        seed=seed,
-        name="demo",
-    )
+    """Write ``dataset.json`` in the way in which every other cohort is described."""
+    axcodes = plane_axcodes(PLANE)
+    images = find_images(folder / "images", labels=folder / "labels")
+    examined = [examine(image, axcodes, RULE, folder / "masks" / f"{image.subject}_mask.nii.gz") for image in images]
+    usable, threshold, _ = usable_images(examined, RULE)
+    table = read_demographics(folder / "subjects.csv")
+    cohort = describe_cohort(usable, table, folder, RULE, threshold, FRACTIONS, seed)
+    facts = {"name": "demo", "description": f"{len(usable)} synthetic heads, ages and sexes invented", "plane": PLANE}
+    write_json(folder / DATASET_FILE, {**facts, **cohort})

@@ -235,7 +235,9 @@ def make_head(seed: int, age: float = 45.0, spacing_mm: float = 2.0) -> DemoHead
 
 def _acquire(image: Volume, seed: int) -> Volume:
     """Apply coil shading and Rician noise; subtract the noise floor, as scanners do, so that air is near zero."""
-    shade = RandBiasField(degree=3, coeff_range=(-0.05, 0.05), prob=1.0).set_random_state(seed=seed)
-    noise = RandRicianNoise(std=0.014, sample_std=False, prob=1.0).set_random_state(seed=seed + 1)
+    shade = RandBiasField(degree=3, coeff_range=(-0.05, 0.05), prob=1.0)
+    shade.set_random_state(seed=seed)
+    noise = RandRicianNoise(std=0.014, sample_std=False, prob=1.0)
+    noise.set_random_state(seed=seed + 1)
     noisy = noise(shade(torch.from_numpy(image)[None]))[0].numpy()
     return np.clip(noisy - 0.02, 0.0, None)

@@ -109,7 +109,7 @@ def test_a_finished_cohort_is_left_alone_and_a_stale_one_replaced(cohort_dir, tm
 
 def test_another_folder_is_not_replaced(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match="is no demo cohort. Choose another folder"):
+    with pytest.raises(ValueError, match=r"is no demo cohort\. Choose another folder"):
         ensure_demo_cohort(tmp_path, num_subjects=4)
     with pytest.raises(ValueError, match="at least 4 subjects, got 3"):
         ensure_demo_cohort(tmp_path / "new", num_subjects=3)
