@@ -142,8 +142,8 @@ def test_missing_weights_are_an_error_and_leave_the_former_bundle(checkout: Path
 def test_config_that_needs_another_file_of_the_repository_is_refused(
     checkout: Path, tmp_path: Path, value: str
 ) -> None:
-    with (checkout / f"bundle/{NAME}/recipe.yaml").open("a") as recipe:
-        recipe.write(f'\nrecipe: "{value}"\n')
+    recipe = checkout / f"bundle/{NAME}/recipe.yaml"
+    recipe.write_text(yaml.safe_dump({**yaml.safe_load(recipe.read_text()), "recipe": value}))
     with pytest.raises(ValueError, match=re.escape(f"'{value}' names a file that is not in the bundle")):
         builder.build(NAME, output_dir=str(tmp_path / "dist"))
 
