@@ -23,9 +23,9 @@ __all__ = ["LoadVolumed"]
 class LoadVolumed(LoadImaged):
     """``LoadImaged`` that says what is wrong with a file, and reads the series that ``series_key`` names.
 
-    MONAI reads the first series of a folder that holds several, takes the real part of complex voxels, and corrects the
-    affine of a NIfTI file whose sform does not agree with its voxel sizes. Here the series is chosen, complex voxels are
-    refused, and the affine stays the file's own.
+    MONAI reads the first series of a folder that holds several, takes the real part of complex voxels, and corrects
+    the affine of a NIfTI file whose sform does not agree with its voxel sizes. Here the series is chosen, complex
+    voxels are refused, and the affine stays the file's own.
 
     Args:
         keys: paths of volume files or of folders with DICOM files; the result is float32, channel first.
