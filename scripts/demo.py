@@ -146,7 +146,7 @@ def _train_and_evaluate(run: _Commands, folder: Path, cohort_dir: Path, max_epoc
         "--dataset_dir", _short(cohort_dir), "--output_dir", _short(folder / "training"), "--seed", str(seed),
     )  # fmt: skip
     run.bundle(
-        f"train the default recipe for {max_epochs} epochs", "training",
+        f"train the default recipe (epochs: {max_epochs})", "training",
         "--config_file", TRAIN_CONFIG, *common, "--max_epochs", str(max_epochs),
     )  # fmt: skip
     run.bundle(

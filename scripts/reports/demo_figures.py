@@ -16,6 +16,7 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import NDArray
 
+from ..metrics.restoration import peak_signal_to_noise_ratio
 from ..transforms.plane import PLANE_AXCODES
 
 __all__ = ["cohort_figure", "curve_figure", "data_uri", "restoration_figure", "save_figure", "slice_view"]
@@ -23,7 +24,7 @@ __all__ = ["cohort_figure", "curve_figure", "data_uri", "restoration_figure", "s
 #: Readable on a light and on a dark page.
 INK = "#8a8f98"
 COLORS = ("#3b82c4", "#d9822b", "#4c9f70", "#b3528f")
-#: Absolute error, in units of the clean head's 99.5th percentile, that is shown as white.
+#: Absolute error, in units of the clean head's 99.5th percentile, at the bright end of the colours.
 ERROR_LIMIT = 0.3
 
 Image = NDArray[np.floating]
@@ -50,9 +51,10 @@ def cohort_figure(heads: Mapping[str, MetaTensor], columns: int = 6) -> Figure:
 
     Args:
         heads: volumes in network space, shape ``(1, X, Y, Z)``, by their caption.
-        columns: heads in a row.
+        columns: heads in a row, at most.
     """
     views = [(name, _on_black(head)) for name, head in heads.items()]
+    columns = min(columns, len(views))
     rows = -(-len(views) // columns)
     figure = Figure(figsize=(2.1 * columns, 3.4 * rows), facecolor="black", layout="constrained")
     axes = np.atleast_2d(figure.subplots(rows, columns))
@@ -118,7 +120,7 @@ def restoration_figure(
     for row, (plane, position) in enumerate(views):
         images = [slice_view(volume, plane, position) for volume in (clean, damaged, restored)]
         images.append(np.abs(images[2] - images[0]))
-        titles = ("clean", "damaged", "restored", f"absolute error (white: {ERROR_LIMIT:g})")
+        titles = ("clean", "damaged", "restored", f"absolute error, 0 to {ERROR_LIMIT:g}")
         for column, image in enumerate(images):
             axis = figure.add_subplot(grid[row, column])
             _show(axis, image, is_error=column == 3)
@@ -126,7 +128,8 @@ def restoration_figure(
                 axis.set_title(titles[column], color="#c8ccd2", fontsize=10)
             if column in (1, 2):
                 error = float(np.mean((image - images[0]) ** 2))
-                axis.text(0.03, 0.03, f"{-10 * np.log10(error):.1f} dB", color="#f2c14e", transform=axis.transAxes)
+                axis.text(0.03, 0.03, f"{peak_signal_to_noise_ratio(error):.1f} dB", color="#f2c14e",
+                          transform=axis.transAxes, bbox={"facecolor": "black", "pad": 1.5})  # fmt: skip
     return figure
 
 

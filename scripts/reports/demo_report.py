@@ -103,10 +103,10 @@ def _context(results: DemoResults) -> dict[str, Any]:
         "shape": " x ".join(str(size) for size in first["shape"]),
         "spacing": " x ".join(f"{size:g}" for size in first["spacing_mm"]),
         "curve_image": data_uri(curve_figure(curves, "loss (mean squared error)"), dpi=130),
-        "curve_caption": f"{len(history)} epochs of the default recipe from random weights: enough to see it learn, "
-        "far from enough to see it finish.",
+        "curve_caption": f"{_count(len(history), 'epoch')} of the default recipe from random weights: enough to see it learn, far "
+        " from enough to see it finish.",
         "evaluation": _evaluation_table(pd.read_csv(results.summary)),
-        "restoration_text": f"Test subject {restoration.subject}, damaged with the mixed damage of the default recipe "
+        "restoration_text": f"Test subject {restoration.subject}, damaged with the mixed damage of the evaluation "
         f"and restored with {results.weights}.",
         "restoration_image": data_uri(
             restoration_figure(restoration.clean, restoration.damaged, restoration.restored, restoration.views)
@@ -134,13 +134,17 @@ def _evaluation_table(summary: pd.DataFrame) -> dict[str, Any]:
             }
             for method in methods
         ],
-        "subjects": int(rows["n"].max()),
+        "subjects": _count(int(rows["n"].max()), "test subject"),
     }
 
 
 def _damage_name(corruption: str, severity: int) -> str:
     name = {"clean": "undamaged"}.get(corruption, corruption.replace("_", " "))
-    return f"{name} {severity}" if severity else name
+    return f"{name}, severity {severity}" if severity else name
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("s" if number != 1 else "")
 
 
 def _decibels(value: float) -> str:
