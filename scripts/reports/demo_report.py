@@ -103,8 +103,8 @@ def _context(results: DemoResults) -> dict[str, Any]:
         "shape": " x ".join(str(size) for size in first["shape"]),
         "spacing": " x ".join(f"{size:g}" for size in first["spacing_mm"]),
         "curve_image": data_uri(curve_figure(curves, "loss (mean squared error)"), dpi=130),
-        "curve_caption": f"{_count(len(history), 'epoch')} of the default recipe from random weights: enough to see it learn, far "
-        " from enough to see it finish.",
+        "curve_caption": f"{_count(len(history), 'epoch')} of the default recipe from random weights: enough to see it "
+        "learn, far from enough to see it finish.",
         "evaluation": _evaluation_table(pd.read_csv(results.summary)),
         "restoration_text": f"Test subject {restoration.subject}, damaged with the mixed damage of the evaluation "
         f"and restored with {results.weights}.",
