@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,7 +65,7 @@ def test_interrupted_and_resumed_ends_with_the_same_weights(tiny_cohort, tmp_pat
         if trainer.state.epoch == 3:  # in the middle of the third epoch, after two checkpoints
             raise KeyboardInterrupt
 
-    trainer.add_event_handler("iteration_completed", interrupt)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, interrupt)
     with pytest.raises(KeyboardInterrupt):
         interrupted.run()
     train(tiny_cohort, tmp_path / "parts", fragment, resume=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .best_model import BestModel
+from .defined import defined
 from .early_stop import EarlyStop
 from .epoch_seed import EpochSeed
 from .history import History
@@ -11,4 +12,4 @@ from .image_panel import ImagePanel
 from .progress import Progress
 from .resume_checkpoint import ResumeCheckpoint
 
-__all__ = ["BestModel", "EarlyStop", "EpochSeed", "History", "ImagePanel", "Progress", "ResumeCheckpoint"]
+__all__ = ["BestModel", "EarlyStop", "EpochSeed", "History", "ImagePanel", "Progress", "ResumeCheckpoint", "defined"]
