@@ -15,14 +15,16 @@ GAUSSIAN_MAD = 0.6744897501960817
 """Median absolute deviation of the standard normal distribution."""
 
 
-def noise_level(image: NDArray[np.floating]) -> float:
-    """Estimate the standard deviation of white Gaussian noise in an image from its finest diagonal detail.
+def noise_level(image: NDArray[np.floating], darkest: float = 0.25) -> float:
+    """Estimate the standard deviation of white Gaussian noise in a head image.
 
-    The median absolute diagonal Haar coefficient, divided by 0.6745; coefficients of exactly zero (masked background,
-    holes) do not count, as in ``skimage.restoration.estimate_sigma``, which needs PyWavelets for the same estimate.
+    The median absolute diagonal Haar coefficient, divided by 0.6745, of the darkest blocks of 2 x 2 pixels: in the air
+    there is noise and nothing else, while at 2 mm the anatomy's own detail adds 50 % and more to an estimate from the
+    whole image (``skimage.restoration.estimate_sigma``). Blocks of exact zeros (holes, masked background) do not count.
 
     Args:
         image: shape ``(H, W)``, both at least 2.
+        darkest: share of the blocks that counts, in (0, 1].
 
     Returns:
         Standard deviation in the unit of the image; 0 for an image without any detail.
@@ -33,13 +35,20 @@ def noise_level(image: NDArray[np.floating]) -> float:
     """
     rows, columns = (size - size % 2 for size in image.shape)
     even = image[:rows, :columns]
-    detail = (even[::2, ::2] - even[1::2, ::2] - even[::2, 1::2] + even[1::2, 1::2]) / 2
-    detail = np.abs(detail[detail != 0])
-    return float(np.median(detail)) / GAUSSIAN_MAD if detail.size else 0.0
+    blocks = np.stack([even[::2, ::2], even[1::2, ::2], even[::2, 1::2], even[1::2, 1::2]])
+    blocks = blocks[:, (blocks != 0).any(axis=0)]  # (4, blocks)
+    if blocks.size == 0:
+        return 0.0
+    brightness = blocks.mean(axis=0)
+    detail = np.abs(blocks[0] - blocks[1] - blocks[2] + blocks[3]) / 2
+    return float(np.median(detail[brightness <= np.quantile(brightness, darkest)])) / GAUSSIAN_MAD
 
 
 class NonLocalMeans:
     """Average pixels whose surroundings look alike, slice by slice, with the filter strength set by the noise found.
+
+    The defaults are the best of those tried on training subjects of IXI at 2 mm (noise 0.01 to 0.08; patches of 3, 5
+    and 7 pixels, strength 0.5 to 1.2); 0.8 is also what scikit-image recommends.
 
     Args:
         patch_size: side of the compared patches in pixels.

@@ -46,13 +46,16 @@ class NetworkMethod:
         return restored[..., top : top + height, left : left + width].float()
 
 
-def trained_network(network: nn.Module, weights: str, device: torch.device, batch_size: int = 32) -> NetworkMethod:
+def trained_network(
+    network: nn.Module, weights: str, device: torch.device, amp: bool = False, batch_size: int = 32
+) -> NetworkMethod:
     """The network of a recipe with the weights that its training wrote.
 
     Args:
-        network: of the recipe.
+        network: of the recipe; set up for the device here, as for inference.
         weights: ``model.pt``.
         device: where it runs.
+        amp: compute in bfloat16.
         batch_size: slices at a time.
 
     Raises:
@@ -64,10 +67,12 @@ def trained_network(network: nn.Module, weights: str, device: torch.device, batc
                 f"there are no trained weights at {weights}: train first, with the same recipe and "
                 "python -m monai.bundle run training ..., or name a file with --weights FILE."
             )
-    return NetworkMethod(load_network(network, weights, device), batch_size)
+    return NetworkMethod(load_network(network, weights, device, amp), batch_size)
 
 
-def published_network(weights: str | None, device: torch.device, batch_size: int = 32) -> NetworkMethod | None:
+def published_network(
+    weights: str | None, device: torch.device, amp: bool = False, batch_size: int = 32
+) -> NetworkMethod | None:
     """The thesis's Residual U-Net with its published weights; ``None`` where no file is given.
 
     It ends in a sigmoid and saw images in [0, 1], so its input is clipped to that range. It was trained on slices that
@@ -76,6 +81,7 @@ def published_network(weights: str | None, device: torch.device, batch_size: int
     Args:
         weights: written by ``python -m scripts.import_keras ... --network residual_unet --output FILE``.
         device: where it runs.
+        amp: compute in bfloat16.
         batch_size: slices at a time.
 
     Raises:
@@ -83,4 +89,4 @@ def published_network(weights: str | None, device: torch.device, batch_size: int
     """
     if not weights:
         return None
-    return NetworkMethod(load_network(ResidualUNet(), weights, device), batch_size, clip=True)
+    return NetworkMethod(load_network(ResidualUNet(), weights, device, amp), batch_size, clip=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -99,13 +100,14 @@ def subjects_figure(metrics: pd.DataFrame, kind: str, regions: Mapping[str, str]
     for axis, (region, title) in zip(axes, regions.items(), strict=True):
         table = part[part["region"] == region].pivot_table(index="subject", columns="method", values="psnr")[methods]
         table = table.replace(np.inf, np.nan)
-        axis.plot(table.to_numpy().T, color="#00000018", linewidth=0.7, zorder=1)
+        jitter = np.linspace(-0.12, 0.12, len(table)) if len(table) > 1 else np.zeros(1)
+        places = np.arange(len(methods))[:, None] + jitter  # (methods, subjects)
+        axis.plot(places, table.to_numpy().T, color="#00000018", linewidth=0.7, zorder=1)
         for number, method in enumerate(methods):
             values = table[method].to_numpy()
-            jitter = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else 0.0
-            axis.scatter(number + jitter, values, s=14, color=COLOURS[number % len(COLOURS)], zorder=2, linewidths=0)
+            axis.scatter(places[number], values, s=14, color=COLOURS[number % len(COLOURS)], zorder=2, linewidths=0)
             axis.hlines(np.nanmean(values), number - 0.28, number + 0.28, color="black", linewidth=1.4, zorder=3)
-        axis.set_xticks(range(len(methods)), [method_label(m).replace(" ", "\n") for m in methods], fontsize=8)
+        axis.set_xticks(range(len(methods)), [textwrap.fill(method_label(m), 12) for m in methods], fontsize=8)
         axis.set_ylabel(f"PSNR (dB), {title}")
         _plain(axis)
     return figure
@@ -128,7 +130,7 @@ def example_figure(images: Mapping[str, Tensor]) -> Figure:
         top.axis("off")
         bottom.axis("off")
         if name == names[0]:
-            bottom.text(0.5, 0.5, f"absolute error,\nblack 0, white {ERROR_SHOWN:g}\nor more", ha="center", fontsize=9)
+            bottom.text(0.5, 0.5, f"absolute error,\nblack 0, yellow {ERROR_SHOWN:g}\nor more", ha="center", fontsize=9)
             continue
         error = (images[name] - clean).abs()
         bottom.imshow(error, cmap="inferno", vmin=0, vmax=ERROR_SHOWN, interpolation="nearest")

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from scripts.baselines import identity
+from scripts.evaluation import (
+    NetworkMethod,
+    RestoreAndMeasure,
+    make_conditions,
+    published_network,
+    split_hash,
+    subject_slices,
+    trained_network,
+)
+from scripts.networks import ResidualUNet
+
+
+@pytest.fixture
+def item():
+    volume = torch.zeros(1, 30, 26, 12)
+    volume[:, 6:24, 5:21, 2:10] = 0.5 + 0.5 * torch.rand(18, 16, 8, generator=torch.Generator().manual_seed(0))
+    label = torch.zeros(1, 30, 26, 12)
+    label[:, 10:20, 8:18, 3:9] = 5
+    return {"image": volume, "label": label, "subject": "s1", "slices": [3, 5, 8]}
+
+
+class PlusOne(nn.Module):
+    """Shows its input's size and value."""
+
+    def forward(self, x):
+        assert x.shape[-2] % 8 == 0
+        assert x.shape[-1] % 8 == 0
+        return x + 1
+
+
+def test_network_method_pads_and_cuts_back_in_batches():
+    images = torch.rand(5, 1, 30, 26) * 3 - 1
+    torch.testing.assert_close(NetworkMethod(PlusOne(), batch_size=2)(images), images + 1)
+    torch.testing.assert_close(NetworkMethod(PlusOne(), clip=True)(images), images.clamp(0, 1) + 1)
+
+
+def test_trained_network_reads_its_weights(tmp_path):
+    network = ResidualUNet(residual_output=True)
+    nn.init.normal_(network.get_parameter(next(name for name, _ in network.named_parameters())))
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    images = torch.rand(2, 1, 24, 20)
+    expected = NetworkMethod(network.eval())(images)
+    loaded = trained_network(ResidualUNet(residual_output=True), str(tmp_path / "model.pt"), torch.device("cpu"))
+    torch.testing.assert_close(loaded(images), expected, atol=1e-5, rtol=1e-5)
+    published = published_network(str(tmp_path / "model.pt"), torch.device("cpu"))
+    assert published is not None
+    assert published.clip
+
+
+def test_missing_weights_say_how_to_make_them(tmp_path):
+    with pytest.raises(SystemExit, match=r"no trained weights at .*model\.pt: train first, .* run training"):
+        trained_network(ResidualUNet(), str(tmp_path / "model.pt"), torch.device("cpu"))
+    assert published_network(None, torch.device("cpu")) is None
+
+
+def test_subject_slices_are_the_kept_ones_with_their_regions(item):
+    subject = subject_slices(item)
+    assert subject.target.shape == (3, 1, 30, 26)
+    torch.testing.assert_close(subject.target[1, 0], item["image"][0, :, :, 5])
+    assert set(subject.regions) == {"head", "brain"}
+    assert subject.regions["head"][:, 0, 6:24, 5:21].all()
+    assert not subject.regions["brain"][0, 0, :8].any()
+    del item["label"]
+    assert set(subject_slices(item).regions) == {"head"}
+    item["mask"] = torch.ones(1, 15, 13, 12)  # of another in-plane size, as after a resizing fragment
+    assert subject_slices(item).regions["brain"].all()
+
+
+@pytest.mark.parametrize(("slices", "text"), [([], "got none"), ([3, 12], "got 3 to 12")])
+def test_slices_outside_the_volume_are_named(item, slices, text):
+    with pytest.raises(ValueError, match=f"s1: slices must be indices below 12, {text}"):
+        subject_slices(item | {"slices": slices})
+
+
+def test_one_row_per_condition_method_and_region(item):
+    conditions = make_conditions(["mixed", "holes", "clean"], [5])
+    step = RestoreAndMeasure({"network": torch.zeros_like, "input": identity, "published": None}, conditions)
+    rows = step(None, item)
+    assert len(rows) == 2 * (3 + 4 + 3)  # whole, head, brain; and inside the holes
+    assert rows == step(None, item)  # the damage is fixed
+    clean = [row for row in rows if row["corruption"] == "clean" and row["method"] == "input"]
+    assert all(row["mse"] == 0 for row in clean)
+    (hole,) = [row for row in rows if row["region"] == "hole" and row["method"] == "input"]
+    (nothing,) = [row for row in rows if row["region"] == "hole" and row["method"] == "network"]
+    assert hole["mse"] == pytest.approx(nothing["mse"])  # a hole is zero, and so is this network
+    assert {row["slices"] for row in rows} == {3}
+
+
+def test_pictures_show_the_chosen_slice(item):
+    step = RestoreAndMeasure({"network": torch.zeros_like, "input": identity}, make_conditions(["clean"]))
+    kept, images = step.pictures(subject_slices(item), step.conditions[0], lambda errors: int(errors.argmax()))
+    assert kept in item["slices"]
+    assert list(images) == ["clean", "damaged", "network"]
+    torch.testing.assert_close(images["clean"], item["image"][0, :, :, kept])
+
+
+def test_split_hash_ignores_order_and_paths_and_notices_a_move():
+    one, two = ({"subject": s, "sha256": s, "slices": [1], "image": f"/x/{s}"} for s in "ab")
+    empty = {"validation": [], "test": []}
+    split = split_hash({"training": [one, two]} | empty)
+    assert split == split_hash({"training": [two | {"image": "/y"}, one]} | empty)
+    assert split != split_hash({"training": [one], "validation": [], "test": [two]})

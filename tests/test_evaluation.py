@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workflow as declared: ``run evaluating`` on a tiny cohort."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+import torch
+from monai.bundle import ConfigWorkflow
+
+from scripts.networks import ResidualUNet
+from tests.tiny_cohort import write_tiny_cohort
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    return write_tiny_cohort(tmp_path / "cohort")
+
+
+def evaluating(root, cohort, **overrides):
+    workflow = ConfigWorkflow(
+        config_file=[str(root / "configs" / "train.yaml"), str(root / "configs" / "evaluate.yaml")],
+        meta_file=str(root / "configs" / "metadata.json"),
+        workflow_type="train",
+        run_id="evaluating",
+        bundle_root=str(root),
+        dataset_dir=str(cohort),
+        output_dir=str(cohort.parent / "out"),
+        device="cpu",
+        amp=False,
+        **overrides,
+    )
+    workflow.initialize()
+    workflow.run()
+
+
+@pytest.fixture
+def weights(tmp_path):
+    torch.manual_seed(0)
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "model.pt"
+    torch.save(ResidualUNet(residual_output=True).state_dict(), path)
+    return path
+
+
+def test_evaluating_writes_tables_and_a_report(root, cohort, tmp_path, weights):
+    evaluating(root, cohort, kinds=["mixed", "holes", "clean"], severities=[5], published_weights=str(weights))
+    metrics = pd.read_csv(tmp_path / "out" / "metrics.csv")
+    assert set(metrics["method"]) == {"network", "input", "median", "non_local_means", "published"}
+    assert set(metrics["corruption"]) == {"mixed", "holes", "clean"}
+    assert {"whole", "head", "hole"} >= set(metrics["region"]) >= {"whole", "head"}
+    assert not metrics.duplicated(["subject", "corruption", "severity", "region", "method"]).any()
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv")
+    assert set(summary["n"]) == {1}
+    assert summary["sd"].isna().all()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "1 test subject, 3 slices" in page
+    assert "one subject has no interval" in page
+    assert page.count("data:image/png;base64,") >= 3
+    assert str(tmp_path) not in page  # no path of this machine
+    assert not list((tmp_path / "out").glob(".*"))  # nothing half-written
+
+
+def test_missing_weights_end_the_run_with_the_command_that_makes_them(root, cohort):
+    with pytest.raises(SystemExit, match="train first"):
+        evaluating(root, cohort)
+
+
+def test_an_unknown_kind_is_named_with_the_nearest(root, cohort, weights):
+    with pytest.raises(SystemExit, match="did you mean holes"):
+        evaluating(root, cohort, kinds=["hole"])
+
+
+def test_a_file_that_cannot_be_read_is_named(root, cohort, weights):
+    (cohort / "e.nii.gz").write_bytes(b"no image")
+    with pytest.raises(SystemExit, match=r"e\.nii\.gz could not be read"):
+        evaluating(root, cohort)
