@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import fire
+import torch
 from tqdm import tqdm
 
 from .data.cohort import DATASET_FILE, PARTS, write_json
@@ -148,8 +149,10 @@ def _examine_all(
             left_out[image.path] = str(error)
             return None
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         results = list(tqdm(pool.map(one, found), total=len(found), desc="reading heads", unit="head"))
+    torch.set_num_threads(threads)
     return [result for result in results if result is not None], left_out
 
 

@@ -24,9 +24,10 @@ LARGEST_GROWTH_MM = 6.0
 """How far the brain may reach beyond the template's, which is cut tight at the cortex."""
 SURE_DEPTH_MM = 4.0
 """Deeper than this inside the template's brain everything is brain, dark fluid too."""
-DARKEST_TISSUE = 0.3
+DARKEST_TISSUE = 0.2
 """Of the brain's median intensity: darker voxels at the surface are skull and fluid."""
-LOWEST_CORRELATION = 0.6
+LOWEST_CORRELATION = 0.8
+"""Real heads reach 0.86 and more, noise and boxes 0.7; a smooth ball cannot be told from a head in this way."""
 
 
 def brain_from_labels(labels: NDArray[np.generic], spacing_mm: Sequence[float] = (2.0, 2.0, 2.0)) -> NDArray[np.bool_]:
@@ -82,7 +83,7 @@ def estimate_brain(volume: MetaTensor) -> MetaTensor:
             f"no brain was found: the brain template fits with a correlation of {fit.correlation:.2f}, at least "
             f"{LOWEST_CORRELATION} is needed. Is it a whole T1-weighted head? Else give a mask with --masks."
         )
-    distance = template_distance()(fit.inverse(head.voxels())).reshape(scaled.shape).numpy()
+    distance = template_distance(fit.inverse(head.voxels())).reshape(scaled.shape).numpy()
     brain = MetaTensor(torch.from_numpy(_refined(scaled, distance))[None].float(), affine=working.affine)
     on_grid = ResampleToMatch(mode="bilinear", padding_mode="zeros")(brain, volume)
     return MetaTensor(torch.as_tensor(np.asarray(on_grid) > 0.5), affine=volume.affine)

@@ -22,7 +22,7 @@ from .image_folder import ImageFile
 from .slice_selection import slice_statistic
 from .volumes import failure_reason
 
-__all__ = ["ExaminedImage", "examine"]
+__all__ = ["ExaminedImage", "examine", "load_head"]
 
 SAME_GRID_MM = 0.05
 """Affines of a head and its mask that agree to this are of one grid: headers are rounded."""
@@ -64,7 +64,7 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path) -> Exami
         ValueError: the image, or its label or mask, cannot be used; the message is one line that says why.
     """
     try:
-        volume = _load(image.path)
+        volume = load_head(image.path)
         CheckVolumed(keys="image")({"image": volume})
         orient = Orientation(axcodes=axcodes, labels=None)
         oriented = cast(MetaTensor, orient(volume))
@@ -85,7 +85,7 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path) -> Exami
     return ExaminedImage(image, mask, estimated, tuple(oriented.shape[1:]), spacing_mm, statistic, digest)
 
 
-def _load(path: Path) -> MetaTensor:
+def load_head(path: Path) -> MetaTensor:
     """The volume ``(1, X, Y, Z)`` of a file."""
     return LoadVolumed(keys="image")({"image": str(path)})["image"]
 
@@ -95,7 +95,7 @@ def _brain(image: ImageFile, volume: MetaTensor) -> tuple[MetaTensor, bool]:
     source = image.mask or image.label
     if source is None:
         return estimate_brain(volume), True
-    given = _load(source)
+    given = load_head(source)
     if given.shape != volume.shape or (given.affine - volume.affine).abs().max() > SAME_GRID_MM:
         raise ValueError(
             f"its {'mask' if image.mask else 'label file'} {source.name} is on another grid, "

@@ -31,6 +31,8 @@ __all__ = ["Field", "TemplateFit", "fit_template", "template_distance"]
 TEMPLATE_MM = 2
 RIM_MM = 8.0
 """Width of the rim around the template's brain in which the images are compared."""
+FARTHEST_MM = 24.0
+"""Where distances from the template's brain end."""
 PITCHES = (-0.3, 0.0, 0.3)
 """Starting angles of the nodding axis, radians: the one in which heads differ most."""
 SCALP_TO_CENTRE_MM = 80.0
@@ -122,16 +124,24 @@ def fit_template(head: Field, inside: np.ndarray) -> TemplateFit:
     return TemplateFit(matrix, translation, displacement, correlation)
 
 
+def template_distance(points: Tensor) -> Tensor:
+    """Signed distance in mm of points ``(N, 3)`` from the surface of the template's brain.
+
+    Negative inside, 24 mm at most; the points are in mm from the centre of the template's brain.
+    """
+    return FARTHEST_MM - _template_proximity()(points)
+
+
 @cache
-def template_distance() -> Field:
-    """Signed distance in mm from the surface of the template's brain, negative inside; the origin is its centre."""
+def _template_proximity() -> Field:
+    """``FARTHEST_MM`` minus the distance, so that it is zero where a :class:`Field` is: outside its grid."""
     _, mask = _template()
-    margin = 12
+    margin = round(FARTHEST_MM / TEMPLATE_MM)
     padded = np.pad(mask.values[0, 0].numpy() > 0.5, margin)
     distance = ndimage.distance_transform_edt(~padded) - ndimage.distance_transform_edt(padded)
     affine = mask.affine.copy()
     affine[:3, 3] -= margin * TEMPLATE_MM
-    return Field(distance * TEMPLATE_MM, affine)
+    return Field(np.maximum(FARTHEST_MM - distance * TEMPLATE_MM, 0), affine)
 
 
 @cache
@@ -153,7 +163,7 @@ def _template() -> tuple[Field, Field]:
 def _reference(step_mm: int, sigma_mm: float) -> tuple[Tensor, Tensor]:
     """Points ``(N, 3)`` of the template's brain and rim, and the template's smoothed intensities there."""
     points = _template()[0].voxels(step_mm // TEMPLATE_MM)
-    points = points[template_distance()(points) <= RIM_MM]
+    points = points[template_distance(points) <= RIM_MM]
     return points, _template()[0].blurred(sigma_mm)(points)
 
 

@@ -118,8 +118,8 @@ def _draw_slices(axes: Axes, cohort: Mapping[str, Any]) -> None:
         axes.broken_barh(_runs(item["slices"]), (row, 1), color=COLORS[part], linewidth=0)
     axes.set_ylim(len(rows), 0)
     axes.set_xlim(0, max(item["shape"][2] for _, item in rows))
-    every = "image" if step == 1 else f"{step}th image"
-    axes.set_title(f"kept slices (coloured) of each {every}: {', '.join(PARTS)}", fontsize=9, loc="left")
+    which = "each image" if step == 1 else f"one image in {step}"
+    axes.set_title(f"kept slices (coloured) of {which}: {', '.join(PARTS)}", fontsize=9, loc="left")
     axes.set_xlabel(f"index of the {cohort['plane']} slice", fontsize=8)
     axes.set_ylabel("image", fontsize=8)
     axes.tick_params(labelsize=8)
