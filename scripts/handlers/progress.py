@@ -26,7 +26,8 @@ class Progress:
         engine.add_event_handler(Events.EPOCH_STARTED, self._open)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._show)
-        engine.add_event_handler(Events.COMPLETED | Events.TERMINATE | Events.EXCEPTION_RAISED, self._close)
+        engine.add_event_handler(Events.COMPLETED | Events.TERMINATE, self._close)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._fail)
         self.bar: tqdm | None = None
 
     def _open(self, engine: Engine) -> None:
@@ -46,7 +47,11 @@ class Progress:
         if self.bar is not None and metrics:
             self.bar.set_postfix({name: f"{value:.4g}" for name, value in metrics.items()})
 
-    def _close(self, engine: Engine, *_: object) -> None:
+    def _fail(self, engine: Engine, error: BaseException) -> None:
+        self._close(engine)
+        raise error  # ignite regards an exception that has a handler as dealt with
+
+    def _close(self, engine: Engine) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
