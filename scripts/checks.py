@@ -47,7 +47,11 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
     """
     known = set(RUNNER_KEYS)
     for name in config_files:
-        found = [p for p in sorted((Path(bundle_root) / "configs").glob(f"{name}.*")) if p.suffix.lstrip(".") in ConfigParser.suffixes]
+        found = [
+            p
+            for p in sorted((Path(bundle_root) / "configs").glob(f"{name}.*"))
+            if p.suffix.lstrip(".") in ConfigParser.suffixes
+        ]
         for path in found:
             known |= {key.lstrip("+") for key in ConfigParser.load_config_file(path)}
     given = _running_parser().get()

@@ -19,11 +19,28 @@ SLOTS = {
     "corruption": {"corruption"},
     "data": {"dataset_dir", "plane", "volume_transforms", "spatial_dims"},
     "schedule": {
-        "max_epochs", "learning_rate", "amp", "optimizer", "lr_scheduler", "lr_schedule_handler",
-        "early_stopping_patience", "early_stopping_min_delta",
+        "max_epochs",
+        "learning_rate",
+        "amp",
+        "optimizer",
+        "lr_scheduler",
+        "lr_schedule_handler",
+        "early_stopping_patience",
+        "early_stopping_min_delta",
     },
-    "hw": {"rank", "world_size", "device", "network", "amp", "num_workers", "+imports", "+initialize", "finalize", "validate"},
-}  # fmt: skip
+    "hw": {
+        "rank",
+        "world_size",
+        "device",
+        "network",
+        "amp",
+        "num_workers",
+        "+imports",
+        "+initialize",
+        "finalize",
+        "validate",
+    },
+}
 FRAGMENTS = sorted(path for slot in SLOTS for path in (CONFIGS / slot).glob("*.yaml"))
 RECIPES = sorted((CONFIGS / "recipe").glob("*.yaml"))
 KNOWN_RECIPES = {p.stem for p in RECIPES if p.stem.startswith("thesis_")}
@@ -49,7 +66,9 @@ def test_fragment_sets_only_keys_of_its_slot(path):
     assert {key.lstrip("+") for key in top_level} <= known
 
 
-@pytest.mark.parametrize("path", [*CONFIGS.glob("*.yaml"), *FRAGMENTS, *RECIPES], ids=lambda p: f"{p.parent.name}/{p.stem}")
+@pytest.mark.parametrize(
+    "path", [*CONFIGS.glob("*.yaml"), *FRAGMENTS, *RECIPES], ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
 def test_no_number_is_read_as_text(path):
     assert [s for s in strings(load(path)) if re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", s)] == []
 
@@ -62,9 +81,14 @@ def compose(path: Path, output_dir: Path, dataset_dir: Path, **override: object)
     recipe = load(path)
     files = [str(ROOT / file) for file in recipe.pop("config_file")]
     settings = recipe | {
-        "bundle_root": str(ROOT), "dataset_dir": str(dataset_dir), "output_dir": str(output_dir), "device": "$torch.device('cpu')",
-    }  # fmt: skip
-    return ConfigWorkflow(config_file=files, workflow_type="train", logging_file=False, run_id="training", **settings | override)
+        "bundle_root": str(ROOT),
+        "dataset_dir": str(dataset_dir),
+        "output_dir": str(output_dir),
+        "device": "$torch.device('cpu')",
+    }
+    return ConfigWorkflow(
+        config_file=files, workflow_type="train", logging_file=False, run_id="training", **settings | override
+    )
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)

@@ -24,9 +24,14 @@ def _in_the_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def workflow(tiny_cohort: Path, output_dir: Path, *files: str, **override: object) -> ConfigWorkflow:
     settings = {
-        "bundle_root": str(ROOT), "dataset_dir": str(tiny_cohort), "output_dir": str(output_dir), "batch_size": 4,
-        "max_epochs": 4, "device": "$torch.device('cpu')", "amp": False,
-    }  # fmt: skip
+        "bundle_root": str(ROOT),
+        "dataset_dir": str(tiny_cohort),
+        "output_dir": str(output_dir),
+        "batch_size": 4,
+        "max_epochs": 4,
+        "device": "$torch.device('cpu')",
+        "amp": False,
+    }
     return ConfigWorkflow([TRAIN, *files], workflow_type="train", logging_file=False, **settings | override)
 
 
@@ -107,7 +112,17 @@ def test_mistyped_key_of_a_fragment_names_the_nearest(tiny_cohort, tmp_path):
 
 
 def test_wrong_folder_is_one_line_on_the_command_line(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "training", "--config_file", "configs/train.yaml"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "monai.bundle",
+        "run",
+        "training",
+        "--config_file",
+        "configs/train.yaml",
+    ]
     command += ["--dataset_dir", str(tmp_path / "nowhere"), "--output_dir", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -125,10 +140,30 @@ def test_resume_without_a_checkpoint_is_one_line(tiny_cohort, tmp_path):
 
 def test_two_processes_train_one_network(tiny_cohort, tmp_path):
     command = [
-        sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "monai.bundle",
-        "run", "training", "--config_file", "['configs/train.yaml','configs/hw/multi_gpu.yaml']",
-        "--dataset_dir", str(tiny_cohort), "--output_dir", str(tmp_path), "--max_epochs", "2", "--batch_size", "2", "--amp", "False",
-    ]  # fmt: skip
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node=2",
+        "-m",
+        "monai.bundle",
+        "run",
+        "training",
+        "--config_file",
+        "['configs/train.yaml','configs/hw/multi_gpu.yaml']",
+        "--dataset_dir",
+        str(tiny_cohort),
+        "--output_dir",
+        str(tmp_path),
+        "--max_epochs",
+        "2",
+        "--batch_size",
+        "2",
+        "--amp",
+        "False",
+    ]
     environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]

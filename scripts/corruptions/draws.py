@@ -70,7 +70,9 @@ class Draws:
         for name in KEY_NAMES:
             value = torch.as_tensor(keys[name], dtype=torch.int64, device=self.device)
             if value.shape not in (subject.shape, ()):
-                raise ValueError(f"{name} must have the shape of subject, {tuple(subject.shape)}, got {tuple(value.shape)}.")
+                raise ValueError(
+                    f"{name} must have the shape of subject, {tuple(subject.shape)}, got {tuple(value.shape)}."
+                )
             state = mix32(state ^ (value & MASK32))
             state = mix32(state ^ ((value >> 32) & MASK32))
         self._state = state  # (B,)

@@ -70,7 +70,11 @@ class RandHoles:
         """Start and stop of each image's box, ``(B, spatial_dims)``; empty for an image without a hole."""
         size = draws.integers("holes.size", self.size[0], self.size[1] + 1).clamp(max=min(images.shape[2:]))
         start = torch.stack(
-            [draws.integers(f"holes.start{axis}", 0, length - size + 1) for axis, length in enumerate(images.shape[2:])], 1
+            [
+                draws.integers(f"holes.start{axis}", 0, length - size + 1)
+                for axis, length in enumerate(images.shape[2:])
+            ],
+            1,
         )
         size = size * (draws.uniform("holes.prob") < self.prob)
         return start, start + size[:, None]

@@ -63,7 +63,9 @@ class SliceDataset(Dataset):
         largest = [max(v.shape[axis] for v in volumes) for axis in (2, 3)]
         height, width = (-(-size // multiple_of) * multiple_of for size in largest)
         self.images = torch.cat([_centre_pad(volume, height, width) for volume in volumes])  # (N, 1, H, W)
-        subjects = [torch.full((len(v),), subject_key(item["subject"])) for item, v in zip(self.data, volumes, strict=True)]
+        subjects = [
+            torch.full((len(v),), subject_key(item["subject"])) for item, v in zip(self.data, volumes, strict=True)
+        ]
         self.subjects = torch.cat(subjects)  # (N,)
         self.slices = torch.cat([torch.tensor(item["slices"], dtype=torch.int64) for item in self.data])  # (N,)
 

@@ -30,7 +30,9 @@ def thesis_slices(slices: Tensor, size: int = 128) -> Tensor:
     Returns:
         Values in ``[0, 1]``, shape ``(B, 1, size, size)``.
     """
-    eight_bit = (rescale_min_max(slices.float()) * 256).floor().clamp(max=255) / 255  # matplotlib's colour map has 256 bins
+    eight_bit = (rescale_min_max(slices.float()) * 256).floor().clamp(
+        max=255
+    ) / 255  # matplotlib's colour map has 256 bins
     resized = F.interpolate(eight_bit, size=(size, size), mode="bilinear", align_corners=False, antialias=False)
     return rescale_min_max(resized)
 

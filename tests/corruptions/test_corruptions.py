@@ -38,7 +38,9 @@ def test_every_step_damages_each_image_the_same_in_any_batch(step, shape):
     assert torch.equal(images, batch(shape=shape)[0])  # the clean images are not written to
 
 
-@pytest.mark.parametrize("step", [s for s in STEPS if "prob" in inspect.signature(s).parameters], ids=lambda s: s.__name__)
+@pytest.mark.parametrize(
+    "step", [s for s in STEPS if "prob" in inspect.signature(s).parameters], ids=lambda s: s.__name__
+)
 def test_prob_is_the_share_of_damaged_images(step):
     images = torch.rand(2000, 1, 16, 16) + 0.5
     keys = {"subject": torch.arange(2000), "slice": torch.zeros(2000, dtype=torch.int64), "epoch": 0}
@@ -90,7 +92,9 @@ def test_blur_equals_scipy_with_the_same_kernel():
     image = np.random.default_rng(0).random((21, 34))
     weights = np.exp(-0.5 * np.arange(-1, 2) ** 2 / 0.6**2)
     weights /= weights.sum()
-    expected = ndimage.convolve(image, np.outer(weights, weights), mode="mirror")  # scipy's mirror is TensorFlow's REFLECT
+    expected = ndimage.convolve(
+        image, np.outer(weights, weights), mode="mirror"
+    )  # scipy's mirror is TensorFlow's REFLECT
     blurred = corruptions.gaussian_blur(torch.tensor(image)[None, None], 0.6)
     np.testing.assert_allclose(blurred[0, 0].numpy(), expected, rtol=1e-12)
 

@@ -42,7 +42,9 @@ def keras_stopping_epoch(losses: list[float], patience: int, min_delta: float) -
     return len(losses)
 
 
-@pytest.mark.parametrize("losses", [[5, 4, 3, 3, 3, 3, 3], [5, 4.95, 4.9, 4.85, 4.8, 4.75, 4.7], [1, 2, 0.5, 2, 2, 2, 2]], ids=str)
+@pytest.mark.parametrize(
+    "losses", [[5, 4, 3, 3, 3, 3, 3], [5, 4.95, 4.9, 4.85, 4.8, 4.75, 4.7], [1, 2, 0.5, 2, 2, 2, 2]], ids=str
+)
 def test_early_stopping_follows_keras(losses):
     trainer, evaluator = engines(losses)
     EarlyStop(evaluator, patience=3, min_delta=0.1).attach(trainer)

@@ -27,4 +27,6 @@ def test_the_transform_keeps_slices_apart():
     made = ThesisSlicesd(keys="image")({"image": volume, "subject": "a"})
     assert made["image"].shape == (1, 128, 128, 4)
     assert torch.equal(made["image"][..., 3], torch.zeros(1, 128, 128))  # a constant slice becomes zero
-    torch.testing.assert_close(made["image"][..., 1:2].permute(3, 0, 1, 2), thesis_slices(volume[..., 1:2].permute(3, 0, 1, 2)))
+    torch.testing.assert_close(
+        made["image"][..., 1:2].permute(3, 0, 1, 2), thesis_slices(volume[..., 1:2].permute(3, 0, 1, 2))
+    )
