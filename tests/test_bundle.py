@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import yaml
+from monai.bundle import ConfigParser
 
 from bundle import build as builder
 from bundle import verify as verifier
@@ -77,6 +78,17 @@ def test_built_bundle_restores_as_the_checkout_does(built: Path, root: Path, tmp
     np.testing.assert_array_equal(restored["bundle"].dataobj, restored["checkout"].dataobj)
     np.testing.assert_allclose(restored["bundle"].affine, affine)
     assert np.abs(restored["bundle"].get_fdata() - image).max() > 1.0  # a network has run
+
+
+def test_preprocessing_takes_the_items_of_monai_label(built: Path, tmp_path: Path) -> None:
+    """The server adds ``image_path``, which MONAI's ``Spacingd`` would take for metadata of ``image``."""
+    path = str(tmp_path / "head.nii.gz")
+    image = np.random.default_rng(0).uniform(1.0, 100.0, (20, 18, 17)).astype(np.float32)
+    nib.save(nib.Nifti1Image(image, np.diag([2.0, 2.0, 2.0, 1.0])), path)
+    config = ConfigParser(ConfigParser.load_config_file(built / "configs/inference.json"))
+    item = config.get_parsed_content("preprocessing")({"image": path, "image_path": path, "device": "cpu"})
+    assert item["image"].shape == (1, 24, 24, 20)  # padded to multiples of 8, but for the slices
+    assert item["image_path"] == path
 
 
 def test_building_twice_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
