@@ -14,11 +14,11 @@ Made = TypeVar("Made")
 
 @contextmanager
 def clean_exit() -> Iterator[None]:
-    """Turn ``ValueError``, ``TypeError`` and ``OSError`` into ``SystemExit("error: ...")``; context manager and decorator.
+    """Turn ``ValueError``, ``TypeError`` and ``OSError`` into ``SystemExit("error: ...")``.
 
-    MONAI wraps every ordinary exception of a config expression in a ``RuntimeError`` with a long traceback. A
-    ``SystemExit`` passes through: the process prints the one line and ends with status 1. Use it only at the edge
-    (command lines, entry points of configs); library functions raise ordinary exceptions.
+    A context manager and a decorator. MONAI wraps every ordinary exception of a config expression in a ``RuntimeError``
+    with a long traceback. A ``SystemExit`` passes through: the process prints the one line and ends with status 1. Use
+    it only at the edge (command lines, entry points of configs); library functions raise ordinary exceptions.
 
     Raises:
         SystemExit: with the message of the exception.

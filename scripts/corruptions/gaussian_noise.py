@@ -21,7 +21,8 @@ def gaussian_noise(images: Tensor, std: Tensor, normal: Tensor) -> Tensor:
 
     Args:
         images: shape ``(B, C, *spatial)``.
-        std: standard deviation for each image in units of the image (1 = the volume's 99.5th percentile), shape ``(B,)``.
+        std: standard deviation for each image in units of the image (1 = the volume's 99.5th percentile),
+            shape ``(B,)``.
         normal: standard normal numbers, shape of ``images``.
 
     Returns:

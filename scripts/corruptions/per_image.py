@@ -11,7 +11,7 @@ __all__ = ["per_image", "probability", "value_range"]
 
 
 def per_image(values: Tensor, images: Tensor) -> Tensor:
-    """View ``values`` of shape ``(B,)`` as ``(B, 1, ...)``, to broadcast over ``images`` of shape ``(B, C, *spatial)``."""
+    """View ``values`` of shape ``(B,)`` as ``(B, 1, ...)``, to broadcast over ``images`` ``(B, C, *spatial)``."""
     return values.view(-1, *[1] * (images.ndim - 1))
 
 

@@ -18,7 +18,7 @@ def bfloat16_pays(device: torch.device | str) -> bool:
     """
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
@@ -39,7 +39,7 @@ def accelerate(network: nn.Module, device: torch.device | str, amp: bool) -> nn.
     device = torch.device(device)
     spatial_dims = max((p.ndim for p in network.parameters()), default=4) - 2
     layout = {2: torch.channels_last, 3: torch.channels_last_3d}.get(spatial_dims, torch.preserve_format)
-    network.to(device, memory_format=layout)
+    network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
     if amp:
         plain_forward = network.forward
 
@@ -47,5 +47,5 @@ def accelerate(network: nn.Module, device: torch.device | str, amp: bool) -> nn.
             with torch.autocast(device.type, torch.bfloat16):
                 return plain_forward(*args, **kwargs).float()
 
-        network.forward = forward  # type: ignore[method-assign]
+        network.forward = forward
     return network

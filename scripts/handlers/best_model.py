@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 from torch import nn
 
 from .atomic_save import atomic_save, plain_state
@@ -33,11 +34,11 @@ class BestModel:
         self.metric = metric
         self.best = math.inf
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Attach to the evaluator."""
         engine.add_event_handler(Events.COMPLETED, self)
 
-    def __call__(self, engine: Engine) -> None:
+    def __call__(self, engine: Workflow) -> None:
         """Compare and save."""
         value = float(engine.state.metrics[self.metric])
         if value < self.best:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 
 __all__ = ["EarlyStop"]
 
@@ -14,8 +15,8 @@ __all__ = ["EarlyStop"]
 class EarlyStop:
     """End the training after ``patience`` validations in a row without an improvement by more than ``min_delta``.
 
-    The rule of ``tf.keras.callbacks.EarlyStopping``; ignite's handler has it too (``cumulative_delta=True``), but must be
-    given the trainer, which in a config is a circular reference.
+    The rule of ``tf.keras.callbacks.EarlyStopping``; ignite's handler has it too (``cumulative_delta=True``), but must
+    be given the trainer, which in a config is a circular reference.
 
     Args:
         evaluator: the validation engine.
@@ -24,7 +25,7 @@ class EarlyStop:
         metric: name of a metric of the evaluator, lower is better.
     """
 
-    def __init__(self, evaluator: Engine, patience: int, min_delta: float = 0.0, metric: str = "val_loss") -> None:
+    def __init__(self, evaluator: Workflow, patience: int, min_delta: float = 0.0, metric: str = "val_loss") -> None:
         if patience < 1:
             raise ValueError(f"patience must be at least 1, got {patience}.")
         self.evaluator = evaluator
@@ -34,11 +35,11 @@ class EarlyStop:
         self.best = math.inf
         self.waited = 0
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Attach to the trainer, after its validation handler."""
         self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
 
-    def __call__(self, evaluator: Engine, trainer: Engine) -> None:
+    def __call__(self, evaluator: Workflow, trainer: Workflow) -> None:
         """Count, and end the training."""
         value = float(evaluator.state.metrics[self.metric])
         if value < self.best - self.min_delta:

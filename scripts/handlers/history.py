@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 from torch.optim import Optimizer
 
 __all__ = ["History"]
@@ -19,8 +20,8 @@ __all__ = ["History"]
 class History:
     """One row for each epoch in ``history.csv``: losses, metrics, learning rate and seconds.
 
-    The training loss is the mean over the epoch of what was optimised. It is summed on the device, so the host waits for
-    it once an epoch.
+    The training loss is the mean over the epoch of what was optimised. It is summed on the device, so the host waits
+    for it once an epoch.
 
     Args:
         path: CSV file, written anew after each epoch.
@@ -28,7 +29,7 @@ class History:
         optimizer: its learning rate is recorded.
     """
 
-    def __init__(self, path: str | Path, evaluator: Engine, optimizer: Optimizer) -> None:
+    def __init__(self, path: str | Path, evaluator: Workflow, optimizer: Optimizer) -> None:
         self.path = Path(path)
         self.evaluator = evaluator
         self.optimizer = optimizer
@@ -36,20 +37,20 @@ class History:
         self._loss: torch.Tensor | float = 0.0
         self._started = 0.0
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Attach to the trainer, after its validation handler."""
         engine.add_event_handler(Events.EPOCH_STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._record)
 
-    def _start(self, engine: Engine) -> None:
+    def _start(self, engine: Workflow) -> None:
         self._loss = 0.0
         self._started = time.perf_counter()
 
-    def _add(self, engine: Engine) -> None:
+    def _add(self, engine: Workflow) -> None:
         self._loss = self._loss + engine.state.output["loss"].detach()
 
-    def _record(self, engine: Engine) -> None:
+    def _record(self, engine: Workflow) -> None:
         row: dict[str, Any] = {
             "epoch": engine.state.epoch,
             "train_loss": float(self._loss) / engine.state.epoch_length,

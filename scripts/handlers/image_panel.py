@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -41,26 +42,26 @@ class ImagePanel:
         num_images: rows of the picture.
     """
 
-    def __init__(self, log_dir: str, evaluator: Engine, num_images: int = 4) -> None:
+    def __init__(self, log_dir: str, evaluator: Workflow, num_images: int = 4) -> None:
         self.log_dir = log_dir
         self.evaluator = evaluator
         self.num_images = num_images
         self.writer: SummaryWriter | None = None
         self._picture: Tensor | None = None
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Attach to the trainer, after its validation handler."""
         self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._take)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
         engine.add_event_handler(Events.COMPLETED, self._close)
 
-    def _take(self, evaluator: Engine) -> None:
+    def _take(self, evaluator: Workflow) -> None:
         if evaluator.state.iteration == 1:
             output = evaluator.state.output
             shown = (output[name][: self.num_images].detach().cpu() for name in ("image", "pred", "label"))
             self._picture = panel(*shown)
 
-    def _write(self, engine: Engine) -> None:
+    def _write(self, engine: Workflow) -> None:
         if self.writer is None:
             self.writer = SummaryWriter(self.log_dir)
         step = engine.state.epoch
@@ -71,7 +72,7 @@ class ImagePanel:
             self.writer.add_image("damaged, restored, clean, error x5", self._picture, step)
             self._picture = None
 
-    def _close(self, engine: Engine) -> None:
+    def _close(self, engine: Workflow) -> None:
         if self.writer is not None:
             self.writer.close()
             self.writer = None

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 from tqdm import tqdm
 
 __all__ = ["Progress"]
@@ -17,11 +18,11 @@ class Progress:
         disable: show nothing (other ranks of a distributed run).
     """
 
-    def __init__(self, evaluator: Engine, disable: bool = False) -> None:
+    def __init__(self, evaluator: Workflow, disable: bool = False) -> None:
         self.evaluator = evaluator
         self.disable = disable
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Attach to the trainer."""
         engine.add_event_handler(Events.EPOCH_STARTED, self._open)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
@@ -30,7 +31,7 @@ class Progress:
         engine.add_event_handler(Events.EXCEPTION_RAISED, self._fail)
         self.bar: tqdm | None = None
 
-    def _open(self, engine: Engine) -> None:
+    def _open(self, engine: Workflow) -> None:
         state = engine.state
         if self.bar is None:
             total = state.max_epochs * state.epoch_length
@@ -38,20 +39,20 @@ class Progress:
             self.bar = tqdm(total=total, initial=done, unit="step", disable=self.disable, dynamic_ncols=True)
         self.bar.set_description(f"epoch {state.epoch}/{state.max_epochs}")
 
-    def _step(self, engine: Engine) -> None:
+    def _step(self, engine: Workflow) -> None:
         if self.bar is not None:
             self.bar.update()
 
-    def _show(self, engine: Engine) -> None:
+    def _show(self, engine: Workflow) -> None:
         metrics = self.evaluator.state.metrics
         if self.bar is not None and metrics:
             self.bar.set_postfix({name: f"{value:.4g}" for name, value in metrics.items()})
 
-    def _fail(self, engine: Engine, error: BaseException) -> None:
+    def _fail(self, engine: Workflow, error: BaseException) -> None:
         self._close(engine)
         raise error  # ignite regards an exception that has a handler as dealt with
 
-    def _close(self, engine: Engine) -> None:
+    def _close(self, engine: Workflow) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 
 from .atomic_save import atomic_save, plain_state
 
@@ -18,8 +19,8 @@ __all__ = ["ResumeCheckpoint"]
 class ResumeCheckpoint:
     """Save the state of all parts after each epoch, and load it at the start if asked to.
 
-    Together with :class:`~scripts.handlers.epoch_seed.EpochSeed`, a run that was interrupted anywhere ends with the same
-    weights as one that was not.
+    Together with :class:`~scripts.handlers.epoch_seed.EpochSeed`, a run that was interrupted anywhere ends with the
+    same weights as one that was not.
 
     Args:
         path: file to write, by rename.
@@ -37,18 +38,18 @@ class ResumeCheckpoint:
         if resume and not self.path.is_file():
             raise FileNotFoundError(f"resume needs {self.path}, which does not exist: start without --resume true.")
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Attach to the trainer as its last handler."""
         engine.add_event_handler(Events.STARTED, self._load)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
 
-    def _save(self, engine: Engine) -> None:
+    def _save(self, engine: Workflow) -> None:
         if engine.state.rank == 0:
             states = {n: plain_state(p) if n == "network" else p.state_dict() for n, p in self.parts.items()}
             finished = engine.should_terminate
             atomic_save({"epoch": engine.state.epoch, "finished": bool(finished), **states}, self.path)
 
-    def _load(self, engine: Engine) -> None:
+    def _load(self, engine: Workflow) -> None:
         if not self.resume:
             return
         saved = torch.load(self.path, map_location=engine.state.device, weights_only=True)

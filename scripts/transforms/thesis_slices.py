@@ -20,8 +20,8 @@ __all__ = ["ThesisSlicesd", "thesis_slices"]
 def thesis_slices(slices: Tensor, size: int = 128) -> Tensor:
     """Make network inputs of slices as the thesis does.
 
-    ``plt.imsave(cmap="gray")`` scales each slice to its own minimum and maximum and stores 8 bits; TensorFlow reads them
-    as n/255, resizes bilinearly without antialiasing and scales to minimum and maximum again.
+    ``plt.imsave(cmap="gray")`` scales each slice to its own minimum and maximum and stores 8 bits; TensorFlow reads
+    them as n/255, resizes bilinearly without antialiasing and scales to minimum and maximum again.
 
     Args:
         slices: shape ``(B, 1, H, W)``, any scale.
