@@ -289,6 +289,7 @@ def test_only_bad_files_end_without_a_traceback(workflow, tmp_path):
         ({"patterns": ["*.hdr"]}, r"error: dataset_dir .* has no volume: nothing matches \*\.hdr"),
         ({"weights": "absent.pt"}, r"error: weights 'absent.pt' do not exist: give a trained model with --weights"),
         ({"plane": "sagital"}, r"error: plane 'sagital' is unknown: choose one of sagittal, coronal, axial"),
+        ({"plan": "axial"}, r"error: unknown key 'plan': did you mean plane\?"),
         ({"anomaly": True}, r"error: anomaly maps are not available yet"),
         ({"spatial_dims": 3}, r"error: inference works slice by slice, got spatial_dims 3"),
         ({"output_dir": "LICENSE"}, r"error: output_dir 'LICENSE' is a file: give a folder"),
@@ -339,3 +340,30 @@ def test_the_command_ends_with_a_status_and_no_traceback(root, tmp_path):
     assert "skipped bad.nii.gz: " in ended.stderr
     assert ended.stderr.rstrip().endswith(f"error: 1 of 2 volumes were skipped, see {tmp_path}/out/report.json")
     assert_same(restored(tmp_path, "good_restored.nii.gz"), head())
+
+
+MEASURE = """
+import json, resource, sys
+from monai.bundle import ConfigWorkflow
+options = json.loads(sys.argv[1])
+workflow = ConfigWorkflow("configs/inference.yaml", workflow_type="infer", logging_file=False, **options)
+workflow.initialize()
+workflow.run()
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+
+
+@pytest.mark.slow
+def test_a_large_volume_needs_less_than_four_gigabytes(root, tmp_path):
+    from scripts.networks import ResidualUNet
+
+    volume = head((240, 320, 320))
+    write_nifti(tmp_path / "in/a.nii", volume, affine("PSR", (0.75, 0.75, 0.75)))
+    torch.save(ResidualUNet(residual_output=True).state_dict(), tmp_path / "weights.pt")  # untrained: the identity
+    options = {"dataset_dir": tmp_path / "in", "output_dir": tmp_path / "out", "weights": tmp_path / "weights.pt"}
+    arguments = json.dumps({name: str(value) for name, value in options.items()} | {"device": "cpu"})
+    command = [sys.executable, "-c", MEASURE, arguments]
+    ended = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8", check=True)
+    peak_gb = float(ended.stdout.split("peak")[-1])
+    assert peak_gb < 4.0
+    assert_same(restored(tmp_path), volume)

@@ -36,8 +36,8 @@ def find_volumes(
 ) -> list[dict[str, str]]:
     """List the volume files and DICOM series under a folder, and name the result of each.
 
-    Hidden files and ``output_dir`` itself are left out. A file that claims to be DICOM and is not is listed with an
-    ``error``, so that it is reported with the others.
+    Hidden files and ``output_dir`` itself are left out. A folder that cannot be read, and a file that claims to be
+    DICOM and is not, are listed with an ``error``, so that they are reported with the others.
 
     Args:
         dataset_dir: folder to search, with its subfolders.
@@ -60,11 +60,13 @@ def find_volumes(
         raise NotADirectoryError(f"dataset_dir '{dataset_dir}' is a file: give the folder that holds it.")
     if root.resolve() == results.resolve():
         raise ValueError(f"output_dir '{output_dir}' is dataset_dir: give another folder for the results.")
-    items = []
-    for folder, files in _folders(root, results):
+    items: list[dict[str, str]] = []
+    unreadable: list[OSError] = []
+    for folder, files in _folders(root, results, unreadable):
         volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)]
         items += [_file_item(root, file) for file in volumes]
         items += _series_items(root, folder, [file for file in files if file not in volumes])
+    items += [_item(root, Path(error.filename), Path(), error=failure_reason(error)) for error in unreadable]
     if not items:
         raise FileNotFoundError(
             f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is DICOM."
@@ -72,15 +74,17 @@ def find_volumes(
     return sorted(items, key=lambda item: item["name"])
 
 
-def _folders(root: Path, results: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Every folder with its visible files, the results left out."""
-    for name, folders, files in os.walk(root):
-        here = Path(name)
-        folders[:] = sorted(
-            folder
-            for folder in folders
-            if not folder.startswith(".") and (here / folder).resolve() != results.resolve()
-        )
+def _folders(root: Path, results: Path, unreadable: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
+    """Every folder with its visible files; links are followed, the results and folders seen before left out."""
+    seen = {results.resolve(), root.resolve()}
+    for name, folders, files in os.walk(root, onerror=unreadable.append, followlinks=True):
+        here, visible = Path(name), []
+        for folder in sorted(folders):
+            place = (here / folder).resolve()
+            if not folder.startswith(".") and place not in seen:
+                seen.add(place)
+                visible.append(folder)
+        folders[:] = visible
         yield here, [here / file for file in sorted(files) if not file.startswith(".")]
 
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from scripts.data.volumes import VolumeDataset, failure_reason, find_volumes
@@ -45,6 +48,27 @@ def test_own_results_and_hidden_files_are_not_read(tmp_path):
         tmp_path / "a.nii.gz", tmp_path / "._a.nii.gz", tmp_path / "out/a_restored.nii.gz", tmp_path / ".git/b.nii.gz"
     )
     assert list(outputs(find_volumes(tmp_path, tmp_path / "out"))) == ["a.nii.gz"]
+
+
+def test_links_are_followed_once(tmp_path):
+    touch(tmp_path / "in/a.nii.gz", tmp_path / "elsewhere/b.nii.gz")
+    (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/loop").symlink_to(tmp_path / "in")
+    assert list(outputs(find_volumes(tmp_path / "in", tmp_path / "out"))) == ["a.nii.gz", "link/b.nii.gz"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    touch(tmp_path / "a.nii.gz", tmp_path / "closed/b.nii.gz")
+    scandir = os.scandir
+
+    def closed(path):  # permissions do not stop the administrator who may run this test
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    errors = {item["name"]: item["error"] for item in find_volumes(tmp_path, tmp_path / "out")}
+    assert errors == {"a.nii.gz": "", "closed": "Permission denied."}
 
 
 @pytest.mark.parametrize("suffix", ["", ".dcm"])
