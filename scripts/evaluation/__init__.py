@@ -7,6 +7,7 @@ subject), ``summary`` (statistics over subjects).
 
 from .conditions import KINDS, SEVERITIES, Condition, make_conditions
 from .network_method import NetworkMethod, published_network, trained_network
+from .progress import ConditionProgress, EvaluationEvents
 from .provenance import provenance, split_hash
 from .restore_and_measure import RestoreAndMeasure
 from .subject_dataset import SubjectDataset
@@ -18,6 +19,8 @@ __all__ = [
     "KINDS",
     "SEVERITIES",
     "Condition",
+    "ConditionProgress",
+    "EvaluationEvents",
     "NetworkMethod",
     "RestoreAndMeasure",
     "ResultTables",

@@ -67,7 +67,7 @@ def trained_network(
                 f"there are no trained weights at {weights}: train first, with the same recipe and "
                 "python -m monai.bundle run training ..., or name a file with --weights FILE."
             )
-    return NetworkMethod(load_network(network, weights, device, amp), batch_size)
+        return NetworkMethod(load_network(network, weights, device, amp), batch_size)
 
 
 def published_network(
@@ -89,4 +89,10 @@ def published_network(
     """
     if not weights:
         return None
-    return NetworkMethod(load_network(ResidualUNet(), weights, device, amp), batch_size, clip=True)
+    with clean_exit():
+        if not Path(weights).is_file():
+            raise FileNotFoundError(
+                f"there are no published weights at {weights}: make them with "
+                "python -m scripts.import_keras WEIGHTS --network residual_unet --output FILE, or leave the row out."
+            )
+        return NetworkMethod(load_network(ResidualUNet(), weights, device, amp), batch_size, clip=True)

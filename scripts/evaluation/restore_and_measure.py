@@ -13,6 +13,7 @@ from torch import Tensor
 from ..baselines import identity
 from ..metrics import RestorationMetrics
 from .conditions import Condition
+from .progress import EvaluationEvents
 from .subject_slices import SubjectSlices, hole_region, subject_slices
 
 __all__ = ["RestoreAndMeasure"]
@@ -42,7 +43,7 @@ class RestoreAndMeasure:
         """Damage, restore and score a subject.
 
         Args:
-            engine: not used.
+            engine: told of every condition that is done.
             item: a transformed item, see :func:`~scripts.evaluation.subject_slices.subject_slices`.
 
         Returns:
@@ -73,6 +74,8 @@ class RestoreAndMeasure:
                             **values,
                         }
                     )
+            if engine is not None:
+                engine.fire_event(EvaluationEvents.CONDITION_COMPLETED)
         return rows
 
     @torch.no_grad()

@@ -59,6 +59,8 @@ def test_missing_weights_say_how_to_make_them(tmp_path):
     with pytest.raises(SystemExit, match=r"no trained weights at .*model\.pt: train first, .* run training"):
         trained_network(ResidualUNet(), str(tmp_path / "model.pt"), torch.device("cpu"))
     assert published_network(None, torch.device("cpu")) is None
+    with pytest.raises(SystemExit, match=r"no published weights at .*: make them with python -m scripts\.import_keras"):
+        published_network(str(tmp_path / "model.pt"), torch.device("cpu"))
 
 
 def test_subject_slices_are_the_kept_ones_with_their_regions(item):
