@@ -5,7 +5,7 @@ A point :math:`p` of the template goes to :math:`\phi(p) = A p + t + u(p)` in th
 found by maximising the normalised cross-correlation of the two images over the brain of the template and a rim around
 it: in the template the rim is empty, in a T1-weighted head it is dark (fluid and skull), so that the surface of the
 brain fits too. The displacement :math:`u` lives on a coarse grid and is kept smooth by its squared differences.
-Everything is at 4 mm, about three seconds on one core.
+Points 6 mm apart are enough: about two seconds on one core, and the same Dice as with points 4 mm apart.
 
 The template (ICBM 152 2009a, skull-stripped) ships inside nilearn: nothing is downloaded.
 
@@ -29,6 +29,10 @@ from torch import Tensor
 __all__ = ["Field", "TemplateFit", "fit_template", "template_distance"]
 
 TEMPLATE_MM = 2
+COARSE_MM, FINE_MM = 8, 6
+"""Distance of the compared points in the first and in the later steps."""
+COARSE_BLUR_MM, FINE_BLUR_MM = 4.0, 2.0
+"""Standard deviation of the blur of both images; 3 mm in the later steps costs 0.01 to 0.02 of Dice."""
 RIM_MM = 8.0
 """Width of the rim around the template's brain in which the images are compared."""
 FARTHEST_MM = 24.0
@@ -74,9 +78,11 @@ class Field:
 
     def voxels(self, step: int = 1) -> Tensor:
         """Positions ``(N, 3)`` in mm of every ``step``-th voxel along each axis, in C order."""
-        axes = [np.arange(0, size, step) for size in self.values.shape[2:]]
-        index = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        return torch.as_tensor(index @ self.affine[:3, :3].T + self.affine[:3, 3], dtype=torch.float32)
+        affine = torch.as_tensor(self.affine, dtype=torch.float32)
+        i, j, k = (
+            torch.arange(0, size, step)[:, None] * affine[:3, axis] for axis, size in enumerate(self.values.shape[2:])
+        )  # each (size, 3): the share of one axis in the position
+        return (i[:, None, None] + j[:, None] + k + affine[:3, 3]).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,12 @@ def fit_template(head: Field, inside: np.ndarray) -> TemplateFit:
         The best fit of three starting angles.
     """
     start = _start(head, inside)
-    coarse, fine = head.blurred(4.0), head.blurred(2.0)
-    candidates = [_fit_affine(coarse, _pitched(angle), start, step_mm=8, rate=0.02, iterations=40) for angle in PITCHES]
+    coarse, fine = head.blurred(COARSE_BLUR_MM), head.blurred(FINE_BLUR_MM)
+    candidates = [
+        _fit_affine(coarse, _pitched(angle), start, step_mm=COARSE_MM, rate=0.02, iterations=40) for angle in PITCHES
+    ]
     matrix, translation, _ = max(candidates, key=lambda candidate: candidate[2])
-    matrix, translation, _ = _fit_affine(fine, matrix, translation, step_mm=4, rate=0.005, iterations=40)
+    matrix, translation, _ = _fit_affine(fine, matrix, translation, step_mm=FINE_MM, rate=0.005, iterations=40)
     displacement, correlation = _fit_displacement(fine, matrix, translation, iterations=60)
     return TemplateFit(matrix, translation, displacement, correlation)
 
@@ -169,7 +177,7 @@ def _reference(step_mm: int, sigma_mm: float) -> tuple[Tensor, Tensor]:
 
 def _start(head: Field, inside: np.ndarray) -> Tensor:
     """Where the centre of the brain may be: a fixed depth below the top, in the middle of the head."""
-    points = head.voxels().numpy()[inside.ravel()]
+    points = head.voxels(step=2).numpy()[inside[::2, ::2, ::2].ravel()]
     top = np.percentile(points[:, 2], 99.95)
     upper = points[points[:, 2] > top - BRAIN_HEIGHT_MM]
     front, back = np.percentile(upper[:, 1], (1, 99))
@@ -184,7 +192,7 @@ def _pitched(angle: float) -> Tensor:
 def _fit_affine(
     head: Field, matrix: Tensor, translation: Tensor, step_mm: int, rate: float, iterations: int
 ) -> tuple[Tensor, Tensor, float]:
-    points, target = _reference(step_mm, step_mm / 2)
+    points, target = _reference(step_mm, COARSE_BLUR_MM if step_mm == COARSE_MM else FINE_BLUR_MM)
     matrix = matrix.clone().requires_grad_()
     shift = (translation / TRANSLATION_UNIT_MM).requires_grad_()
     correlation = _ascend(
@@ -197,7 +205,7 @@ def _fit_affine(
 
 
 def _fit_displacement(head: Field, matrix: Tensor, translation: Tensor, iterations: int) -> tuple[Tensor, float]:
-    points, target = _reference(4, 2.0)
+    points, target = _reference(FINE_MM, FINE_BLUR_MM)
     shape = [round(2 * extent / CONTROL_MM) + 1 for extent in CONTROL_EXTENT_MM]
     displacement = torch.zeros(1, 3, *shape, requires_grad=True)
     affine_points = points @ matrix.T + translation
