@@ -35,7 +35,7 @@ bundle: setup ## self-contained bundles in dist/, verified as the model zoo does
 
 label: bundle ## serve the built bundle in a real MONAI Label server and compare its answer with the command line
 	bash tests/label/setup.sh .venv-label
-	bash tests/label/serve.sh .venv-label dist/brain_mri_autoencoder
+	$(BIN)/python tests/label/serve.py .venv-label dist/brain_mri_autoencoder
 
 clean: ## remove what was built (not .venv)
 	rm -rf dist eval models .pytest_cache .mypy_cache .ruff_cache
