@@ -96,4 +96,4 @@ class OriginalResidualBlock(nn.Module):
         """Map ``(B, in_channels, *spatial)`` to ``(B, out_channels, *spatial / stride)``."""
         y = F.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
-        return F.relu(self.shortcut(x) + y)
+        return F.relu(y + self.shortcut(x))  # in this order torch.export can solve for the sizes that fit

@@ -96,10 +96,11 @@ def test_onnx_gives_the_same_for_another_size_than_the_exported_one(name, tmp_pa
 
 @pytest.mark.slow
 @every_network
-def test_onnx_by_way_of_torch_export_gives_the_same(name, tmp_path):
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_onnx_by_way_of_torch_export_finds_the_multiples_of_8_by_itself(name, tmp_path):
     network, path = make(name).eval(), tmp_path / "network.onnx"
-    sizes = {0: torch.export.Dim("batch"), 2: 8 * torch.export.Dim("height"), 3: 8 * torch.export.Dim("width")}
-    torch.onnx.export(network, (image(),), path, input_names=["image"], dynamic_shapes=(sizes,), dynamo=True)
+    axes = {"image": {0: "batch", 2: "height", 3: "width"}}
+    torch.onnx.export(network, (image(),), path, input_names=["image"], dynamic_axes=axes, dynamo=True)
     x = torch.rand(3, 1, 24, 32)
     restored = onnxruntime.InferenceSession(path).run(None, {"image": x.numpy()})[0]
     np.testing.assert_allclose(restored, network(x).detach(), atol=1e-5)

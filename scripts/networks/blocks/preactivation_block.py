@@ -53,4 +53,4 @@ class PreactivationBlock(nn.Module):
         """Map ``(B, in_channels, *spatial)`` to ``(B, out_channels, *spatial / stride)``."""
         y = self.conv1(F.relu(self.norm1(x)))
         y = self.conv2(F.relu(self.norm2(y)))
-        return self.shortcut(x) + y
+        return y + self.shortcut(x)  # in this order torch.export can solve for the sizes that fit
