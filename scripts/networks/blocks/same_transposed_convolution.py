@@ -21,9 +21,9 @@ class SameTransposedConvolution(nn.Module):
     .. math:: y_{2n} = k_2 x_{n-1} + k_0 x_n, \qquad y_{2n+1} = k_1 x_n,
 
     so a 2x2 convolution to ``4 * out_channels`` channels, whose kernel is assembled from the 3x3 kernel, followed by a
-    pixel shuffle gives the same values. On a CPU the forward pass of ``conv_transpose2d`` in bfloat16 is several times
-    slower than this form, and in float32 the two are about equal; in 3D the assembled kernel would do 2.4 times the
-    work, so there the transposed convolution itself is used.
+    pixel shuffle gives the same values. On a CPU, channels last, a training step of the Residual U-Net then takes half
+    the time of the one with ``conv_transpose2d`` in bfloat16, and 0.7 of it in float32. In 3D the assembled kernel would
+    do 2.4 times the work, so there the transposed convolution itself is used.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.
