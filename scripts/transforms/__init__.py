@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .check_volume import CheckVolumed, check_volume
+from .keep_zero_background import KeepZeroBackgroundd, zero_background
 from .load_volume import LoadVolumed
 from .plane import PLANE_AXCODES, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
@@ -16,6 +17,7 @@ from .volume_scale import ScaleIntensityByVolumePercentiled, volume_range
 __all__ = [
     "PLANE_AXCODES",
     "CheckVolumed",
+    "KeepZeroBackgroundd",
     "LoadVolumed",
     "RestoreOnInputGridd",
     "SaveRestoredd",
@@ -30,4 +32,5 @@ __all__ = [
     "split_phases",
     "thesis_slices",
     "volume_range",
+    "zero_background",
 ]
