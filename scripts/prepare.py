@@ -22,7 +22,7 @@ from .data.cohort import DATASET_FILE, PARTS, write_json
 from .data.demographics import Demographics, read_demographics
 from .data.describe import LeftOut, describe_cohort, usable_images
 from .data.examine import ExaminedImage, examine
-from .data.image_folder import ImageFile, find_images, stem
+from .data.image_folder import ImageFile, find_images, stem, subject_name
 from .data.slice_selection import RULES
 from .data.split import part_sizes
 from .errors import clean_exit
@@ -79,7 +79,7 @@ def prepare(
     folder, output = Path(str(images)).absolute(), Path(str(output_dir)).absolute()
     found = find_images(folder, _text(labels), _text(masks), _text(subject_pattern), leave_out=output)
     part_sizes(len({image.subject for image in found}), shares)  # too few subjects: say so before the work
-    table = _demographic_table(folder, _text(demographics))
+    table = _demographic_table(folder, _text(demographics), found)
     output.mkdir(parents=True, exist_ok=True)
     examined, unreadable = _examine_all(found, folder, axcodes, selection, output / "masks")
     usable, threshold, unfit = usable_images(examined, selection)
@@ -128,11 +128,21 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _demographic_table(folder: Path, demographics: str | None) -> dict[str, Demographics]:
+def _demographic_table(folder: Path, demographics: str | None, found: Sequence[ImageFile]) -> dict[str, Demographics]:
+    """What is known about the subjects; a table that knows none of them is the wrong one."""
     participants = folder / "participants.tsv"
     if demographics is None and not participants.is_file():
         return {}
-    return read_demographics(demographics or participants)
+    file = demographics or str(participants)
+    table: dict[str, Demographics] = {}
+    for name, facts in read_demographics(file).items():
+        table.setdefault(subject_name(name), facts)
+    if not any(image.subject in table for image in found):
+        raise ValueError(
+            f"no subject of {folder} is in {file}: the images are of {found[0].subject}, ..., the table is of "
+            f"{next(iter(table), 'nobody')}, .... Use the same names, or --subject_pattern."
+        )
+    return table
 
 
 def _examine_all(
@@ -169,6 +179,7 @@ def _report(
         "usable": len(usable),
         "subjects": len(subjects),
         "left_out": list(problems),
+        "without_row": [subject for subject in subjects if table and subject not in table],
         "estimated_masks": [one.image.path.name for one in usable if one.estimated],
         "unknown": {
             name: [subject for subject, facts in known.items() if getattr(facts, name) is None]

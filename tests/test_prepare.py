@@ -178,6 +178,24 @@ def test_wrong_values_are_one_clear_line(heads: Path, tmp_path: Path, options: d
     assert not (tmp_path / "data").exists()
 
 
+def test_a_table_of_other_subjects_is_refused(heads: Path, tmp_path: Path):
+    (tmp_path / "table.csv").write_text("subject,age\nq1,30\n")
+    with pytest.raises(
+        SystemExit, match=r"no subject of .*heads is in .*table.csv: the images are of p0, .* is of q1, "
+    ):
+        prepare(str(heads), str(tmp_path / "data"), demographics=str(tmp_path / "table.csv"))
+
+
+def test_rows_may_carry_the_whole_ixi_name(tmp_path: Path):
+    folder = _heads(tmp_path / "heads", ["IXI007-HH-1_T1", "IXI008-HH-2_T1"])
+    (tmp_path / "table.csv").write_text("subject,age_years,sex\nIXI007-HH-1,33,F\n")
+    prepare(str(folder), str(tmp_path / "data"), demographics=str(tmp_path / "table.csv"), fractions=(0, 0, 1))
+    first, second = load_datalist(tmp_path / "data", "test")
+    assert (first["subject"], first["age"], first["sex"], first["site"]) == ("IXI007", 33.0, "F", "HH")
+    assert "age" not in second
+    assert json.loads((tmp_path / "data/report.json").read_text())["without_row"] == ["IXI008"]
+
+
 def test_too_few_subjects_are_refused_before_the_work(tmp_path: Path):
     folder = _heads(tmp_path / "heads", ["a", "b"])
     with pytest.raises(SystemExit, match=r"2 subject\(s\) cannot fill 3 parts"):

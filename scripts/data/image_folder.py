@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["SUFFIXES", "ImageFile", "find_images"]
+__all__ = ["SUFFIXES", "ImageFile", "find_images", "stem", "subject_name"]
 
 SUFFIXES = (".nii", ".nii.gz", ".mha", ".nrrd")
 BIDS_PATTERNS = ("sub-*/anat/*_T1w.nii*", "sub-*/ses-*/anat/*_T1w.nii*")
@@ -106,6 +106,17 @@ def find_images(
         replace(image, label=paired["label"].get(image.path), mask=paired["mask"].get(image.path)) for image in found
     ]
     return sorted(complete, key=lambda image: (image.subject, str(image.path)))
+
+
+def subject_name(name: str) -> str:
+    """The subject that an image name or a row of a table is of, where the name is an IXI or BIDS one; else the name.
+
+    Example:
+        >>> subject_name("IXI012-HH-1211"), subject_name("sub-07_ses-1"), subject_name("anna")
+        ('IXI012', 'sub-07', 'anna')
+    """
+    match = IXI_NAME.match(name) or BIDS_NAME.match(name)
+    return match["subject"] if match else name
 
 
 def stem(path: Path) -> str:
