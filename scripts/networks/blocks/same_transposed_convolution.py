@@ -22,8 +22,8 @@ class SameTransposedConvolution(nn.Module):
 
     so a 2x2 convolution to ``4 * out_channels`` channels, whose kernel is assembled from the 3x3 kernel, followed by a
     pixel shuffle gives the same values. On a CPU, channels last, a training step of the Residual U-Net then takes half
-    the time of the one with ``conv_transpose2d`` in bfloat16, and 0.7 of it in float32. In 3D the assembled kernel would
-    do 2.4 times the work, so there the transposed convolution itself is used.
+    the time of the one with ``conv_transpose2d`` in bfloat16, and 0.7 of it in float32. In 3D the assembled kernel
+    would do 2.4 times the work, so there the transposed convolution itself is used.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.
