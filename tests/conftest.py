@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 from pathlib import Path
 
@@ -19,6 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def _few_threads() -> None:
     """Two threads, as on the smallest machine that is supported."""
     torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def _locale_of_the_user() -> None:
+    """Undo what ITK does: reading a DICOM series sets the locale of the whole process to C, and text to ASCII."""
+    locale.setlocale(locale.LC_ALL, "")
 
 
 @pytest.fixture(scope="session")
