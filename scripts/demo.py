@@ -43,7 +43,7 @@ LOG_LINES_SHOWN = 25
 def demo(
     task: str = "report",
     output_dir: str = "eval/demo",
-    max_epochs: int = 6,
+    max_epochs: int = 4,
     num_subjects: int = NUM_SUBJECTS,
     spacing_mm: float = 2.0,
     weights: str = SHIPPED_WEIGHTS,

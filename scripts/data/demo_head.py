@@ -29,7 +29,7 @@ TISSUES: dict[str, float] = {
     "muscle": 0.42,
 }
 #: Box of the atlas in MNI millimetres (right, anterior, superior), first and last voxel centre.
-FIELD_OF_VIEW_MM = ((-95.0, 95.0), (-129.0, 109.0), (-98.0, 100.0))
+FIELD_OF_VIEW_MM = ((-95.0, 95.0), (-129.0, 109.0), (-106.0, 100.0))
 #: Millimetres over which one painted tissue passes into the next.
 EDGE_MM = 0.7
 #: Distance and typical shift of the control points of the deformation.
@@ -217,14 +217,15 @@ def make_head(seed: int, age: float = 45.0, spacing_mm: float = 2.0) -> DemoHead
     fractions, brain = warped[:-1], warped[-1]
 
     names = list(TISSUES)
-    logits = 1.7 * np.log(fractions + 2e-3)
-    logits[1:] += 0.75 * _detail(generator, logits[1:].shape, spacing_mm, 2.2)
-    logits[names.index("csf")] += 0.02 * (age - 45.0)
+    # factor, amplitudes and lengths give slices the power spectrum of real 2 mm slices up to the finest detail
+    logits = 4.0 * np.log(fractions + 2e-3)
+    logits[1:] += 2.0 * _detail(generator, logits[1:].shape, spacing_mm, 2.0)
+    logits[names.index("csf")] += 0.05 * (age - 45.0)
     tissues = softmax(logits, axis=0)
 
     signal = np.array([value * generator.normal(1.0, 0.04) for value in TISSUES.values()], dtype=np.float32)
     image = np.tensordot(signal, tissues, axes=1)
-    image *= 1.0 + 0.03 * _detail(generator, image.shape, spacing_mm, 4.0)
+    image *= 1.0 + 0.045 * _detail(generator, image.shape, spacing_mm, 1.4)
     image = _acquire(image, int(generator.integers(2**31)))
 
     inside = brain > 0.5

@@ -33,7 +33,7 @@ def test_atlas_fractions_sum_to_one():
 
 def test_default_grid_is_that_of_a_head_at_2_mm():
     head = make_head(seed=0)
-    assert head.image.shape == head.label.shape == (96, 120, 100)
+    assert head.image.shape == head.label.shape == (96, 120, 104)
     volume_ml = np.count_nonzero(head.label) * 8 / 1000
     assert 1200 < volume_ml < 2600  # the template's brain is larger than most (about 1900 ml with its fluid)
 
