@@ -28,8 +28,9 @@ TISSUES: dict[str, float] = {
     "fat": 0.85,
     "muscle": 0.42,
 }
+BRAIN_TISSUES = ("csf", "gray_matter", "white_matter")
 #: Box of the atlas in MNI millimetres (right, anterior, superior), first and last voxel centre.
-FIELD_OF_VIEW_MM = ((-95.0, 95.0), (-129.0, 109.0), (-106.0, 100.0))
+FIELD_OF_VIEW_MM = ((-95.0, 95.0), (-129.0, 109.0), (-102.0, 104.0))
 #: Millimetres over which one painted tissue passes into the next.
 EDGE_MM = 0.7
 #: Distance and typical shift of the control points of the deformation.
@@ -111,7 +112,7 @@ def _paint_face_and_neck(canvas: _Canvas) -> None:
         canvas.paint(canvas.ellipsoid((side * 32, 60, -34), (19, 22, 17)), fat=0.8, muscle=0.2)  # orbit
         canvas.paint(canvas.ellipsoid((side * 32, 66, -34), (12.5, 12.5, 12.5)), csf=1.0)  # eye
     canvas.paint(canvas.ellipsoid((0, 55, -52), (12, 30, 20)), air=0.6, muscle=0.3, fat=0.1)  # nasal cavity
-    canvas.paint(canvas.ellipsoid((0, 2, -82), (13, 8, 26)), air=0.9, muscle=0.1)  # pharynx
+    canvas.paint(canvas.ellipsoid((0, 4, -82), (11, 7, 24)), air=0.65, muscle=0.35)  # pharynx
     canvas.paint(canvas.ellipsoid((0, 44, -98), (26, 36, 20)), muscle=0.85, fat=0.15)  # tongue
     canvas.paint(canvas.ellipsoid((0, -36, -110), (20, 26, 40)), marrow=0.7, bone=0.3)  # vertebrae
     canvas.paint(canvas.ellipsoid((0, -48, -100), (11, 10, 40)), csf=1.0)  # spinal canal
@@ -148,7 +149,7 @@ def head_atlas(spacing_mm: float = 2.0) -> tuple[Volume, Volume, NDArray[np.floa
 
     canvas.paint(skin, muscle=0.8, fat=0.2)
     canvas.paint(skin + 2.0, fat=0.75, muscle=0.25)
-    canvas.paint(skin + 6.0, muscle=0.42, fat=0.22, bone=0.2, marrow=0.16)
+    canvas.paint(skin + 6.0, muscle=0.5, fat=0.2, bone=0.15, marrow=0.15)
     _paint_face_and_neck(canvas)
     canvas.paint(from_brain - 9.0, bone=1.0)
     canvas.paint(from_brain - 7.0, marrow=0.8, bone=0.2)
@@ -161,9 +162,9 @@ def head_atlas(spacing_mm: float = 2.0) -> tuple[Volume, Volume, NDArray[np.floa
 
 
 def _detail(generator: np.random.Generator, shape: tuple[int, ...], spacing_mm: float, sigma_mm: float) -> Volume:
-    """Gaussian random fields of unit variance, one per leading index, correlated over ``sigma_mm``."""
+    """Gaussian random field of unit variance, correlated over ``sigma_mm``."""
     noise = generator.standard_normal(shape, dtype=np.float32)
-    smooth = ndimage.gaussian_filter(noise, sigma_mm / spacing_mm, axes=(-3, -2, -1), truncate=3.0)
+    smooth = ndimage.gaussian_filter(noise, sigma_mm / spacing_mm, truncate=3.0)
     return smooth / smooth.std()
 
 
@@ -219,7 +220,9 @@ def make_head(seed: int, age: float = 45.0, spacing_mm: float = 2.0) -> DemoHead
     names = list(TISSUES)
     # factor, amplitudes and lengths give slices the power spectrum of real 2 mm slices up to the finest detail
     logits = 4.0 * np.log(fractions + 2e-3)
-    logits[1:] += 2.0 * _detail(generator, logits[1:].shape, spacing_mm, 2.0)
+    for index, name in enumerate(names[1:], start=1):
+        length_mm = 2.0 if name in BRAIN_TISSUES else 3.5
+        logits[index] += 2.0 * _detail(generator, brain.shape, spacing_mm, length_mm)
     logits[names.index("csf")] += 0.05 * (age - 45.0)
     tissues = softmax(logits, axis=0)
 
@@ -229,7 +232,7 @@ def make_head(seed: int, age: float = 45.0, spacing_mm: float = 2.0) -> DemoHead
     image = _acquire(image, int(generator.integers(2**31)))
 
     inside = brain > 0.5
-    in_brain = [names.index(name) for name in ("csf", "gray_matter", "white_matter")]
+    in_brain = [names.index(name) for name in BRAIN_TISSUES]
     label = np.where(inside, 1 + tissues[in_brain].argmax(axis=0), 0).astype(np.uint8)
     return DemoHead(image.astype(np.float32), label, affine)
 

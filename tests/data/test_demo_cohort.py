@@ -41,7 +41,7 @@ def test_default_grid_is_that_of_a_head_at_2_mm():
 @pytest.mark.parametrize("seed", [1, 2])
 def test_head_looks_like_a_t1_image(seed):
     head = make_head(seed, spacing_mm=COARSE_MM)
-    air, fluid, gray, white = head.image[:, :, -1], *(head.image[head.label == k] for k in (1, 2, 3))
+    air, fluid, gray, white = head.image[:3, :3], *(head.image[head.label == k] for k in (1, 2, 3))
     assert air.mean() < 0.02
     assert (head.image == 0).mean() > 0.15
     assert fluid.mean() + 0.1 < gray.mean() < white.mean() - 0.1
