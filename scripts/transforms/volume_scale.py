@@ -15,12 +15,19 @@ from monai.utils import TraceKeys, convert_to_tensor
 
 __all__ = ["ScaleIntensityByVolumePercentiled", "volume_range"]
 
+NOISE_SHARE = 0.25
+"""Negative values down to this share of the upper percentile are noise around zero, not an offset.
+
+The 0.5th percentile of noise is 2.6 standard deviations below zero, so this allows for 10 % noise.
+"""
+
 
 def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) -> tuple[float, float]:
     """Find the intensities that become 0 and 1.
 
-    The lower one is ``min(0, percentile)``: a magnitude image keeps its exact zeros, an image with negative values (a
-    CT scan, a resampled image with ringing) moves up by a robust minimum.
+    The lower one is 0, so that the zeros of a magnitude image stay exactly zero, also where noise or ringing brought
+    negative values: to a network, zero means air, or a hole. Only an image with an offset (a z-score, a CT scan), whose
+    lower percentile is further below zero than a quarter of the upper, is moved up by that percentile.
 
     Args:
         volume: any shape, finite.
@@ -35,7 +42,7 @@ def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) 
     """
     values = np.asarray(volume.detach().cpu(), dtype=np.float32)  # np.percentile: torch.quantile stops at 2**24 voxels
     low, high = (float(value) for value in np.percentile(values, (lower, upper)))
-    low = min(0.0, low)
+    low = low if low < -NOISE_SHARE * abs(high) else 0.0
     if not high > low:
         raise ValueError(
             f"the volume's {upper}th percentile is {high:g}, not above {low:g}: at least {100 - upper:g} % of the "
@@ -47,15 +54,16 @@ def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) 
 class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
     r"""Map each volume to network space by its own robust intensity range, without clipping.
 
-    .. math:: x \mapsto \frac{x - \ell}{u - \ell}, \qquad \ell = \min(0, P_{0.5}), \quad u = P_{99.5}
+    .. math:: x \mapsto \frac{x - \ell}{u - \ell}, \qquad u = P_{99.5}, \quad
+        \ell = P_{0.5} \text{ if } P_{0.5} < -u / 4, \text{ else } 0
 
     The percentiles are those of the whole volume, background included, so that neighbouring slices keep their relative
-    brightness. An exact zero stays an exact zero when the volume has no negative values. ``inverse`` restores the unit
-    of the input: the range travels with the ``MetaTensor``, so ``Invertd`` undoes it too.
+    brightness. ``inverse`` restores the unit of the input: the range travels with the ``MetaTensor``, so ``Invertd``
+    undoes it too.
 
     Args:
         keys: volumes of shape ``(C, *spatial)``; each is scaled by its own range.
-        lower: percentile that becomes 0 where it is negative.
+        lower: percentile that becomes 0 where the image has a negative offset.
         upper: percentile that becomes 1.
         allow_missing_keys: skip a key that is absent.
 

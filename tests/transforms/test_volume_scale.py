@@ -31,7 +31,16 @@ def test_zero_stays_exactly_zero_and_nothing_is_clipped():
     assert float(np.percentile(scaled.numpy(), 99.5)) == pytest.approx(1.0, rel=1e-6)
 
 
-def test_negative_values_move_the_lower_end():
+def test_noise_around_zero_does_not_move_zero():
+    x = volume()
+    noisy = x + 0.08 * float(np.percentile(x, 99.5)) * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    noisy[:, 10:, 5:9, 5:9] = 0.0  # a hole
+    assert noisy.min() < 0
+    scaled = ScaleIntensityByVolumePercentiled(keys="image")({"image": noisy})["image"]
+    assert torch.count_nonzero(scaled[:, 10:, 5:9, 5:9]) == 0
+
+
+def test_an_offset_below_zero_moves_the_lower_end():
     scaled = ScaleIntensityByVolumePercentiled(keys="image")({"image": volume(offset=-900.0)})["image"]
     assert float(np.percentile(scaled.numpy(), 0.5)) == pytest.approx(0.0, abs=1e-6)
 
