@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -138,14 +139,25 @@ def _show(axis: Axes, image: Image, is_error: bool) -> None:
     axis.axis("off")
 
 
-def save_figure(figure: Figure, path: Path, dpi: int = 100) -> None:
-    """Write a PNG without date or version, so that the same picture is the same file."""
+def save_figure(figure: Figure, path: Path, colors: int = 128) -> None:
+    """Write a small PNG (one byte per pixel), the same file for the same picture.
+
+    Args:
+        figure: to write.
+        path: PNG file; its folder is made where it does not exist.
+        colors: size of the palette, at most 256.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Software": None})
+    picture = PIL.Image.open(io.BytesIO(_png(figure, dpi=100))).convert("RGB")
+    picture.quantize(colors, dither=PIL.Image.Dither.NONE).save(path, format="PNG", optimize=True)
 
 
 def data_uri(figure: Figure, dpi: int = 100) -> str:
     """A PNG inside the page: the report stays one file."""
+    return "data:image/png;base64," + base64.b64encode(_png(figure, dpi)).decode("ascii")
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
