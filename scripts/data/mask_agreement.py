@@ -43,7 +43,7 @@ def mask_agreement(dataset_dir: str, output: str | None = None) -> None:
     Args:
         dataset_dir: folder of a prepared cohort with labels.
         output: where the table goes; mask_agreement.csv in dataset_dir by default. Written head by head; heads that are
-            in it already are not done again.
+            in it already are not done again. A head in which no brain is found counts as 0.
     """
     cohort = load_cohort(str(dataset_dir))
     items = [
@@ -72,7 +72,10 @@ def mask_agreement(dataset_dir: str, output: str | None = None) -> None:
 def _agreement(item: dict[str, Any]) -> float:
     labels = load_head(Path(item["label"]))
     reference = brain_from_labels(labels.numpy()[0], labels.pixdim.tolist())
-    return dice(estimate_brain(load_head(Path(item["image"]))).numpy()[0], reference)
+    try:
+        return dice(estimate_brain(load_head(Path(item["image"]))).numpy()[0], reference)
+    except ValueError:  # refused
+        return 0.0
 
 
 def _read(file: Path) -> dict[str, float]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 import torch
@@ -39,6 +40,8 @@ FARTHEST_MM = 24.0
 """Where distances from the template's brain end."""
 PITCHES = (-0.3, 0.0, 0.3)
 """Starting angles of the nodding axis, radians: the one in which heads differ most."""
+START_SIZES = (0.85, 1.0)
+"""Starting sizes: a template that starts too large for a small brain in a large skull takes the scalp for cortex."""
 SCALP_TO_CENTRE_MM = 80.0
 """From the top of the head to the centre of the brain, in the starting position."""
 BRAIN_HEIGHT_MM = 130.0
@@ -119,12 +122,13 @@ def fit_template(head: Field, inside: np.ndarray) -> TemplateFit:
         inside: where the head is, bool, same grid; gives the starting position.
 
     Returns:
-        The best fit of three starting angles.
+        The best fit of several starting angles and sizes.
     """
     start = _start(head, inside)
     coarse, fine = head.blurred(COARSE_BLUR_MM), head.blurred(FINE_BLUR_MM)
     candidates = [
-        _fit_affine(coarse, _pitched(angle), start, step_mm=COARSE_MM, rate=0.02, iterations=40) for angle in PITCHES
+        _fit_affine(coarse, size * _pitched(angle), start, step_mm=COARSE_MM, rate=0.02, iterations=40)
+        for size, angle in product(START_SIZES, PITCHES)
     ]
     matrix, translation, _ = max(candidates, key=lambda candidate: candidate[2])
     matrix, translation, _ = _fit_affine(fine, matrix, translation, step_mm=FINE_MM, rate=0.005, iterations=40)
