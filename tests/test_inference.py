@@ -228,7 +228,7 @@ def write_bad_files(folder) -> dict[str, str]:
         "text-gz.nii.gz": "not compressed as its name says",
         "text.nii": "not an image",
         "text-itk.mha": "not an image",
-        "text-n.nrrd": "NRRD",
+        "text-n.nrrd": "not an image",
         "gap": "not evenly spaced",
         "series": "not evenly spaced",
         "series/009.dcm": "not readable as DICOM",

@@ -20,6 +20,7 @@ __all__ = ["VOLUME_PATTERNS", "VolumeDataset", "failure_reason", "find_volumes"]
 UNREADABLE = {
     "Cannot work out file type": "the file is not an image, or its header is damaged.",  # nibabel
     "Binary block is wrong size": "the file is not an image, or its header is damaged.",
+    "Invalid NRRD": "the file is not an image, or its header is damaged.",  # pynrrd, where it is installed
     "is not a gzip file": "the file is not compressed as its name says, or is damaged.",
     "Could not create IO object": "the file is not an image, or its header is damaged.",  # ITK
     "File cannot be read": "the file is truncated or damaged.",  # ITK, MHA
