@@ -83,7 +83,7 @@ def test_estimate_refuses_what_is_no_head():
 
 @pytest.mark.slow
 def test_estimate_on_real_heads(real_data: Path):
-    """Dice against the closed labels; over all 166 heads see docs of the module."""
+    """Dice with the closed labels; over all 166 heads: 0.950 to 0.979."""
     heads = real_data / "ixi_hh_2mm"
     for image in sorted((heads / "T1").glob("*.nii.gz"))[7::60]:
         file = nib.load(image)
