@@ -37,13 +37,15 @@ SHIPPED_WEIGHTS = "bundle/brain_mri_autoencoder/model.pt"
 README_VIEWS = ("sagittal", "axial")
 REPORT_VIEWS = ("sagittal", "coronal", "axial")
 LOG_LINES_SHOWN = 25
+#: Smaller than the recipe's: more steps for the few slices of the demo.
+BATCH_SIZE = 8
 
 
 @clean_exit()
 def demo(
     task: str = "report",
     output_dir: str = "eval/demo",
-    max_epochs: int = 4,
+    max_epochs: int = 10,
     num_subjects: int = NUM_SUBJECTS,
     spacing_mm: float = 2.0,
     weights: str = SHIPPED_WEIGHTS,
@@ -147,7 +149,7 @@ def _train_and_evaluate(run: _Commands, folder: Path, cohort_dir: Path, max_epoc
     )  # fmt: skip
     run.bundle(
         f"train the default recipe (epochs: {max_epochs})", "training",
-        "--config_file", TRAIN_CONFIG, *common, "--max_epochs", str(max_epochs),
+        "--config_file", TRAIN_CONFIG, *common, "--max_epochs", str(max_epochs), "--batch_size", str(BATCH_SIZE),
     )  # fmt: skip
     run.bundle(
         "evaluate it on the test subjects", "evaluating",
