@@ -75,7 +75,8 @@ def find_images(
         ValueError: ``subject_pattern`` is not valid or does not match an image.
     """
     root = _existing(folder, "image")
-    files = [path for path in _walk(root) if leave_out is None or leave_out not in path.parents]
+    results = leave_out if leave_out is not None and root in leave_out.parents else None
+    files = [path for path in _walk(root) if results is None or results not in path.parents]
     bids = any(child.is_dir() for child in root.glob("sub-*"))
     if bids:
         images = sorted(path for pattern in BIDS_PATTERNS for path in root.glob(pattern) if path in files)

@@ -119,3 +119,10 @@ def test_nothing_found_names_the_pattern(tmp_path: Path):
         find_images(tmp_path / "absent")
     with pytest.raises(FileNotFoundError, match=r"no mask file in .*no belongs to an image .* for example a\*.nii.gz"):
         find_images(tmp_path / "heads", masks=tmp_path / "no")
+
+
+def test_images_below_the_results_are_found(tmp_path: Path):
+    _touch(tmp_path, "data/images/a.nii.gz")
+    for results in ("data", "data/images"):
+        (image,) = find_images(tmp_path / "data/images", leave_out=tmp_path / results)
+        assert image.subject == "a"
