@@ -83,6 +83,13 @@ def test_interrupted_and_resumed_ends_with_the_same_weights(tiny_cohort, tmp_pat
     assert [[row[c] for c in columns] for row in histories[0]] == [[row[c] for c in columns] for row in histories[1]]
 
 
+def test_validation_every_second_epoch_is_recorded_where_it_was_done(tiny_cohort, tmp_path):
+    schedule = str(ROOT / "configs" / "schedule" / "thesis.yaml")
+    train(tiny_cohort, tmp_path, schedule, max_epochs=3, val_interval=2)
+    rows = list(csv.DictReader((tmp_path / "history.csv").open(encoding="utf-8")))
+    assert [bool(row["val_loss"]) for row in rows] == [False, True, False]
+
+
 def test_same_weights_for_any_number_of_readers(tiny_cohort, tmp_path):
     states = []
     for workers in (1, 3):

@@ -56,7 +56,8 @@ class History:
             "train_loss": float(self._loss) / engine.state.epoch_length,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
-        row |= {name: float(value) for name, value in self.evaluator.state.metrics.items()}
+        if self.evaluator.state.epoch == engine.state.epoch:  # validated in this epoch
+            row |= {name: float(value) for name, value in self.evaluator.state.metrics.items()}
         row["seconds"] = round(time.perf_counter() - self._started, 2)
         self.rows.append(row)
         if engine.state.rank == 0:
@@ -64,7 +65,9 @@ class History:
 
     def _write(self) -> None:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, fieldnames=list(self.rows[-1]), restval="")
+        writer = csv.DictWriter(
+            text, fieldnames=list(dict.fromkeys(name for row in self.rows for name in row)), restval=""
+        )
         writer.writeheader()
         writer.writerows(self.rows)
         temporary = self.path.with_name(f".{self.path.name}")

@@ -66,8 +66,9 @@ class ImagePanel:
             self.writer = SummaryWriter(self.log_dir)
         step = engine.state.epoch
         self.writer.add_scalar("train_loss", float(engine.state.output["loss"].detach()), step)
-        for name, value in self.evaluator.state.metrics.items():
-            self.writer.add_scalar(name, value, step)
+        if self.evaluator.state.epoch == step:  # validated in this epoch
+            for name, value in self.evaluator.state.metrics.items():
+                self.writer.add_scalar(name, value, step)
         if self._picture is not None:
             self.writer.add_image("damaged, restored, clean, error x5", self._picture, step)
             self._picture = None
