@@ -6,6 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..separable_filter import banded, gaussian_kernel
+
 __all__ = ["DSSIMLoss", "ssim_map"]
 
 WINDOW_SIZE = 11
@@ -92,17 +94,8 @@ def ssim_map(prediction: Tensor, target: Tensor, data_range: float = 1.0) -> Ten
 
 def _window_mean(images: Tensor) -> Tensor:
     """Weighted mean of ``(N, B, C, *spatial)`` in the Gaussian window, which is separable, axis by axis."""
+    window = gaussian_kernel(WINDOW_SIGMA, WINDOW_SIZE // 2)
     for axis in range(3, images.ndim):
-        window = _window_matrix(images.shape[axis], images)
-        images = (images.transpose(axis, -1) @ window).transpose(axis, -1)
+        matrix = banded(window, images.shape[axis]).to(images)
+        images = (images.transpose(axis, -1) @ matrix.mT).transpose(axis, -1)
     return images
-
-
-def _window_matrix(size: int, like: Tensor) -> Tensor:
-    """Matrix ``(size, size - 10)`` whose column j holds the normalised Gaussian window from row j on."""
-    offset = torch.arange(WINDOW_SIZE, dtype=like.dtype, device=like.device) - WINDOW_SIZE // 2
-    window = torch.softmax(-offset.square() / (2 * WINDOW_SIGMA**2), dim=0)
-    matrix = like.new_zeros(size, size - WINDOW_SIZE + 1)
-    for row, weight in enumerate(window):
-        matrix.diagonal(-row).fill_(weight)
-    return matrix

@@ -4,16 +4,11 @@
 from .head_mask import head_mask
 from .hfen import laplacian_of_gaussian
 from .restoration import METRIC_NAMES, RestorationMetrics, peak_signal_to_noise_ratio
-from .separable import gaussian_kernel, separable_filter
-from .ssim_map import SSIMMap
 
 __all__ = [
     "METRIC_NAMES",
     "RestorationMetrics",
-    "SSIMMap",
-    "gaussian_kernel",
     "head_mask",
     "laplacian_of_gaussian",
     "peak_signal_to_noise_ratio",
-    "separable_filter",
 ]

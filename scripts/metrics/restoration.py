@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..losses.dssim import WINDOW_SIZE, ssim_map
 from .hfen import laplacian_of_gaussian
-from .ssim_map import SSIM_MARGIN, SSIMMap
 
 __all__ = ["METRIC_NAMES", "RestorationMetrics", "peak_signal_to_noise_ratio"]
 
@@ -62,11 +62,10 @@ class RestorationMetrics:
                     f"region {name!r} must have the shape of target, {tuple(target.shape)}, got {tuple(mask.shape)}."
                 )
         self.target = target
-        self.similarity = SSIMMap(target)
         stacked = torch.stack([mask.to(target.device) for mask in masks.values()])  # (regions, N, 1, H, W)
         self.names = list(masks)
         self.weights = self._weights(stacked)
-        self.inner_weights = self._weights(F.pad(stacked, (-SSIM_MARGIN,) * 4))
+        self.inner_weights = self._weights(F.pad(stacked, (-(WINDOW_SIZE // 2),) * 4))
         self.fine_power = self._averages(laplacian_of_gaussian(target).square(), self.weights)
 
     def __call__(self, prediction: Tensor) -> dict[str, dict[str, float]]:
@@ -90,7 +89,7 @@ class RestorationMetrics:
             )
         error = prediction - self.target
         errors = self._averages(error.square(), self.weights)
-        similarities = self._averages(self.similarity(prediction), self.inner_weights)
+        similarities = self._averages(ssim_map(prediction, self.target), self.inner_weights)
         # the filter is linear: one pass over the error instead of one over the prediction
         fine_errors = self._averages(laplacian_of_gaussian(error).square(), self.weights)
         fine = (fine_errors / self.fine_power).sqrt()

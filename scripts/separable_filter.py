@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["gaussian_kernel", "separable_filter"]
+__all__ = ["banded", "gaussian_kernel", "separable_filter"]
 
 
 def gaussian_kernel(sigma: float, radius: int) -> Tensor:
@@ -31,13 +31,13 @@ def separable_filter(images: Tensor, along_rows: Tensor, along_columns: Tensor) 
         >>> separable_filter(torch.ones(1, 1, 4, 5), torch.ones(3), torch.ones(2)).shape
         torch.Size([1, 1, 2, 4])
     """
-    left = _banded(along_rows, images.shape[-2]).to(images)
-    right = _banded(along_columns, images.shape[-1]).to(images)
+    left = banded(along_rows, images.shape[-2]).to(images)
+    right = banded(along_columns, images.shape[-1]).to(images)
     return left @ images @ right.mT
 
 
-def _banded(kernel: Tensor, size: int) -> Tensor:
-    """Row ``i`` holds the kernel from column ``i`` on, shape ``(size - K + 1, size)``."""
+def banded(kernel: Tensor, size: int) -> Tensor:
+    """Matrix whose row ``i`` holds the kernel from column ``i`` on, shape ``(size - K + 1, size)``."""
     count = size - len(kernel) + 1
     matrix = kernel.new_zeros(count, size)
     columns = torch.arange(count)[:, None] + torch.arange(len(kernel))
