@@ -12,6 +12,7 @@ import torch
 from .errors import clean_exit
 from .keras_file import KerasLayers, read_keras_layers
 from .keras_layers import KERAS_LAYERS, match_keras_layers
+from .replacing import replacing
 
 __all__ = ["import_keras"]
 
@@ -42,7 +43,8 @@ def import_keras(weights: str, network: str, output: str = "models/model.pt") ->
         state, arguments = match_keras_layers(layers, network)
     except ValueError as error:
         raise ValueError(f"{weights}: {error}{_suggest(layers)}") from error
-    _save(state, Path(str(output)))
+    with replacing(Path(str(output))) as partial:
+        torch.save(state, partial)
     parameters = sum(value.numel() for key, value in state.items() if not key.endswith("num_batches_tracked"))
     fragment = f"configs/net/{network}{'_double_norm' if arguments else ''}.yaml"
     return f"wrote {output}: {parameters:,} parameters of {network}, to use with {fragment}"
@@ -57,14 +59,6 @@ def _suggest(layers: KerasLayers) -> str:
             continue
         return f" They fit --network {network}."
     return ""
-
-
-def _save(state: dict[str, torch.Tensor], output: Path) -> None:
-    """Write by rename, so that an interrupted run leaves no half file."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.partial")
-    torch.save(state, partial)
-    partial.replace(output)
 
 
 if __name__ == "__main__":

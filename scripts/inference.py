@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from . import __version__
 from .data.bids import write_derivative_description
+from .data.cohort import write_json
 from .data.volumes import failure_reason, find_volumes
 from .engines import accelerate
 from .errors import clean_exit
@@ -123,11 +123,8 @@ class RestorationReport:
         """
         if self.output_dir.exists() and not self.output_dir.is_dir():
             raise NotADirectoryError(f"output_dir '{self.output_dir}' is a file: give a folder.")
-        self.output_dir.mkdir(parents=True, exist_ok=True)
         content = {"dataset_dir": str(self.dataset_dir), "restored": self.restored, "skipped": self.skipped}
-        temporary = self.output_dir / ".report.json.part"
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(self.output_dir / "report.json")
+        write_json(self.output_dir / "report.json", content)
         write_derivative_description(self.dataset_dir, self.output_dir, "brain-mri-autoencoders", __version__)
 
     def finish(self) -> None:

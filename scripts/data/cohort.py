@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..replacing import replacing
+
 __all__ = ["DATASET_FILE", "PARTS", "check_disjoint", "load_cohort", "load_datalist", "write_json"]
 
 DATASET_FILE = "dataset.json"
@@ -90,9 +92,8 @@ def check_disjoint(cohort: Mapping[str, Any]) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file by rename, so that it is either whole or absent."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _dataset_file(dataset_dir: str | os.PathLike[str]) -> Path:

@@ -15,6 +15,7 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import NDArray
 
+from ..replacing import replacing
 from ..transforms.check_volume import CheckVolumed
 from ..transforms.load_volume import LoadVolumed
 from .brain_mask import brain_from_labels, estimate_brain
@@ -111,7 +112,7 @@ def _brain(image: ImageFile, volume: MetaTensor) -> tuple[MetaTensor, bool]:
 
 def _write_mask(brain: MetaTensor, file: Path) -> Path:
     """Write a mask as NIfTI of bytes, by rename."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".partial-{file.name}")
-    nib.save(nib.Nifti1Image(brain.numpy()[0].astype(np.uint8), np.asarray(brain.affine, dtype=np.float64)), partial)
-    return partial.replace(file)
+    image = nib.Nifti1Image(brain.numpy()[0].astype(np.uint8), np.asarray(brain.affine, dtype=np.float64))
+    with replacing(file) as partial:
+        nib.save(image, partial)
+    return file

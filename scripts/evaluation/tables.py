@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from ignite.engine import Engine, Events
 
+from ..replacing import replacing
 from .summary import summarise
 
 __all__ = ["ResultTables"]
@@ -45,8 +46,6 @@ class ResultTables:
         """Write both tables; each appears whole, by rename."""
         self.metrics = pd.DataFrame(self.rows)
         self.summary = summarise(self.metrics, self.reference, self.seed)
-        self.output_dir.mkdir(parents=True, exist_ok=True)
         for name, table in (("metrics.csv", self.metrics), ("summary.csv", self.summary)):
-            partial = self.output_dir / f".{name}.partial"
-            table.to_csv(partial, index=False, float_format="%.6g")
-            partial.replace(self.output_dir / name)
+            with replacing(self.output_dir / name) as partial:
+                table.to_csv(partial, index=False, float_format="%.6g")

@@ -7,11 +7,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 from torch import nn
 
-from .atomic_save import atomic_save, plain_state
+from ..replacing import replacing
+from .plain_state import plain_state
 
 __all__ = ["BestModel"]
 
@@ -44,7 +46,8 @@ class BestModel:
         if value < self.best:
             self.best = value
             if engine.state.rank == 0:
-                atomic_save(plain_state(self.network), self.path)
+                with replacing(self.path) as partial:
+                    torch.save(plain_state(self.network), partial)
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far."""

@@ -14,6 +14,8 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from torch.optim import Optimizer
 
+from ..replacing import replacing
+
 __all__ = ["History"]
 
 
@@ -70,10 +72,8 @@ class History:
         )
         writer.writeheader()
         writer.writerows(self.rows)
-        temporary = self.path.with_name(f".{self.path.name}")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text.getvalue())
-        temporary.replace(self.path)
+        with replacing(self.path) as partial:
+            partial.write_text(text.getvalue(), encoding="utf-8")
 
     def state_dict(self) -> dict[str, Any]:
         """All rows so far."""

@@ -11,7 +11,8 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from .atomic_save import atomic_save, plain_state
+from ..replacing import replacing
+from .plain_state import plain_state
 
 __all__ = ["ResumeCheckpoint"]
 
@@ -47,7 +48,8 @@ class ResumeCheckpoint:
         if engine.state.rank == 0:
             states = {n: plain_state(p) if n == "network" else p.state_dict() for n, p in self.parts.items()}
             finished = engine.should_terminate
-            atomic_save({"epoch": engine.state.epoch, "finished": bool(finished), **states}, self.path)
+            with replacing(self.path) as partial:
+                torch.save({"epoch": engine.state.epoch, "finished": bool(finished), **states}, partial)
 
     def _load(self, engine: Workflow) -> None:
         if not self.resume:

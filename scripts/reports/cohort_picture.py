@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from ..data.cohort import PARTS
 from ..data.split import ELDERLY_FROM, YOUNG_BELOW
+from ..replacing import replacing
 
 __all__ = ["cohort_picture", "save_cohort_picture"]
 
@@ -25,9 +26,8 @@ MOST_ROWS = 400
 
 def save_cohort_picture(cohort: Mapping[str, Any], path: Path) -> None:
     """Write :func:`cohort_picture` as PNG, by rename."""
-    partial = path.with_name(f".partial-{path.name}")
-    cohort_picture(cohort).savefig(partial, dpi=110)
-    partial.replace(path)
+    with replacing(path) as partial:
+        cohort_picture(cohort).savefig(partial, dpi=110)
 
 
 def cohort_picture(cohort: Mapping[str, Any]) -> Figure:

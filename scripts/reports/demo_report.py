@@ -13,6 +13,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from monai.data import MetaTensor
 
+from ..replacing import replacing
 from .demo_figures import cohort_figure, curve_figure, data_uri, restoration_figure
 from .demo_restoration import INSIDE, Restoration
 
@@ -74,9 +75,8 @@ def write_demo_report(results: DemoResults, path: Path) -> None:
         undefined=StrictUndefined,
     )
     page = environment.get_template("demo_report.html.jinja").render(_context(results))
-    partial = path.with_name(f".{path.name}")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(page, encoding="utf-8")
 
 
 def _context(results: DemoResults) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ..evaluation.restore_and_measure import RestoreAndMeasure
 from ..evaluation.subject_slices import subject_slices
 from ..evaluation.tables import ResultTables
 from ..metrics import METRIC_NAMES
+from ..replacing import replacing
 from .evaluation_figures import example_figure, figure_source, method_label, severity_figure, subjects_figure
 
 __all__ = ["EvaluationReport", "headline"]
@@ -89,9 +90,8 @@ class EvaluationReport:
             subject_count=metrics["subject"].nunique(),
             slice_count=int(metrics.groupby("subject")["slices"].first().sum()),
         )
-        partial = self.output_dir / ".report.html.partial"
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(self.output_dir / "report.html")
+        with replacing(self.output_dir / "report.html") as partial:
+            partial.write_text(page, encoding="utf-8")
 
     def _main_condition(self) -> Condition:
         """The mixed damage where it is evaluated, else the first that is any."""

@@ -12,6 +12,8 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import SaveImaged
 
+from ..replacing import replacing
+
 __all__ = ["SaveRestoredd", "save_nifti"]
 
 SCANNER_ANATOMICAL = 1
@@ -37,13 +39,8 @@ def save_nifti(volume: np.ndarray, affine: np.ndarray, path: Path, meta: Mapping
     image.set_sform(affine, code=sform or SCANNER_ANATOMICAL)
     image.set_qform(affine, code=qform)  # of a sheared affine, the nearest rotation; readers prefer the sform
     image.header.set_xyzt_units("mm", "sec")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name.removesuffix('.nii.gz')}.part.nii.gz")
-    try:
-        nib.save(image, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as partial:
+        nib.save(image, partial)
 
 
 class SaveRestoredd(SaveImaged):
