@@ -13,17 +13,11 @@ __all__ = ["SameTransposedConvolution"]
 
 
 class SameTransposedConvolution(nn.Module):
-    r"""Transposed 3x3(x3) convolution of stride 2 whose output is exactly twice as large along each axis.
+    """Transposed 3x3(x3) convolution of stride 2 whose output is exactly twice as large along each axis.
 
-    It equals ``conv_transpose(stride=2)`` without padding, cropped to its first ``2 H x 2 W (x 2 D)`` elements, with
-    the parameters of a plain ``ConvTranspose``. In two dimensions it is computed in the sub-pixel form: along one axis
-
-    .. math:: y_{2n} = k_2 x_{n-1} + k_0 x_n, \qquad y_{2n+1} = k_1 x_n,
-
-    so a 2x2 convolution to ``4 * out_channels`` channels, whose kernel is assembled from the 3x3 kernel, followed by a
-    pixel shuffle gives the same values. On a CPU, channels last, a training step of the Residual U-Net then takes half
-    the time of the one with ``conv_transpose2d`` in bfloat16, and 0.7 of it in float32. In 3D the assembled kernel
-    would do 2.4 times the work, so there the transposed convolution itself is used.
+    It is ``conv_transpose(stride=2)`` without padding, cropped to its first ``2 H x 2 W (x 2 D)`` elements, with the
+    parameters of a plain ``ConvTranspose``. The bias is added afterwards: given to the transposed convolution, it sends
+    oneDNN to a kernel that is 2 (float32) to 13 times (bfloat16) as slow, ``docs/performance.md``.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.
@@ -32,9 +26,6 @@ class SameTransposedConvolution(nn.Module):
 
     Raises:
         ValueError: ``spatial_dims`` is neither 2 nor 3.
-
-    References:
-        Shi et al., Is the deconvolution layer the same as a convolutional layer? 2016 (arXiv:1609.07009).
 
     Example:
         >>> SameTransposedConvolution(2, 4, 1)(torch.zeros(1, 4, 3, 5)).shape
@@ -56,27 +47,14 @@ class SameTransposedConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample ``(B, in_channels, *spatial)`` to ``(B, out_channels, *2 spatial)``."""
+        height, width = 2 * x.shape[2], 2 * x.shape[3]
         if self.spatial_dims == 2:
-            kernel = _sub_pixel_kernel(self.weight)  # (4 * out_channels, in_channels, 2, 2)
-            x = F.conv2d(F.pad(x, [1, 0, 1, 0]), kernel, self.bias.repeat_interleave(4))
-            return F.pixel_shuffle(x, 2)
-        depth, height, width = 2 * x.shape[2], 2 * x.shape[3], 2 * x.shape[4]
-        return F.conv_transpose3d(x, self.weight, self.bias, stride=2)[:, :, :depth, :height, :width]
+            y = F.conv_transpose2d(x, self.weight, None, stride=2)[:, :, :height, :width]
+            return y + self.bias.view(-1, 1, 1).to(y.dtype)
+        y = F.conv_transpose3d(x, self.weight, None, stride=2)[:, :, :height, :width, : 2 * x.shape[4]]
+        return y + self.bias.view(-1, 1, 1, 1).to(y.dtype)
 
     def extra_repr(self) -> str:
         """Channels, for ``print``."""
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}, kernel_size=3, stride=2"
 
-
-def _taps_by_parity(kernel: Tensor, dim: int) -> Tensor:
-    """Reorder the taps ``k0 k1 k2`` to ``k2 k0 | 0 k1``: (previous, current) for even, then for odd outputs."""
-    first, second, third = kernel.narrow(dim, 0, 1), kernel.narrow(dim, 1, 1), kernel.narrow(dim, 2, 1)
-    return torch.cat([third, first, torch.zeros_like(first), second], dim)
-
-
-def _sub_pixel_kernel(weight: Tensor) -> Tensor:
-    """Assemble the sub-pixel kernel ``(4 * O, I, 2, 2)`` from the transposed one ``(I, O, 3, 3)``."""
-    in_channels, out_channels = weight.shape[0], weight.shape[1]
-    taps = _taps_by_parity(_taps_by_parity(weight, 2), 3)  # (I, O, parity * tap, parity * tap)
-    taps = taps.reshape(in_channels, out_channels, 2, 2, 2, 2)  # (I, O, row parity, row tap, column parity, column tap)
-    return taps.permute(1, 2, 4, 0, 3, 5).reshape(4 * out_channels, in_channels, 2, 2)
