@@ -14,6 +14,8 @@ from monai.bundle import ConfigParser
 __all__ = ["check_keys", "save_merged_config"]
 
 RUNNER_KEYS = {"_meta_", "imports", "initialize", "run", "finalize"}
+TRACKING_KEYS = {"tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"}
+"""Set by MONAI's ``--tracking`` and by its federated client."""
 
 
 def _running_parser() -> ConfigParser:
@@ -45,7 +47,7 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
     Raises:
         SystemExit: an unknown key, with the nearest known one.
     """
-    known = set(RUNNER_KEYS)
+    known = RUNNER_KEYS | TRACKING_KEYS
     for name in config_files:
         found = [
             p
@@ -57,7 +59,7 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
     given = _running_parser().get()
     for key in sorted(set(given) - known):
         nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known - RUNNER_KEYS))}."
+        hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known - RUNNER_KEYS - TRACKING_KEYS))}."
         raise SystemExit(f"error: unknown key {key!r}: {hint}")
 
 

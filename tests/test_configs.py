@@ -39,6 +39,7 @@ SLOTS = {
         "+initialize",
         "finalize",
         "validate",
+        "+validate",
     },
 }
 FRAGMENTS = sorted(path for slot in SLOTS for path in (CONFIGS / slot).glob("*.yaml"))

@@ -4,12 +4,25 @@
 from __future__ import annotations
 
 from .best_model import BestModel
+from .broadcast_buffers import BroadcastBuffers
 from .defined import defined
 from .early_stop import EarlyStop
 from .epoch_seed import EpochSeed
 from .history import History
 from .image_panel import ImagePanel
+from .lr_schedule_by_step import LrScheduleByStep
 from .progress import Progress
 from .resume_checkpoint import ResumeCheckpoint
 
-__all__ = ["BestModel", "EarlyStop", "EpochSeed", "History", "ImagePanel", "Progress", "ResumeCheckpoint", "defined"]
+__all__ = [
+    "BestModel",
+    "BroadcastBuffers",
+    "EarlyStop",
+    "EpochSeed",
+    "History",
+    "ImagePanel",
+    "LrScheduleByStep",
+    "Progress",
+    "ResumeCheckpoint",
+    "defined",
+]

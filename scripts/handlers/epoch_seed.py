@@ -8,9 +8,12 @@ from monai.utils import set_determinism
 
 __all__ = ["EpochSeed"]
 
+RANK_STRIDE = 1_000_003
+"""More than any run has epochs, so that no process repeats the numbers of another."""
+
 
 class EpochSeed:
-    """Seed all generators at the start of each epoch with ``seed + epoch``.
+    """Seed all generators at the start of each epoch by seed, epoch and rank.
 
     Args:
         seed: seed of the run.
@@ -25,4 +28,5 @@ class EpochSeed:
 
     def __call__(self, engine: Engine) -> None:
         """Seed torch, NumPy and Python."""
-        set_determinism(seed=(self.seed + engine.state.epoch) % 2**32, use_deterministic_algorithms=None)
+        seed = self.seed + engine.state.epoch + RANK_STRIDE * engine.state.rank
+        set_determinism(seed=seed % 2**32, use_deterministic_algorithms=None)

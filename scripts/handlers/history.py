@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Events
 from monai.engines import Workflow
@@ -22,8 +23,8 @@ __all__ = ["History"]
 class History:
     """One row for each epoch in ``history.csv``: losses, metrics, learning rate and seconds.
 
-    The training loss is the mean over the epoch of what was optimised. It is summed on the device, so the host waits
-    for it once an epoch.
+    The training loss is the mean over the epoch, and over the processes, of what was optimised. It is summed on the
+    device, so the host waits for it once an epoch.
 
     Args:
         path: CSV file, written anew after each epoch.
@@ -53,9 +54,10 @@ class History:
         self._loss = self._loss + engine.state.output["loss"].detach()
 
     def _record(self, engine: Workflow) -> None:
+        batches = engine.state.epoch_length * idist.get_world_size()
         row: dict[str, Any] = {
             "epoch": engine.state.epoch,
-            "train_loss": float(self._loss) / engine.state.epoch_length,
+            "train_loss": float(idist.all_reduce(self._loss)) / batches,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
         if self.evaluator.state.epoch == engine.state.epoch:  # validated in this epoch
