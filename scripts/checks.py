@@ -47,7 +47,7 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
     Raises:
         SystemExit: an unknown key, with the nearest known one.
     """
-    known = RUNNER_KEYS | TRACKING_KEYS
+    known = set(RUNNER_KEYS)
     for name in config_files:
         found = [
             p
@@ -57,9 +57,9 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
         for path in found:
             known |= {key.lstrip("+") for key in ConfigParser.load_config_file(path)}
     given = _running_parser().get()
-    for key in sorted(set(given) - known):
+    for key in sorted(set(given) - known - TRACKING_KEYS):
         nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known - RUNNER_KEYS - TRACKING_KEYS))}."
+        hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known - RUNNER_KEYS))}."
         raise SystemExit(f"error: unknown key {key!r}: {hint}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ignite.engine import Events
+from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 from monai.handlers import LrScheduleHandler
 from torch.optim.lr_scheduler import LRScheduler
@@ -25,7 +25,7 @@ class LrScheduleByStep(LrScheduleHandler):
     def __init__(self, lr_scheduler: LRScheduler) -> None:
         super().__init__(lr_scheduler, print_lr=False, epoch_level=False)
 
-    def attach(self, engine: SupervisedTrainer) -> None:
+    def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
         engine.add_event_handler(Events.ITERATION_COMPLETED(event_filter=_made_a_step), self)
 
