@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from . import __version__
 from .data.bids import write_derivative_description
 from .data.cohort import write_json
 from .data.volumes import failure_reason, find_volumes
-from .engines import accelerate
+from .engines import accelerate, fold_batch_norm
 from .errors import clean_exit
 from .transforms.plane import plane_axcodes
 
@@ -81,7 +84,7 @@ def load_network(network: nn.Module, weights: str, device: torch.device | str, a
             f"weights '{weights}' do not fit {type(network).__name__}: {first_line} Give weights of this network, or "
             "the network of these weights."
         ) from error
-    return accelerate(network, device, amp).eval()
+    return accelerate(fold_batch_norm(network.eval()), device, amp)
 
 
 class RestorationReport:
@@ -95,6 +98,7 @@ class RestorationReport:
     def __init__(self, dataset_dir: str, output_dir: str) -> None:
         self.dataset_dir = Path(dataset_dir)
         self.output_dir = Path(output_dir)
+        self.outputs: dict[str, str] = {}
         self.restored: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
 
@@ -102,12 +106,10 @@ class RestorationReport:
         """Note a volume that was written."""
         self.restored.append({"name": name, "output": output, **facts})
 
-    def conflict(self, output: str) -> str:
+    def conflict(self, name: str, output: str) -> str:
         """Say which input has a result of this name already; "" where none has. Case is ignored, as some disks do."""
-        for entry in self.restored:
-            if entry["output"].lower() == output.lower():
-                return f"its result {output} is that of {entry['name']} already: rename one of the two."
-        return ""
+        first = self.outputs.setdefault(output.lower(), name)
+        return "" if first == name else f"its result {output} is that of {first} already: rename one of the two."
 
     def skip(self, name: str, reason: str) -> None:
         """Note a volume that was not, and say so in one line on standard error."""
@@ -142,14 +144,27 @@ class RestorationReport:
 class RestorationEvaluator(SupervisedEvaluator):
     """``SupervisedEvaluator`` in which a volume may fail, in reading, computing or writing, and the next is done.
 
+    A volume is finished (postprocessing, which writes it) in another thread while the network restores the next one.
+
     Args:
         report: notes what became of each volume.
+        postprocessing: takes the item of a volume with its ``pred``.
+        overlap_voxels: a volume with more voxels is finished before the next one is begun: memory.
         kwargs: arguments of ``SupervisedEvaluator``; the loader gives items of ``VolumeDataset``, one a batch.
     """
 
-    def __init__(self, report: RestorationReport, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        report: RestorationReport,
+        postprocessing: Callable[[dict[str, Any]], dict[str, Any]],
+        overlap_voxels: float = math.inf,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.report = report
+        self.postprocess = postprocessing
+        self.overlap_voxels = overlap_voxels
+        self.finishing: Future[None] | None = None
 
     def run(self, global_epoch: int = 1) -> None:  # type: ignore[override]
         """Restore every volume.
@@ -159,26 +174,50 @@ class RestorationEvaluator(SupervisedEvaluator):
         """
         self.report.write()
         try:
-            super().run(global_epoch)
+            with ThreadPoolExecutor(1, "finish") as self.finisher:
+                super().run(global_epoch)
         finally:
             self.report.write()
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
         name, error, output = (batchdata[key][0] for key in ("name", "error", "output"))
-        error = error or self.report.conflict(output)
+        error = error or self.report.conflict(name, output)
         if error:
             self.report.skip(name, error)
             return {}
         begin = time.perf_counter()
         facts = _facts(batchdata["original"][0], batchdata["image"][0])
+        large = batchdata["image"].numel() > self.overlap_voxels
+        if large:
+            self._wait()
         try:
             super()._iteration(engine, batchdata)
-        except Exception as failure:  # out of memory, a full disk: it concerns this volume alone
+        except Exception as failure:  # out of memory: it concerns this volume alone
+            self.report.skip(name, failure_reason(failure))
+            return {}
+        item = {**engine.state.batch[0], **engine.state.output[0]}
+        batchdata.clear()  # from here on nobody but the finishing thread holds the volume: it can drop it
+        engine.state.batch = engine.state.output = None
+        self._wait()
+        self.finishing = self.finisher.submit(self._finish, item, begin, facts)
+        del item
+        if large:
+            self._wait()
+        return {}
+
+    def _wait(self) -> None:
+        """Let the volume before come to its end."""
+        if self.finishing is not None:
+            self.finishing.result()
+
+    def _finish(self, item: dict[str, Any], begin: float, facts: dict[str, Any]) -> None:
+        name, output = item["name"], item["output"]
+        try:
+            self.postprocess(item)
+        except Exception as failure:  # a full disk: it concerns this volume alone
             self.report.skip(name, failure_reason(failure))
         else:
             self.report.restore(name, output, **facts, seconds=round(time.perf_counter() - begin, 3))
-        engine.state.batch = None  # the next volume is loaded before these would be replaced
-        return {}
 
 
 def _facts(original: MetaTensor, image: MetaTensor) -> dict[str, Any]:

@@ -140,7 +140,11 @@ def test_batch_size_and_workers_change_nothing(workflow, tmp_path):
     write_nifti(tmp_path / "in/b.nii.gz", head((20, 17, 18), seed=1))
     (tmp_path / "in/c.nii.gz").write_bytes(b"no image")
     results = []
-    for options in ({"batch_size": 1}, {"batch_size": 7}, {"batch_size": 64, "num_workers": 1}):
+    for options in (
+        {"batch_size": 1, "num_workers": 0},
+        {"batch_size": 7, "num_workers": 3},
+        {"batch_size": 64, "overlap_voxels": 1},
+    ):
         assert status(workflow(BLUR, **options)).startswith("error: 1 of 3 volumes were skipped")
         results.append([restored(tmp_path, f"{name}_restored.nii.gz").get_fdata() for name in "ab"])
     for result in results[1:]:
@@ -354,16 +358,17 @@ print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
 @pytest.mark.slow
-def test_a_large_volume_needs_less_than_four_gigabytes(root, tmp_path):
+def test_large_volumes_need_less_than_one_gigabyte(root, tmp_path):
     from scripts.networks import ResidualUNet
 
-    volume = head((240, 320, 320))
-    write_nifti(tmp_path / "in/a.nii", volume, affine("PSR", (0.75, 0.75, 0.75)))
+    volume = head((256, 256, 256))
+    for name in "ab":
+        write_nifti(tmp_path / f"in/{name}.nii", volume, affine("PSR", (1.0, 1.0, 1.0)))
     torch.save(ResidualUNet(residual_output=True).state_dict(), tmp_path / "weights.pt")  # untrained: the identity
     options = {"dataset_dir": tmp_path / "in", "output_dir": tmp_path / "out", "weights": tmp_path / "weights.pt"}
     arguments = json.dumps({name: str(value) for name, value in options.items()} | {"device": "cpu"})
     command = [sys.executable, "-c", MEASURE, arguments]
     ended = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8", check=True)
     peak_gb = float(ended.stdout.split("peak")[-1])
-    assert peak_gb < 4.0
+    assert peak_gb < 1.0  # GiB, libraries included; measured 0.90
     assert_same(restored(tmp_path), volume)

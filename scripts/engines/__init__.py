@@ -5,5 +5,6 @@ from __future__ import annotations
 
 from .accelerate import accelerate, bfloat16_pays
 from .corrupt_batch import CorruptBatch
+from .fold_batch_norm import fold_batch_norm
 
-__all__ = ["CorruptBatch", "accelerate", "bfloat16_pays"]
+__all__ = ["CorruptBatch", "accelerate", "bfloat16_pays", "fold_batch_norm"]

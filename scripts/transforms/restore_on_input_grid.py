@@ -8,37 +8,41 @@ from typing import Any
 
 import torch
 from monai.data import MetaTensor
-from monai.transforms import Invertd, InvertibleTransform
+from monai.transforms import Compose, Transform, allow_missing_keys_mode
+
+from .volume_scale import DIFFERENCE
 
 __all__ = ["RestoreOnInputGridd"]
 
 
-class RestoreOnInputGridd(Invertd):
+class RestoreOnInputGridd(Transform):
     r"""Add the network's correction to the volume as it was loaded.
 
-    .. math:: \text{restored} = x + T^{-1}(\text{pred}) - T^{-1}(T x)
+    .. math:: \text{restored} = x + T^{-1}(\text{pred} - T x)
 
-    ``T`` is the preprocessing: orientation, resampling, intensity scale, padding. Inverting the prediction alone would
-    return a resampled head even where the network changed nothing. The difference of the two inverses is the correction
-    on the input's own grid and scale: where the network returns its input, the voxel comes back as it was.
+    ``T`` is the preprocessing: orientation, resampling, intensity scale, padding. Inverting the prediction alone, as
+    ``Invertd`` does, would return a resampled head even where the network changed nothing. Here only the correction is
+    inverted, as a difference (without the offset of the intensity scale): where the network returns its input, the
+    voxel comes back as it was.
 
-    Prediction and network input are inverted together, as two channels, so that rounding cancels.
+    The tensors of ``data`` are overwritten and dropped as soon as they are not needed any more: of a large volume there
+    are never more than four copies.
 
     Args:
         transform: the preprocessing, applied to ``image_key``.
         pred_key: prediction on the grid of ``image_key``; the restored volume takes its place.
-        image_key: what the network was given.
+        image_key: what the network was given; removed from the result.
         original_key: the volume as loaded; removed from the result.
     """
 
     def __init__(
         self,
-        transform: InvertibleTransform,
+        transform: Compose,
         pred_key: str = "pred",
         image_key: str = "image",
         original_key: str = "original",
     ) -> None:
-        super().__init__(keys=pred_key, transform=transform, orig_keys=image_key, nearest_interp=False)
+        self.transform = transform
         self.pred_key = pred_key
         self.image_key = image_key
         self.original_key = original_key
@@ -46,13 +50,20 @@ class RestoreOnInputGridd(Invertd):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Restore one volume of a decollated batch."""
         d = dict(data)
+        given = {self.image_key: self._correction(d)}
+        with allow_missing_keys_mode(self.transform):
+            correction = self.transform.inverse(given)[self.image_key]
         original = d.pop(self.original_key)
-        pred, image = d[self.pred_key], d[self.image_key]
-        d[self.pred_key] = MetaTensor(torch.cat([_plain(pred), _plain(image).to(pred.device, pred.dtype)]))
-        d = super().__call__(d)
-        restored, unchanged = _plain(d[self.pred_key]).to(original.device).split(1)  # each (1, *spatial)
-        d[self.pred_key] = original + (restored - unchanged)
+        d[self.pred_key] = original.add_(_plain(correction).to(original.device, original.dtype))
         return d
+
+    def _correction(self, d: dict[Hashable, Any]) -> MetaTensor:
+        """Prediction minus input, with what the inverse needs to know; both are taken out of ``d``."""
+        pred, image = d.pop(self.pred_key), d.pop(self.image_key)
+        difference = _plain(pred).sub_(_plain(image).to(pred.device, pred.dtype))
+        correction = MetaTensor(difference, meta=dict(image.meta), applied_operations=image.applied_operations)
+        correction.meta[DIFFERENCE] = True
+        return correction
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:

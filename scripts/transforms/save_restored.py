@@ -9,6 +9,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
 from monai.config import KeysCollection
 from monai.transforms import SaveImaged
 
@@ -18,6 +19,9 @@ __all__ = ["SaveRestoredd", "save_nifti"]
 
 SCANNER_ANATOMICAL = 1
 """NIfTI code of a transform to scanner coordinates, written where the input names none (MHA, NRRD, DICOM)."""
+
+GZIP_LEVEL = 1
+"""Level of ISA-L: as small as zlib's fastest, which nibabel uses, in a tenth of its time."""
 
 
 def save_nifti(volume: np.ndarray, affine: np.ndarray, path: Path, meta: Mapping[str, Any] | None = None) -> None:
@@ -39,8 +43,8 @@ def save_nifti(volume: np.ndarray, affine: np.ndarray, path: Path, meta: Mapping
     image.set_sform(affine, code=sform or SCANNER_ANATOMICAL)
     image.set_qform(affine, code=qform)  # of a sheared affine, the nearest rotation; readers prefer the sform
     image.header.set_xyzt_units("mm", "sec")
-    with replacing(path) as partial:
-        nib.save(image, partial)
+    with replacing(path) as partial, igzip.open(partial, "wb", compresslevel=GZIP_LEVEL) as file:
+        image.to_stream(file)
 
 
 class SaveRestoredd(SaveImaged):

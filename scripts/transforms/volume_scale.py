@@ -13,13 +13,16 @@ from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform
 from monai.utils import TraceKeys, convert_to_tensor
 
-__all__ = ["ScaleIntensityByVolumePercentiled", "volume_range"]
+__all__ = ["DIFFERENCE", "ScaleIntensityByVolumePercentiled", "volume_range"]
 
 NOISE_SHARE = 0.25
 """Negative values down to this share of the upper percentile are noise around zero, not an offset.
 
 The 0.5th percentile of noise is 2.6 standard deviations below zero, so this allows for 10 % noise.
 """
+
+DIFFERENCE = "is_difference"
+"""Key of the metadata of a volume that is the difference of two scaled ones: the offset has cancelled out."""
 
 
 def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) -> tuple[float, float]:
@@ -59,7 +62,7 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
 
     The percentiles are those of the whole volume, background included, so that neighbouring slices keep their relative
     brightness. ``inverse`` restores the unit of the input: the range travels with the ``MetaTensor``, so ``Invertd``
-    undoes it too.
+    undoes it too. A difference of two volumes, marked by :data:`DIFFERENCE` in its metadata, is only multiplied.
 
     Args:
         keys: volumes of shape ``(C, *spatial)``; each is scaled by its own range.
@@ -88,7 +91,7 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
         for key in self.key_iterator(d):
             volume = convert_to_tensor(d[key], dtype=torch.float32, track_meta=True)
             low, high = volume_range(volume, self.lower, self.upper)
-            scaled = (volume - low) / (high - low)
+            scaled = (volume - low).div_(high - low)
             self.push_transform(scaled, extra_info={"low": low, "high": high})
             d[key] = scaled
         return d
@@ -100,5 +103,6 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
             scaled: MetaTensor = d[key]
             info = self.pop_transform(scaled)[TraceKeys.EXTRA_INFO]
             low, high = float(info["low"]), float(info["high"])
-            d[key] = scaled * (high - low) + low
+            restored = scaled * (high - low)
+            d[key] = restored if scaled.meta.get(DIFFERENCE) else restored.add_(low)
         return d

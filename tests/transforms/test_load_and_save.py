@@ -88,11 +88,11 @@ def test_a_sheared_affine_survives(tmp_path):
 
 
 def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
-    def fill_the_disk(image, path):
-        path.write_bytes(b"half")
+    def fill_the_disk(image, file):
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(nib, "save", fill_the_disk)
+    monkeypatch.setattr(nib.Nifti1Image, "to_stream", fill_the_disk)
     with pytest.raises(OSError, match="No space left"):
         save_nifti(head(), affine(), tmp_path / "y.nii.gz")
     assert not list(tmp_path.iterdir())

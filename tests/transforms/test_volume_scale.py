@@ -7,7 +7,7 @@ import torch
 from monai.data import MetaTensor, decollate_batch, list_data_collate
 from monai.transforms import Compose, Invertd
 
-from scripts.transforms.volume_scale import ScaleIntensityByVolumePercentiled, volume_range
+from scripts.transforms.volume_scale import DIFFERENCE, ScaleIntensityByVolumePercentiled, volume_range
 
 
 def volume(seed: int = 0, offset: float = 0.0) -> MetaTensor:
@@ -80,3 +80,14 @@ def test_an_empty_volume_is_refused():
 def test_percentiles_out_of_order_are_refused():
     with pytest.raises(ValueError, match="got lower=99 and upper=1"):
         ScaleIntensityByVolumePercentiled(keys="image", lower=99, upper=1)
+
+
+def test_a_difference_comes_back_without_the_offset():
+    transform = ScaleIntensityByVolumePercentiled(keys="image")
+    scaled = transform({"image": volume(offset=-900.0)})["image"]
+    low, high = volume_range(volume(offset=-900.0))
+    difference = scaled.clone()
+    difference.applied_operations = list(scaled.applied_operations)
+    difference.meta[DIFFERENCE] = True
+    restored = transform.inverse({"image": difference})["image"]
+    torch.testing.assert_close(restored.as_tensor(), scaled.as_tensor() * (high - low))
