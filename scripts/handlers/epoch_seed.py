@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ignite.engine import Engine, Events
+from monai.engines import Workflow
 from monai.utils import set_determinism
 
 __all__ = ["EpochSeed"]
@@ -26,7 +27,7 @@ class EpochSeed:
         """Attach to the trainer."""
         engine.add_event_handler(Events.EPOCH_STARTED, self)
 
-    def __call__(self, engine: Engine) -> None:
+    def __call__(self, engine: Workflow) -> None:
         """Seed torch, NumPy and Python."""
         seed = self.seed + engine.state.epoch + RANK_STRIDE * engine.state.rank
         set_determinism(seed=seed % 2**32, use_deterministic_algorithms=None)

@@ -23,7 +23,7 @@ class LrScheduleByStep(LrScheduleHandler):
     """
 
     def __init__(self, lr_scheduler: LRScheduler) -> None:
-        super().__init__(lr_scheduler, print_lr=False, epoch_level=False)
+        super().__init__(lr_scheduler, print_lr=False, epoch_level=False)  # type: ignore[arg-type]  # MONAI names its old base
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
