@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fair comparison: ``python -m scripts.benchmark --recipes GLOB --dataset_dir DATA --output_dir OUT``.
+
+``docs/benchmark.md`` explains the protocol, the statistics and the files.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fire
+import monai
+import torch
+
+from .benchmarking.cells import Cell, make_cells
+from .benchmarking.machine import available_cores, describe_machine
+from .benchmarking.recipes import find_recipes
+from .benchmarking.record import CellRecord
+from .benchmarking.results import read_results, write_results
+from .benchmarking.running import run_cells
+from .errors import clean_exit
+from .evaluation.provenance import git_commit
+from .reports.benchmark_page import write_benchmark_page
+from .reports.benchmark_report import write_benchmark_report
+
+__all__ = ["benchmark"]
+
+TASKS = ("run", "report", "document")
+GPU_JOBS = 4
+
+
+@clean_exit()
+def benchmark(
+    task: str = "run",
+    recipes: str | Sequence[str] = "factorial_*",
+    dataset_dir: str = "",
+    output_dir: str = "eval/benchmark",
+    seeds: int | Sequence[int] = (0, 1, 2),
+    max_epochs: int | None = None,
+    jobs: int | None = None,
+    threads: int = 1,
+    device: str | None = None,
+    keep_old_code: bool = False,
+    page: str = "docs/results.md",
+    **overrides: Any,
+) -> None:
+    """Train and evaluate recipes with several seeds, compare them with statistics that hold, and report it.
+
+    A cell is a recipe with a seed. What is done is kept: cells whose config, data and code are the same and whose files
+    are as they were. An interrupted cell goes on after its last epoch. A cell that fails is reported at the end, the
+    others are done; the exit status is then 1.
+
+    Writes summary.csv, statistics.csv, claims.csv, runs.csv and report.html into OUTPUT_DIR.
+
+    Args:
+        task: "run" trains and evaluates what is not done, then writes tables and report; "report" only writes these,
+            from the cells that are done; "document" writes PAGE from the tables, with pictures of synthetic heads.
+        recipes: names with * and ?, separated by commas: files of configs/recipe and cells of configs/grid, such as
+            'factorial_*' or 'thesis_skip_cae_*'; or paths of recipe files.
+        dataset_dir: folder of dataset.json (python -m scripts.prepare); the demo cohort if empty.
+        output_dir: folder of everything that the benchmark makes.
+        seeds: of the trainings, such as 0,1,2. Claims need three.
+        max_epochs: of every cell; each recipe's own by default.
+        jobs: cells at a time; by default the number of CPU cores divided by THREADS, on a GPU 4.
+        threads: CPU threads of each cell. Results are the same to the last digit for the same number.
+        device: such as cuda:1 or cpu; the recipe's choice by default.
+        keep_old_code: keep cells that other code made, if config and data are the same.
+        page: Markdown file that "document" writes.
+        **overrides: any other top-level value of the configs, for every cell: --batch_size 64, --severities [3], ...
+    """
+    if task not in TASKS:
+        raise ValueError(f"the task must be one of {', '.join(TASKS)}, got {task!r}.")
+    output = Path(str(output_dir)).absolute()
+    if task == "document":
+        write_benchmark_page(read_results(output), Path(page))
+        _say(f"wrote {page}")
+        return
+    settings = overrides | {k: v for k, v in (("max_epochs", max_epochs), ("device", device)) if v is not None}
+    folder = str(Path(str(dataset_dir)).absolute()) if str(dataset_dir) else ""
+    cells = make_cells(find_recipes(recipes), _whole_numbers("seeds", seeds, 0), folder, output, settings)
+    failures = _run(cells, jobs, threads, device, keep_old_code) if task == "run" else {}
+    records = {cell.name: CellRecord(cell, keep_old_code) for cell in cells}
+    done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
+    try:
+        write_results(cells, done, folder, output)
+        write_benchmark_report(read_results(output))
+        _say(f"wrote {output / 'report.html'}")
+    finally:
+        for name, reason in failures.items():
+            _say(f"\n{name} failed: {reason}")
+    if failures:
+        raise ValueError(f"{len(failures)} of {len(cells)} cells failed; the same command tries them again.")
+
+
+def _run(
+    cells: Sequence[Cell], jobs: int | None, threads: int, device: str | None, keep_old_code: bool
+) -> dict[str, str]:
+    """Run the cells, as many at a time as there is room for."""
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    (threads,) = _whole_numbers("threads", threads, 1)
+    room = max(1, available_cores() // threads) if where == "cpu" else GPU_JOBS
+    (jobs,) = _whole_numbers("jobs", room if jobs is None else jobs, 1)
+    facts = {
+        "device": where, "machine": describe_machine(where), "threads": threads, "commit": git_commit(),
+        "versions": f"torch {torch.__version__}, MONAI {monai.__version__}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }  # fmt: skip
+    try:
+        return run_cells(cells, facts, jobs, threads, keep_old_code)
+    except KeyboardInterrupt:
+        raise SystemExit("\ninterrupted: the same command goes on from here.") from None
+
+
+def _whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
+    numbers = [given] if isinstance(given, int) else list(given)
+    if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers):
+        raise ValueError(f"--{name} must be whole numbers, at least {least}, got {given!r}. Example: --{name} {least}.")
+    return list(dict.fromkeys(numbers))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    logging.getLogger("monai").setLevel(logging.ERROR)
+    fire.Fire(benchmark)

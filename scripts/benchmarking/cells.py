@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cells of a benchmark: training and evaluation for each recipe and seed, and one evaluation of the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..data.cohort import load_cohort
+from ..evaluation import split_hash
+from .fingerprint import fingerprint, training_config
+from .recipes import Recipe, merged_config
+
+__all__ = ["NETWORK", "Cell", "Step", "make_cells"]
+
+NETWORK = "network"
+"""The trained network among the methods of the evaluation; all others are baselines."""
+SLICES = ("spatial_dims", "plane", "volume_transforms")
+"""Keys that decide what a slice is; only networks that saw the same slices are compared."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the bundle runner.
+
+    Attributes:
+        name: ``training`` or ``evaluating``.
+        arguments: of the command, by name; paths are absolute.
+        fingerprint: what its result depends on.
+        result: the file that is there when it has ended well.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    fingerprint: Mapping[str, str]
+    result: Path
+
+    def command(self) -> list[str]:
+        """Words after ``python``."""
+        values = [word for name, value in self.arguments.items() for word in (f"--{name}", str(value))]
+        return ["-m", "monai.bundle", "run", self.name, *values]
+
+    def shown(self, places: Mapping[str, str]) -> str:
+        """The command as one types it, with other words for the places of this machine.
+
+        Args:
+            places: path to word.
+        """
+        text = " ".join(f'"{word}"' if set(word) & set("[]{}'* ") else word for word in ("python", *self.command()))
+        for path in sorted(filter(None, places), key=len, reverse=True):
+            text = text.replace(path, places[path])
+        return text
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One recipe with one seed; or, without a seed, the baselines on one kind of slices.
+
+    Attributes:
+        model: name of the recipe, or ``baselines``.
+        seed: of the training; ``None`` for the baselines.
+        data: name of the data fragment; only cells with the same slices are compared.
+        folder: of all its files.
+        config: as merged.
+        full_epochs: epochs of the recipe itself.
+        steps: in order.
+    """
+
+    model: str
+    seed: int | None
+    data: str
+    folder: Path
+    config: Mapping[str, Any] = field(repr=False)
+    full_epochs: int
+    steps: tuple[Step, ...] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Model and seed in words."""
+        return self.model if self.seed is None else f"{self.model}, seed {self.seed}"
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that it is trained at most."""
+        return int(self.config["max_epochs"])
+
+
+def make_cells(
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    dataset_dir: str,
+    output_dir: Path,
+    overrides: Mapping[str, Any],
+) -> list[Cell]:
+    """Plan a benchmark.
+
+    Each network is evaluated without the baselines, and these once for all recipes that see the same slices. All are
+    evaluated with the same damage, whatever the seed of the training.
+
+    Args:
+        recipes: what to train.
+        seeds: of the trainings.
+        dataset_dir: folder of the cohort, absolute; empty for the demo cohort.
+        output_dir: folder of the benchmark, absolute.
+        overrides: values for every recipe, such as ``max_epochs``.
+
+    Returns:
+        The cells: baselines first, then seed by seed, so that an interrupted benchmark is a smaller one.
+
+    Raises:
+        ValueError: two kinds of slices of the same name, or an override of what is not there.
+    """
+    make = _CellMaker(split_hash(load_cohort(dataset_dir)), dataset_dir, output_dir, overrides)
+    first_of: dict[str, Recipe] = {}
+    for recipe in recipes:
+        first = first_of.setdefault(recipe.data, recipe)
+        if make.slices(recipe) != make.slices(first):
+            raise ValueError(
+                f"{recipe.name} and {first.name} see different slices although both call them {recipe.data!r}: give "
+                "the slices of one of them a fragment of its own in configs/data."
+            )
+    return [
+        *(make.baselines(recipe) for recipe in first_of.values()),
+        *(make.network(recipe, seed) for seed in seeds for recipe in recipes),
+    ]
+
+
+@dataclass(frozen=True)
+class _CellMaker:
+    split: str
+    dataset_dir: str
+    output_dir: Path
+    overrides: Mapping[str, Any]
+
+    def slices(self, recipe: Recipe) -> dict[str, Any]:
+        config = merged_config(recipe, self.overrides)
+        return {key: config.get(key) for key in SLICES}
+
+    def network(self, recipe: Recipe, seed: int) -> Cell:
+        folder = self.output_dir / "cells" / recipe.name / f"seed_{seed}"
+        config = merged_config(recipe, {**self.overrides, "seed": seed})
+        training = Step(
+            "training",
+            self._arguments(recipe, folder, {"seed": seed}),
+            fingerprint(training_config(config), self.split),
+            folder / "model.pt",
+        )
+        chosen = {"rows": [NETWORK], "report": False}  # the benchmark's page replaces those of the cells
+        evaluating = Step(
+            "evaluating",
+            self._arguments(recipe, folder, {"seed": seed, **chosen}),
+            fingerprint(_measuring({**config, **chosen}), self.split),
+            folder / "metrics.csv",
+        )
+        full_epochs = int(merged_config(recipe)["max_epochs"])
+        return Cell(recipe.name, seed, recipe.data, folder, config, full_epochs, (training, evaluating))
+
+    def baselines(self, recipe: Recipe) -> Cell:
+        folder = self.output_dir / "cells" / f"baselines_{recipe.data}"
+        config = merged_config(recipe, self.overrides)
+        config |= {"rows": [name for name in config["rows"] if name != NETWORK], "report": False}
+        chosen = {key: config[key] for key in ("rows", "report")}
+        used = set(config) - set(training_config(config)) | {*SLICES, "amp", "batch_size"}
+        evaluating = Step(
+            "evaluating",
+            self._arguments(recipe, folder, chosen),
+            fingerprint(_measuring({key: config[key] for key in used}), self.split),
+            folder / "metrics.csv",
+        )
+        return Cell("baselines", None, recipe.data, folder, config, 0, (evaluating,))
+
+    def _arguments(self, recipe: Recipe, folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+        places = {"dataset_dir": self.dataset_dir, "output_dir": str(folder)}
+        return {**recipe.arguments(), **self.overrides, **places, **values}
+
+
+def _measuring(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without what only shows results: a change there leaves them as they are."""
+    evaluate = {key: value for key, value in config["evaluate"].items() if key != "handlers"}
+    return {**config, "evaluate": evaluate}

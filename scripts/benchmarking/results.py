@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of a benchmark, written from its cells; reports and documents are made from these alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..data.cohort import PARTS, load_cohort, write_json
+from ..evaluation import make_conditions, split_hash
+from ..replacing import replacing
+from .cells import Cell
+from .comparisons import compare, contrasts_of_pairs, summarise_models
+from .factors import factors
+from .runs import budget, runs_table
+from .values import collect_values
+from .verdicts import find_designs, judge, verdict_table
+
+__all__ = ["FACTS_FILE", "TABLES", "Results", "read_results", "write_results"]
+
+FACTS_FILE = "benchmark.json"
+TABLES = ("summary", "statistics", "claims", "runs")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a benchmark found.
+
+    Attributes:
+        folder: of the benchmark.
+        facts: budget, cohort, split hash, protocol.
+        summary: a row for each model and measure.
+        statistics: a row for each contrast and measure.
+        claims: a row for each comparison of each claim.
+        runs: a row for each cell.
+    """
+
+    folder: Path
+    facts: Mapping[str, Any]
+    summary: pd.DataFrame
+    statistics: pd.DataFrame
+    claims: pd.DataFrame
+    runs: pd.DataFrame
+
+
+def write_results(cells: Sequence[Cell], done: Sequence[Cell], dataset_dir: str, output_dir: Path) -> None:
+    """Write all tables.
+
+    Args:
+        cells: of the plan.
+        done: those of them that are done.
+        dataset_dir: folder of the cohort.
+        output_dir: folder of the benchmark.
+
+    Raises:
+        ValueError: no network is done.
+    """
+    trained = {cell.model: cell for cell in done if cell.seed is not None}
+    if not trained:
+        raise ValueError(f"no network of the {len(cells)} cells in {output_dir} is trained and evaluated yet.")
+    values = collect_values(done)
+    designs = find_designs({name: factors(cell.config) for name, cell in trained.items()}, values)
+    statistics = pd.concat(
+        [
+            *(compare(found, contrasts_of_pairs(found)) for found in values.values()),
+            *(compare(values[design.data], design.contrasts()) for design in designs),
+        ],
+        ignore_index=True,
+    )
+    cohort = load_cohort(dataset_dir)
+    slices = {part: sum(len(item["slices"]) for item in cohort[part]) for part in PARTS}
+    tables = {
+        "summary": pd.concat([summarise_models(found) for found in values.values()], ignore_index=True),
+        "statistics": statistics,
+        "claims": verdict_table(judge(statistics, designs)),
+        "runs": runs_table(done, slices["training"], {dataset_dir: "DATA", str(output_dir): "OUT"}),
+    }
+    for name, table in tables.items():
+        with replacing(output_dir / f"{name}.csv") as partial:
+            table.to_csv(partial, index=False, float_format="%.6g")
+    write_json(output_dir / FACTS_FILE, _facts(cells, done, cohort, slices) | {"dataset_dir": dataset_dir})
+
+
+def read_results(output_dir: Path) -> Results:
+    """Read what :func:`write_results` wrote.
+
+    Raises:
+        FileNotFoundError: there is no benchmark.
+    """
+    if not (output_dir / FACTS_FILE).is_file():
+        raise FileNotFoundError(
+            f"{output_dir} holds no benchmark: run python -m scripts.benchmark --recipes ... --output_dir {output_dir}"
+        )
+    tables = {name: pd.read_csv(output_dir / f"{name}.csv", keep_default_na=True) for name in TABLES}
+    for column in ("design", "better"):  # an empty text is no missing value
+        tables["statistics"][column] = tables["statistics"][column].fillna("")
+    facts = json.loads((output_dir / FACTS_FILE).read_text(encoding="utf-8"))
+    return Results(output_dir, facts, **tables)
+
+
+def _facts(
+    cells: Sequence[Cell], done: Sequence[Cell], cohort: Mapping[str, Any], slices: Mapping[str, int]
+) -> dict[str, Any]:
+    config = next(cell.config for cell in done if cell.seed is not None)
+    part = config["part"]
+    conditions = make_conditions(config["kinds"], config["severities"], config["damage_seed"])
+    return {
+        "budget": budget(cells, done),
+        "cohort": cohort.get("name", "unnamed"),
+        "subjects": {name: len({item["subject"] for item in cohort[name]}) for name in PARTS},
+        "slices": dict(slices),
+        "split_hash": split_hash(cohort),
+        "part": part,
+        "seeds": sorted({cell.seed for cell in done if cell.seed is not None}),
+        "damage_seed": config["damage_seed"],
+        "conditions": [[condition.kind, condition.severity, condition.description] for condition in conditions],
+        "missing": [cell.name for cell in cells if cell not in done],
+    }

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the cells through MONAI's bundle runner, several at a time, each in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from .cells import Cell, Step
+from .progress_table import ProgressTable
+from .recipes import ROOT
+from .record import RECORD_FILE, CellRecord
+
+__all__ = ["CellError", "run_cells", "thread_limits"]
+
+LOG_LINES_SHOWN = 15
+REFRESH_SECONDS = 0.5
+
+
+class CellError(Exception):
+    """A command of a cell ended badly; its text is the end of the log."""
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """Environment that limits a process to so many threads: the sums of a CPU depend on their number."""
+    return {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
+def run_cells(
+    cells: Sequence[Cell], facts: Mapping[str, Any], jobs: int, threads: int, keep_old_code: bool = False
+) -> dict[str, str]:
+    """Run what is not done yet. A cell that fails does not stop the others.
+
+    Args:
+        cells: of the plan.
+        facts: what to record of each command: commit, machine, versions.
+        jobs: commands at a time.
+        threads: of each command.
+        keep_old_code: accept results that other code made, if config and data are the same.
+
+    Returns:
+        Name of each cell that failed, and the end of its log.
+
+    Raises:
+        KeyboardInterrupt: passed on after the commands have been stopped; what they did is kept.
+    """
+    runner = _Runner(dict(facts), threads, keep_old_code)
+    table = ProgressTable(cells)
+    failures: dict[str, str] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        futures: dict[Future[None], Cell] = {pool.submit(runner.run, cell, table): cell for cell in cells}
+        try:
+            while not all(future.done() for future in futures):
+                table.show()
+                time.sleep(REFRESH_SECONDS)
+        except KeyboardInterrupt:
+            runner.stop()
+            pool.shutdown(cancel_futures=True)
+            raise
+    for future, cell in futures.items():
+        error = future.exception()
+        if isinstance(error, CellError):
+            failures[cell.name] = str(error)
+        elif error is not None:
+            raise error
+    table.close()
+    return failures
+
+
+class _Runner:
+    """Runs single cells; called from several threads."""
+
+    def __init__(self, facts: dict[str, Any], threads: int, keep_old_code: bool) -> None:
+        self.facts = facts
+        self.environment = {**os.environ, **thread_limits(threads), "PYTHONUNBUFFERED": "1"}
+        self.keep_old_code = keep_old_code
+        self.running: set[subprocess.Popen[bytes]] = set()
+        self.stopping = threading.Event()
+
+    def run(self, cell: Cell, table: ProgressTable) -> None:
+        """Do the steps of a cell that are not done."""
+        record = CellRecord(cell, self.keep_old_code)
+        todo = [step for step in cell.steps if not record.is_done(step)]
+        if not todo:
+            table.set(cell, "kept")
+            return
+        start = time.perf_counter()
+        for step in cell.steps:
+            if record.is_done(step):
+                continue
+            table.set(cell, step.name)
+            try:
+                self._do(cell, step, record)
+            except CellError:
+                table.set(cell, "failed")
+                raise
+        table.set(cell, f"done in {_duration(time.perf_counter() - start)}")
+
+    def stop(self) -> None:
+        """End all commands."""
+        self.stopping.set()
+        for process in list(self.running):
+            process.terminate()
+
+    def _do(self, cell: Cell, step: Step, record: CellRecord) -> None:
+        words = step.command()
+        resume = step.name == "training" and record.can_resume(step)
+        if step.name == "training" and not resume:
+            _clear(cell.folder)
+        if resume:
+            words += ["--resume", "True"]
+        record.begin(step, self.facts)
+        start = time.perf_counter()
+        log = cell.folder / f"{step.name}.log"
+        status = self._call(words, log)
+        good = status == 0 and step.result.is_file()
+        record.end(step, time.perf_counter() - start, good)
+        if not good:
+            raise CellError(f"{step.name} ended with status {status}; the end of {log}:\n{_end(log)}")
+
+    def _call(self, words: Sequence[str], log: Path) -> int:
+        if self.stopping.is_set():
+            return -1
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, *words], cwd=ROOT, env=self.environment, stdout=file, stderr=file
+            )  # fmt: skip
+            self.running.add(process)
+            try:
+                return process.wait()
+            finally:
+                self.running.discard(process)
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier run of the cell: another config, other data or other code."""
+    if (folder / RECORD_FILE).is_file():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _end(log: Path) -> str:
+    """The last lines of a log, without the many states of a progress bar."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    lines = [line.rsplit("\r", 1)[-1].rstrip() for line in text.splitlines()]
+    return "\n".join(f"    {line}" for line in [line for line in lines if line][-LOG_LINES_SHOWN:])
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

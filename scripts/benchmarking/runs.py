@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each cell cost and where it ran, and whether the whole was less than it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from .cells import Cell
+from .factors import factors
+from .record import CellRecord
+from .verdicts import MIN_SEEDS
+
+__all__ = ["budget", "runs_table"]
+
+
+def runs_table(cells: Sequence[Cell], training_slices: int, places: Mapping[str, str]) -> pd.DataFrame:
+    """One row for each cell that is done.
+
+    Args:
+        cells: of the plan, those that are done.
+        training_slices: of the cohort.
+        places: paths of this machine and the words that stand for them in the commands.
+
+    Returns:
+        ``model``, ``seed``, ``data``, the factors (``damaged``: in training), ``epochs`` that were run of
+        ``max_epochs`` of the recipe's own ``full_epochs``, ``training_seconds`` (validation included),
+        ``slices_per_second`` of the median epoch, ``evaluating_seconds``, the device, machine, threads, versions,
+        commit and code of the training, and the ``commands`` that repeat it, one a line.
+    """
+    rows = []
+    for cell in cells:
+        entries = CellRecord(cell).entries()
+        row: dict[str, Any] = {"model": cell.model, "seed": cell.seed, "data": cell.data}
+        if cell.seed is not None:
+            found = factors(cell.config)
+            seconds = pd.read_csv(cell.folder / "history.csv")["seconds"]
+            row |= {
+                "network": found.network, "loss": found.loss, "l2": found.l2, "damaged": found.damage != "none",
+                "epochs": len(seconds), "max_epochs": cell.epochs, "full_epochs": cell.full_epochs,
+                "training_seconds": round(seconds.sum(), 1),
+                "slices_per_second": round(training_slices / seconds.median(), 1),
+            }  # fmt: skip
+        entry = entries[cell.steps[0].name]
+        row["evaluating_seconds"] = entries["evaluating"]["seconds"]
+        row |= {key: entry.get(key, "") for key in ("device", "machine", "threads", "versions", "commit", "date")}
+        row["code"] = entry["fingerprint"]["code"]
+        row["commands"] = "\n".join(f"OMP_NUM_THREADS={row['threads']} {step.shown(places)}" for step in cell.steps)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def budget(cells: Sequence[Cell], done: Sequence[Cell]) -> str:
+    """One sentence that says what was trained, and begins with "Reduced budget" where it is less than it should be.
+
+    Args:
+        cells: of the plan.
+        done: those of them that are done.
+    """
+    trained = [cell for cell in cells if cell.seed is not None]
+    epochs, full = sorted({cell.epochs for cell in trained}), sorted({cell.full_epochs for cell in trained})
+    seeds = len({cell.seed for cell in trained})
+    missing = len(cells) - len(done)
+    shorter = any(cell.epochs < cell.full_epochs for cell in trained)
+    parts = [
+        f"{_range(epochs)} of the recipes' {_range(full)} epochs" if shorter else f"{_range(epochs)} epochs",
+        f"{seeds} of at least {MIN_SEEDS} seeds" if seeds < MIN_SEEDS else f"{seeds} seeds",
+        *([f"{missing} of {len(cells)} cells missing"] if missing else []),
+    ]
+    reduced = shorter or seeds < MIN_SEEDS or missing
+    return f"{'Reduced' if reduced else 'Full'} budget: {', '.join(parts)}."
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of a benchmark: who beats whom, and curves over severity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..benchmarking.answers import Pairs
+from ..benchmarking.comparisons import SIGNIFICANCE
+from ..benchmarking.values import Measure
+from .evaluation_figures import COLOURS, MARKERS, method_label
+
+__all__ = ["curves_figure", "matrix_figure"]
+
+
+def matrix_figure(statistics: pd.DataFrame, data: str, measure: Measure, names: Sequence[str]) -> Figure:
+    """Who beats whom: colour and figure are the gain of the row over the column, a star says that it is significant.
+
+    Args:
+        statistics: of the benchmark.
+        data: kind of slices.
+        measure: by which is compared.
+        names: rows and columns, in this order; the best first reads best.
+    """
+    pairs = Pairs(statistics)
+    count = len(names)
+    scale = 1 if measure.metric == "psnr" else 1000
+    gains, stars = np.full((count, count), np.nan), np.zeros((count, count), dtype=bool)
+    for i, a in enumerate(names):
+        for j, b in enumerate(names):
+            gain = pairs.gain(data, measure, a, b) if i != j else None
+            if gain is not None:
+                gains[i, j], stars[i, j] = scale * gain.mean, gain.p_holm < SIGNIFICANCE
+    limit = float(np.nanpercentile(np.abs(gains), 90)) if np.isfinite(gains).any() else 1.0
+    side = 2.6 + 0.42 * count
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    axis = figure.subplots()
+    shown = axis.imshow(gains, cmap="RdBu", vmin=-limit, vmax=limit)
+    labels = [method_label(name) for name in names]
+    axis.set_xticks(range(count), labels, rotation=90, fontsize=7)
+    axis.set_yticks(range(count), labels, fontsize=7)
+    for i, j in zip(*np.nonzero(np.isfinite(gains)), strict=True):
+        text = f"{gains[i, j]:+.1f}"
+        strong = abs(gains[i, j]) > 0.6 * limit
+        axis.text(
+            j, i, text + ("*" if stars[i, j] else ""), ha="center", va="center", fontsize=5.5,
+            color="white" if strong else "black",
+        )  # fmt: skip
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    unit = "dB" if measure.metric == "psnr" else f"{measure.metric.upper()} x 1000"
+    bar = figure.colorbar(shown, ax=axis, shrink=0.6, extend="both")
+    bar.set_label(
+        f"row better than column by ({unit}{'' if measure.metric == 'psnr' else ', figures x 1000'})", fontsize=8
+    )
+    bar.ax.tick_params(labelsize=7)
+    return figure
+
+
+def curves_figure(
+    summary: pd.DataFrame, data: str, networks: Sequence[str], baselines: Sequence[str], region: str = "head"
+) -> Figure | None:
+    """PSNR against severity for each kind of damage: networks with full lines, baselines with broken ones.
+
+    Args:
+        summary: of the benchmark.
+        data: kind of slices.
+        networks: models with a colour each.
+        baselines: in grey.
+        region: where.
+
+    Returns:
+        The figure; ``None`` where no kind has several severities.
+    """
+    rows = summary[(summary["data"] == data) & (summary["metric"] == "psnr") & (summary["region"] == region)]
+    rows = rows[(rows["severity"] > 0) & np.isfinite(rows["mean"])]
+    kinds = [kind for kind, part in rows.groupby("corruption", sort=False) if part["severity"].nunique() > 1]
+    if not kinds:
+        return None
+    columns = min(4, len(kinds))
+    figure = Figure(figsize=(1 + 2.7 * columns, 0.9 + 2.5 * -(-len(kinds) // columns)), layout="constrained")
+    axes = figure.subplots(-(-len(kinds) // columns), columns, squeeze=False)
+    for axis in axes.flat[len(kinds) :]:
+        axis.remove()
+    for axis, kind in zip(axes.flat, kinds, strict=False):
+        here = rows[rows["corruption"] == kind]
+        for number, name in enumerate((*networks, *baselines)):
+            part = here[here["model"] == name].sort_values("severity")
+            ends = np.nan_to_num([part["mean"] - part["ci_low"], part["ci_high"] - part["mean"]])
+            ours = number < len(networks)
+            axis.errorbar(
+                part["severity"], part["mean"], ends,
+                color=COLOURS[number % len(COLOURS)] if ours else "#888888",
+                linestyle="-" if ours else "--",
+                marker=MARKERS[(number if ours else number - len(networks)) % len(MARKERS)],
+                markersize=4, linewidth=1.3, capsize=2, label=method_label(name),
+            )  # fmt: skip
+        axis.set_title(kind.replace("_", " "), fontsize=9)
+        axis.set_xticks(sorted(here["severity"].unique()))
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+    for row in axes:
+        row[0].set_ylabel(f"PSNR in the {region} (dB)" if region != "whole" else "PSNR (dB)", fontsize=8)
+    figure.supxlabel("severity", fontsize=8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return figure
