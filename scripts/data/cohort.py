@@ -11,11 +11,11 @@ from typing import Any
 
 from ..replacing import replacing
 
-__all__ = ["DATASET_FILE", "PARTS", "check_disjoint", "load_cohort", "load_datalist", "write_json"]
+__all__ = ["DATASET_FILE", "FILE_KEYS", "PARTS", "check_disjoint", "load_cohort", "load_datalist", "write_json"]
 
 DATASET_FILE = "dataset.json"
 PARTS = ("training", "validation", "test")
-_FILE_KEYS = ("image", "label", "mask")
+FILE_KEYS = ("image", "label", "mask")
 
 
 def load_cohort(dataset_dir: str | os.PathLike[str] = "") -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _dataset_file(dataset_dir: str | os.PathLike[str]) -> Path:
 def _resolve(item: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The item with absolute paths, each of which exists."""
     resolved = dict(item)
-    for key in _FILE_KEYS:
+    for key in FILE_KEYS:
         if key in item:
             file = Path(os.path.normpath(path.parent / item[key]))
             if not file.is_file():

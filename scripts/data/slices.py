@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The slices of a cohort in one array: volumes are read once, batches are taken by index."""
+"""The slices of a cohort in one array, from which batches are taken by index."""
 
 from __future__ import annotations
 
+import copy
+import os
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
+
+from .prepared_slices import prepared_slices
 
 __all__ = ["SliceDataset", "batch_as_it_is", "subject_key"]
 
@@ -28,11 +32,12 @@ def batch_as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class SliceDataset(Dataset):
-    """Relevant slices of a cohort, held in memory as float16.
+    """Relevant slices of a cohort, as float16: in a file that is mapped into memory, or on the GPU.
 
     ``transform`` makes a volume of each item, with the slices along its last axis; those named by the item are kept.
-    Half precision is exact to 5e-4 of the intensity, so what it loses is below -66 dB. Subjects of different sizes are
-    padded with zeros, centred, to the largest, rounded up to a multiple of ``multiple_of``.
+    Rounding to half precision leaves every slice of 166 IXI heads at 2 mm at a PSNR of 79 dB or more, so that of a
+    restoration at 40 dB changes by less than 0.001 dB. Subjects of different sizes are padded with zeros, centred, to the largest, rounded up to a
+    multiple of ``multiple_of``.
 
     Args:
         data: items with ``image``, ``subject`` and ``slices`` (kept indices), as
@@ -41,6 +46,9 @@ class SliceDataset(Dataset):
         multiple_of: the networks need sizes divisible by 8.
         num_workers: threads that read volumes.
         progress: show a progress bar.
+        cache_dir: folder in which the slices are kept for the next run, see
+            :func:`scripts.data.prepared_slices.prepared_slices`; empty: they are read anew and held in memory.
+        device: where batches are made. The slices are moved to a GPU if they fit in half of its free memory.
 
     Raises:
         ValueError: a file that cannot be read; an item that names no slices or one outside the volume.
@@ -53,21 +61,34 @@ class SliceDataset(Dataset):
         multiple_of: int = 8,
         num_workers: int = 2,
         progress: bool = True,
+        cache_dir: str | os.PathLike[str] = "",
+        device: torch.device | str = "cpu",
     ) -> None:
         self.data = list(data)
-        self.transform = transform
-        with ThreadPoolExecutor(max(1, num_workers)) as pool:
-            reading = pool.map(self._slices, self.data)
-            bar = tqdm(reading, desc="reading volumes", total=len(self.data), unit="volume", disable=not progress)
-            volumes = list(bar)
-        largest = [max(v.shape[axis] for v in volumes) for axis in (2, 3)]
-        height, width = (-(-size // multiple_of) * multiple_of for size in largest)
-        self.images = torch.cat([_centre_pad(volume, height, width) for volume in volumes])  # (N, 1, H, W)
-        subjects = [
-            torch.full((len(v),), subject_key(item["subject"])) for item, v in zip(self.data, volumes, strict=True)
-        ]
-        self.subjects = torch.cat(subjects)  # (N,)
-        self.slices = torch.cat([torch.tensor(item["slices"], dtype=torch.int64) for item in self.data])  # (N,)
+        self.transform = copy.deepcopy(transform)  # readers remember the last file: the fingerprint is of one without
+        self.device = torch.device(device)
+
+        def volumes() -> Iterator[Tensor]:
+            reading = self._volumes(max(1, num_workers))
+            return iter(tqdm(reading, "reading volumes", len(self.data), unit="volume", disable=not progress))
+
+        images = prepared_slices(volumes, self.data, transform, multiple_of, cache_dir)  # (N, 1, H, W)
+        fits = self.device.type == "cuda" and 2 * images.nbytes <= torch.cuda.mem_get_info(self.device)[0]
+        self.images = images.to(self.device) if fits else images
+        subjects = [subject_key(item["subject"]) for item in self.data for _ in item["slices"]]
+        self.subjects = self._moved(torch.tensor(subjects))  # (N,)
+        self.slices = self._moved(torch.tensor([index for item in self.data for index in item["slices"]]))  # (N,)
+
+    def _volumes(self, num_workers: int) -> Iterator[Tensor]:
+        """The slices of each volume; few volumes are read ahead, so that memory never holds the cohort."""
+        ahead: deque[Future[Tensor]] = deque()
+        with ThreadPoolExecutor(num_workers) as pool:
+            for item in self.data:
+                ahead.append(pool.submit(self._slices, item))
+                if len(ahead) > 2 * num_workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
     def _slices(self, item: Mapping[str, Any]) -> Tensor:
         try:
@@ -93,9 +114,11 @@ class SliceDataset(Dataset):
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """A whole batch: ``image`` ``(B, 1, H, W)`` float32, ``subject`` and ``slice`` ``(B,)`` integers."""
         rows = torch.as_tensor(indices)
-        return {"image": self.images[rows].float(), "subject": self.subjects[rows], "slice": self.slices[rows]}
+        there = self._moved(rows)
+        on_host = self.images.device.type == "cpu"
+        images = self._moved(self.images.index_select(0, rows)) if on_host else self.images.index_select(0, there)
+        return {"image": images.float(), "subject": self.subjects[there], "slice": self.slices[there]}
 
-
-def _centre_pad(slices: Tensor, height: int, width: int) -> Tensor:
-    rows, columns = height - slices.shape[2], width - slices.shape[3]
-    return F.pad(slices, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
+    def _moved(self, tensor: Tensor) -> Tensor:
+        """A tensor on the GPU, if that is the device; from pinned memory, so that the host need not wait for it."""
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
