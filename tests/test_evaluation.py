@@ -46,7 +46,9 @@ def weights(tmp_path):
 def test_evaluating_writes_tables_and_a_report(root, cohort, tmp_path, weights):
     evaluating(root, cohort, kinds=["mixed", "holes", "clean"], severities=[5], published_weights=str(weights))
     metrics = pd.read_csv(tmp_path / "out" / "metrics.csv")
-    assert set(metrics["method"]) == {"network", "input", "median", "non_local_means", "published"}
+    baselines = {"input", "median", "non_local_means", "biharmonic", "pca"}
+    assert set(metrics["method"]) == {"network", "published", *baselines}
+    assert set(metrics[metrics["method"] == "biharmonic"]["corruption"]) == {"mixed", "holes"}
     assert set(metrics["corruption"]) == {"mixed", "holes", "clean"}
     assert {"whole", "head", "hole"} >= set(metrics["region"]) >= {"whole", "head"}
     assert not metrics.duplicated(["subject", "corruption", "severity", "region", "method"]).any()
@@ -59,6 +61,22 @@ def test_evaluating_writes_tables_and_a_report(root, cohort, tmp_path, weights):
     assert page.count("data:image/png;base64,") >= 3
     assert str(tmp_path) not in page  # no path of this machine
     assert not list((tmp_path / "out").glob(".*"))  # nothing half-written
+
+
+def test_baselines_alone_need_no_weights_and_no_report(root, cohort, tmp_path):
+    evaluating(root, cohort, kinds=["holes"], severities=[1], rows=["input", "biharmonic"], report=False, seed=7)
+    metrics, summary = (pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in ("metrics", "summary"))
+    assert set(metrics["method"]) == {"input", "biharmonic"}
+    gain = summary[(summary["method"] == "biharmonic") & (summary["metric"] == "psnr") & (summary["region"] == "hole")]
+    assert gain["gain"].item() < 0  # of the first row, the input, over it
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["metrics.csv", "summary.csv"]
+    evaluating(root, cohort, kinds=["holes"], severities=[1], rows=["input", "biharmonic"], report=False, seed=8)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / "metrics.csv"), metrics)  # not the training's seed
+
+
+def test_an_unknown_row_is_named_with_the_nearest(root, cohort, weights):
+    with pytest.raises(SystemExit, match="row 'bi_harmonic' is unknown: did you mean biharmonic"):
+        evaluating(root, cohort, rows=["bi_harmonic"])
 
 
 def test_missing_weights_end_the_run_with_the_command_that_makes_them(root, cohort):

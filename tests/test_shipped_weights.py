@@ -50,7 +50,7 @@ def restored(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
             "slice": torch.arange(len(slices)),
             "epoch": 0,
         }
-        for condition in make_conditions(["mixed", "clean"], [1], seed=1):
+        for condition in make_conditions(["mixed", "clean"], [3], seed=1):
             damaged = as_volume(condition.corruption(slices, keys))
             nib.save(nib.Nifti1Image(damaged * scale, image.affine), source / f"{subject}_{condition.kind}.nii.gz")
             brain = label.sum((0, 1)) > BRAIN_PIXELS

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a network has to beat: the input as it is and two classical filters."""
+"""What a network has to beat: the input as it is, classical filters, inpainting and the best linear code."""
 
+from .biharmonic import Biharmonic
 from .identity import identity
 from .median import median
 from .non_local_means import NonLocalMeans, noise_level
+from .pca import PCA, fit_pca, training_pca
 
-__all__ = ["NonLocalMeans", "identity", "median", "noise_level"]
+__all__ = ["PCA", "Biharmonic", "NonLocalMeans", "fit_pca", "identity", "median", "noise_level", "training_pca"]

@@ -9,6 +9,7 @@ line in a fragment of ``configs/corruption``.
 
 from __future__ import annotations
 
+from .bias_field import RandBiasField, bias_field
 from .corruption import Corruption
 from .diagonal_cutout import RandDiagonalCutout
 from .draws import Draws
@@ -17,19 +18,24 @@ from .gaussian_noise import RandGaussianNoise, gaussian_noise
 from .holes import RandHoles, erase_boxes
 from .min_max import RescaleMinMax, rescale_min_max
 from .pixel_dropout import RandPixelDropout, pixel_dropout
+from .rician_noise import RandRicianNoise, rician_noise
 
 __all__ = [
     "Corruption",
     "Draws",
+    "RandBiasField",
     "RandDiagonalCutout",
     "RandGaussianBlur",
     "RandGaussianNoise",
     "RandHoles",
     "RandPixelDropout",
+    "RandRicianNoise",
     "RescaleMinMax",
+    "bias_field",
     "erase_boxes",
     "gaussian_blur",
     "gaussian_noise",
     "pixel_dropout",
     "rescale_min_max",
+    "rician_noise",
 ]

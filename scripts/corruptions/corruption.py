@@ -62,9 +62,28 @@ class Corruption:
         damaged = images
         for step in self.steps:
             damaged = step(damaged, draws)
+        return torch.where(self._unchanged(images, draws), images, damaged)
+
+    def hole_mask(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Tensor | None:
+        """Where ``self(images, keys)`` erases: what an inpainting method must be told, and where it is judged.
+
+        Args:
+            images: clean, shape ``(B, C, *spatial)``.
+            keys: as for the call.
+
+        Returns:
+            Boolean, shape ``(B, 1, *spatial)``; ``None`` where no step makes holes (has a method ``mask``).
+        """
+        draws = Draws(self.seed, keys)
+        masks = [step.mask(images, draws) for step in self.steps if hasattr(step, "mask")]
+        if not masks:
+            return None
+        return torch.stack(masks).any(dim=0) & ~self._unchanged(images, draws).all(dim=1, keepdim=True)
+
+    def _unchanged(self, images: Tensor, draws: Draws) -> Tensor:
         unchanged = torch.zeros_like(images, dtype=torch.bool)
         if self.keep_zero_prob > 0:
             unchanged |= per_image(draws.uniform("corruption.keep_zero") < self.keep_zero_prob, images) & (images == 0)
         if self.untouched_prob > 0:
             unchanged |= per_image(draws.uniform("corruption.untouched") < self.untouched_prob, images)
-        return torch.where(unchanged, images, damaged)
+        return unchanged

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .draws import Draws
-from .holes import erase_boxes
+from .holes import box_mask, erase_boxes
 from .per_image import probability, value_range
 
 __all__ = ["RandDiagonalCutout"]
@@ -38,12 +38,18 @@ class RandDiagonalCutout:
         self.offset = [int(v) for v in value_range("offset", offset, 0, float("inf"))]
         self.prob = probability(prob)
 
-    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
-        """Damage ``images`` of shape ``(B, C, *spatial)``."""
+    def boxes(self, images: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Start and stop of each image's box, ``(B, spatial_dims)``; empty for an image without a hole."""
         half = draws.integers("diagonal_cutout.size", *self.size) // 2
         half = half * (draws.uniform("diagonal_cutout.prob") < self.prob)
         centre = draws.integers("diagonal_cutout.offset", *self.offset)
         axes = images.ndim - 2
-        start = torch.stack([centre - half] * axes, dim=1)
-        stop = torch.stack([centre + half] * axes, dim=1)
-        return erase_boxes(images, start, stop)
+        return torch.stack([centre - half] * axes, dim=1), torch.stack([centre + half] * axes, dim=1)
+
+    def mask(self, images: Tensor, draws: Draws) -> Tensor:
+        """Where the holes of these images are, boolean of shape ``(B, 1, *spatial)``."""
+        return box_mask(*self.boxes(images, draws), images.shape[2:])
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Damage ``images`` of shape ``(B, C, *spatial)``."""
+        return erase_boxes(images, *self.boxes(images, draws))

@@ -6,6 +6,7 @@ subject), ``summary`` (statistics over subjects).
 """
 
 from .conditions import KINDS, SEVERITIES, Condition, make_conditions
+from .methods import Method, make_methods
 from .network_method import NetworkMethod, published_network, trained_network
 from .progress import ConditionProgress, EvaluationEvents
 from .provenance import provenance, split_hash
@@ -21,6 +22,7 @@ __all__ = [
     "Condition",
     "ConditionProgress",
     "EvaluationEvents",
+    "Method",
     "NetworkMethod",
     "RestoreAndMeasure",
     "ResultTables",
@@ -28,6 +30,7 @@ __all__ = [
     "SubjectSlices",
     "bootstrap_interval",
     "make_conditions",
+    "make_methods",
     "provenance",
     "published_network",
     "split_hash",

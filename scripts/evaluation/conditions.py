@@ -8,28 +8,50 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..corruptions import Corruption, RandGaussianBlur, RandGaussianNoise, RandHoles, RandPixelDropout
+from ..corruptions import (
+    Corruption,
+    RandBiasField,
+    RandGaussianBlur,
+    RandGaussianNoise,
+    RandHoles,
+    RandPixelDropout,
+    RandRicianNoise,
+)
 
 __all__ = ["KINDS", "SEVERITIES", "Condition", "make_conditions"]
 
 SEVERITIES: dict[str, tuple[float, ...]] = {
+    "mixed": (0.05, 0.1, 0.2, 0.3, 0.4),  # share of slices with a hole; the rest as below at the same severity
     "gaussian_noise": (0.01, 0.02, 0.04, 0.06, 0.08),  # standard deviation, 1 = the volume's 99.5th percentile
+    "rician_noise": (0.01, 0.02, 0.04, 0.06, 0.08),  # the same
     "pixel_dropout": (0.01, 0.02, 0.04, 0.08, 0.16),  # share of pixels lost
     "holes": (10, 17, 24, 31, 38),  # side of the square in pixels
     "blur": (0.4, 0.5, 0.6, 0.8, 1.0),  # sigma in pixels, window of three pixels
+    "bias_field": (0.2, 0.4, 0.6, 0.8, 1.0),  # largest logarithm of the gain; in the head about a third of it
 }
-"""Parameter of each kind at severity 1 to 5, in EVERY slice. Training draws noise and dropout up to severity 3,
-holes of all five sizes and blur of severity 3; the others lie outside of what a network was trained on."""
+"""Parameter of each kind at severity 1 to 5. All kinds but ``mixed`` damage EVERY slice alike. The default training
+draws noise and dropout up to severity 3, holes of all five sizes and blur of severity 3; ``mixed`` 3 is its damage,
+without the untouched share. The rest, Rician noise and bias fields lie outside of what it shows a network."""
+
+KINDS = (*SEVERITIES, "clean")
+"""All kinds; ``clean`` is the control."""
 
 STEPS: dict[str, Callable[[float], Any]] = {
     "gaussian_noise": lambda std: RandGaussianNoise(std=[std, std]),
+    "rician_noise": lambda std: RandRicianNoise(std=[std, std]),
     "pixel_dropout": lambda rate: RandPixelDropout(rate=[rate, rate]),
     "holes": lambda side: RandHoles(size=[int(side), int(side)], prob=1.0),
     "blur": lambda sigma: RandGaussianBlur(sigma=sigma, prob=1.0),
+    "bias_field": lambda strength: RandBiasField(strength=[strength, strength]),
 }
-
-KINDS = ("mixed", *SEVERITIES, "clean")
-"""All kinds. ``mixed`` is the default training damage without its untouched share; ``clean`` is the control."""
+WORDS = {
+    "gaussian_noise": "standard deviation {:g} of the 99.5th percentile",
+    "rician_noise": "standard deviation {:g} of the 99.5th percentile, in both parts of the complex image",
+    "pixel_dropout": "{:.0%} of the pixels lost",
+    "holes": "a hole of {0:g} x {0:g} pixels in every slice",
+    "blur": "sigma {:g} pixels",
+    "bias_field": "a smooth gain whose logarithm reaches {0:g} or -{0:g} at a corner of the slice",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +60,7 @@ class Condition:
 
     Attributes:
         kind: one of :data:`KINDS`.
-        severity: 1 to 5; 0 for the kinds that have no severities.
+        severity: 1 to 5; 0 for ``clean``.
         description: the parameters in words.
         corruption: called as ``corruption(images, keys)``, see :class:`~scripts.corruptions.corruption.Corruption`.
     """
@@ -76,48 +98,36 @@ def make_conditions(
             nearest = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.4)
             hint = f"did you mean {nearest[0]}?" if nearest else f"choose from {', '.join(KINDS)}."
             raise ValueError(f"kind of damage {kind!r} is unknown: {hint}")
-        if kind == "mixed":
-            conditions.append(Condition(kind, 0, MIXED_DESCRIPTION, mixed_damage(seed)))
-        elif kind == "clean":
-            conditions.append(Condition(kind, 0, "no damage: what a method does to a good image", Corruption([], seed)))
-        else:
-            conditions += [_at_severity(kind, severity, seed) for severity in _listed(severities)]
+        for severity in [0] if kind == "clean" else _listed(severities):
+            if kind != "clean" and severity not in range(1, 6):
+                raise ValueError(f"severity must be a whole number from 1 to 5, got {severity!r}.")
+            steps, description = _damage(kind, severity)
+            conditions.append(Condition(kind, severity, description, Corruption(steps, seed)))
     if not conditions:
         raise ValueError("there is no damage to evaluate: give at least one kind and, for most kinds, a severity.")
     return conditions
 
 
-MIXED_DESCRIPTION = (
-    "pixel dropout up to 4 % and Gaussian noise up to 0.04 in every slice, a hole of 10 to 38 pixels anywhere in 20 % "
-    "of the slices, slight blur (sigma 0.6) in 10 %"
-)
-
-
-def mixed_damage(seed: int) -> Corruption:
-    """The mixed damage: all four kinds at random, nothing rescaled afterwards."""
-    return Corruption(
-        [
-            RandPixelDropout(rate=[0.0, 0.04]),
-            RandGaussianNoise(std=[0.0, 0.04]),
-            RandHoles(size=[10, 38], prob=0.2),
-            RandGaussianBlur(sigma=0.6, prob=0.1),
-        ],
-        seed,
+def _damage(kind: str, severity: int) -> tuple[list[Any], str]:
+    """The steps of a damage, and the same in words."""
+    if kind == "clean":
+        return [], "no damage: what a method does to a good image"
+    if kind != "mixed":
+        value = SEVERITIES[kind][severity - 1]
+        return [STEPS[kind](value)], WORDS[kind].format(value)
+    share, rate, std, sigma = (
+        SEVERITIES[name][severity - 1] for name in ("mixed", "pixel_dropout", "gaussian_noise", "blur")
     )
-
-
-def _at_severity(kind: str, severity: int, seed: int) -> Condition:
-    values = SEVERITIES[kind]
-    if severity not in range(1, len(values) + 1):
-        raise ValueError(f"severity must be a whole number from 1 to {len(values)}, got {severity!r}.")
-    value = values[severity - 1]
-    words = {
-        "gaussian_noise": f"standard deviation {value:g} of the 99.5th percentile",
-        "pixel_dropout": f"{100 * value:g} % of the pixels lost",
-        "holes": f"a hole of {value:g} x {value:g} pixels in every slice",
-        "blur": f"sigma {value:g} pixels",
-    }
-    return Condition(kind, severity, words[kind], Corruption([STEPS[kind](value)], seed))
+    steps = [
+        RandPixelDropout(rate=[0.0, rate]),
+        RandGaussianNoise(std=[0.0, std]),
+        RandHoles(size=[10, 38], prob=share),
+        RandGaussianBlur(sigma=sigma, prob=0.1),
+    ]
+    return steps, (
+        f"pixel dropout up to {rate:.0%} and Gaussian noise up to {std:g} in every slice, a hole of 10 to 38 pixels "
+        f"anywhere in {share:.0%} of the slices, blur (sigma {sigma:g}) in 10 %"
+    )
 
 
 def _listed(values: Any) -> list[Any]:

@@ -49,12 +49,12 @@ def git_commit(root: Path = ROOT) -> str:
     return run[0] + ("+" if run[1] else "")
 
 
-def provenance(cohort: Mapping[str, Any], weights: str, seed: int, device: torch.device | str) -> dict[str, str]:
+def provenance(cohort: Mapping[str, Any], weights: str | None, seed: int, device: torch.device | str) -> dict[str, str]:
     """Collect it, for the report.
 
     Args:
         cohort: as :func:`scripts.data.cohort.load_cohort` reads it.
-        weights: file of the network's weights.
+        weights: file of the network's weights; ``None`` where no trained network is evaluated.
         seed: of the damage and of the bootstrap.
         device: where the network ran.
     """
@@ -62,8 +62,8 @@ def provenance(cohort: Mapping[str, Any], weights: str, seed: int, device: torch
     return {
         "cohort": f"{cohort.get('name', 'unnamed')} ({sizes} subjects)",
         "split hash": split_hash(cohort),
-        "weights (SHA-256)": hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:16],
-        "seed": str(seed),
+        "weights (SHA-256)": hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:16] if weights else "none",
+        "seed of the damage": str(seed),
         "commit": git_commit(),
         "versions": f"torch {torch.__version__}, MONAI {monai.__version__}",
         "device": str(device),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,8 +13,9 @@ from torch import Tensor
 from ..baselines import identity
 from ..metrics import RestorationMetrics
 from .conditions import Condition
+from .methods import Method
 from .progress import EvaluationEvents
-from .subject_slices import SubjectSlices, hole_region, subject_slices
+from .subject_slices import SubjectSlices, subject_slices
 
 __all__ = ["RestoreAndMeasure"]
 
@@ -23,18 +24,16 @@ class RestoreAndMeasure:
     """``iteration_update`` of a MONAI ``Evaluator`` whose batches are single subjects.
 
     Args:
-        methods: name to function ``(N, 1, H, W) -> (N, 1, H, W)``; those that are ``None`` are left out.
+        methods: by name, see :data:`~scripts.evaluation.methods.Method`. One that needs holes has rows only for damage
+            that makes some.
         conditions: the damage.
         device: where slices are damaged and scored.
     """
 
     def __init__(
-        self,
-        methods: Mapping[str, Callable[[Tensor], Tensor] | None],
-        conditions: Sequence[Condition],
-        device: torch.device | str = "cpu",
+        self, methods: Mapping[str, Method], conditions: Sequence[Condition], device: torch.device | str = "cpu"
     ) -> None:
-        self.methods = {name: method for name, method in methods.items() if method is not None}
+        self.methods = dict(methods)
         self.conditions = list(conditions)
         self.device = device
 
@@ -48,21 +47,18 @@ class RestoreAndMeasure:
 
         Returns:
             One row for each condition, method and region: ``subject``, ``corruption``, ``severity``, ``region``,
-            ``method``, the number of ``slices`` and the metrics.
+            ``method``, the number of ``slices`` and the metrics. The region ``hole`` is there where something of the
+            head was erased.
         """
         subject = subject_slices(item, self.device)
         scores = RestorationMetrics(subject.target, subject.regions)
         rows = []
         for condition in self.conditions:
-            damaged = subject.damage(condition.corruption)
-            if condition.kind == "holes":  # here alone the damage has a place of its own
-                scores_here = RestorationMetrics(
-                    subject.target, {**subject.regions, "hole": hole_region(subject, damaged)}
-                )
-            else:
-                scores_here = scores
-            for name, method in self.methods.items():
-                for region, values in scores_here(method(damaged)).items():
+            holes = subject.holes(condition.corruption)
+            regions = subject.with_holes(holes)
+            scores_here = scores if "hole" not in regions else RestorationMetrics(subject.target, regions)
+            for name, restored in self._restored(subject.damage(condition.corruption), holes):
+                for region, values in scores_here(restored).items():
                     rows.append(
                         {
                             "subject": subject.subject,
@@ -78,6 +74,13 @@ class RestoreAndMeasure:
                 engine.fire_event(EvaluationEvents.CONDITION_COMPLETED)
         return rows
 
+    def _restored(self, damaged: Tensor, holes: Tensor | None) -> Iterator[tuple[str, Tensor]]:
+        for name, method in self.methods.items():
+            if not getattr(method, "needs_holes", False):
+                yield name, method(damaged)
+            elif holes is not None:
+                yield name, method(damaged, holes)
+
     @torch.no_grad()
     def pictures(
         self, subject: SubjectSlices, condition: Condition, choose: Callable[[Tensor], int]
@@ -92,10 +95,11 @@ class RestoreAndMeasure:
         Returns:
             The slice's place in the volume, and images ``(H, W)``: ``clean``, ``damaged`` and each method's.
         """
-        damaged = subject.damage(condition.corruption)
-        first = next(iter(self.methods.values()))
-        position = choose((first(damaged) - subject.target).square().flatten(1).mean(dim=1))
+        damaged, holes = subject.damage(condition.corruption), subject.holes(condition.corruption)
+        _, restored = next(self._restored(damaged, holes))
+        position = choose((restored - subject.target).square().flatten(1).mean(dim=1))
         one = slice(position, position + 1)
         images = {"clean": subject.target[one], "damaged": damaged[one]}
-        images |= {name: method(damaged[one]) for name, method in self.methods.items() if method is not identity}
+        restorations = self._restored(damaged[one], None if holes is None else holes[one])
+        images |= {name: image for name, image in restorations if self.methods[name] is not identity}
         return int(subject.indices[position]), {name: image[0, 0].float().cpu() for name, image in images.items()}

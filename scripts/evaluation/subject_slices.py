@@ -16,7 +16,7 @@ from ..data.brain_mask import brain_from_labels
 from ..data.slices import subject_key
 from ..metrics import head_mask
 
-__all__ = ["SubjectSlices", "hole_region", "subject_slices"]
+__all__ = ["SubjectSlices", "subject_slices"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,20 @@ class SubjectSlices:
 
     def damage(self, corruption: Corruption) -> Tensor:
         """Damage the slices; the draws depend on the subject and the slice, never on the batch."""
+        return corruption(self.target, self._keys())
+
+    def holes(self, corruption: Corruption) -> Tensor | None:
+        """What :meth:`damage` erases, boolean in the shape of ``target``; ``None`` where the damage has no holes."""
+        return corruption.hole_mask(self.target, self._keys())
+
+    def with_holes(self, holes: Tensor | None) -> dict[str, Tensor]:
+        """The regions and, where there are some, ``hole``: erased pixels of the head that were not zero before."""
+        erased = None if holes is None else holes & (self.target != 0) & self.regions["head"]
+        return self.regions if erased is None or not erased.any() else {**self.regions, "hole": erased}
+
+    def _keys(self) -> dict[str, Tensor | int]:
         subject = torch.full_like(self.indices, subject_key(self.subject))
-        return corruption(self.target, {"subject": subject, "slice": self.indices, "epoch": 0})
+        return {"subject": subject, "slice": self.indices, "epoch": 0}
 
 
 def subject_slices(item: Mapping[str, Any], device: torch.device | str = "cpu") -> SubjectSlices:
@@ -73,11 +85,6 @@ def subject_slices(item: Mapping[str, Any], device: torch.device | str = "cpu") 
         target=_cut(volume, kept).to(device),
         regions={name: _cut(_fit(mask, volume), kept).to(device) for name, mask in masks.items()},
     )
-
-
-def hole_region(subject: SubjectSlices, damaged: Tensor) -> Tensor:
-    """Pixels of the head that a hole has erased; what was exactly zero before has lost nothing."""
-    return (damaged != subject.target) & subject.regions["head"]
 
 
 def _cut(volume: Tensor, kept: list[int]) -> Tensor:

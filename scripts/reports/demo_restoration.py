@@ -61,7 +61,7 @@ def read_head(path: str | os.PathLike[str]) -> MetaTensor:
 
 
 def damage_head(image: str | os.PathLike[str], subject: str, output: Path, seed: int = 0) -> None:
-    """Damage the sagittal slices of a head with the mixed damage of the evaluation.
+    """Damage the sagittal slices of a head with the mixed damage of the evaluation, as in training.
 
     Args:
         image: file of the clean head.
@@ -69,7 +69,7 @@ def damage_head(image: str | os.PathLike[str], subject: str, output: Path, seed:
         output: NIfTI file to write, float32: the clean head's grid and intensity scale.
         seed: of the damage.
     """
-    (mixed,) = make_conditions(["mixed"], seed=seed)
+    (mixed,) = make_conditions(["mixed"], [3], seed)
     head = read_head(image)
     slices = head.as_tensor()[0].permute(2, 0, 1)[:, None]  # (D, 1, H, W)
     count = len(slices)

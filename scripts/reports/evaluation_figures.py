@@ -20,6 +20,8 @@ METHOD_LABELS = {
     "input": "input as it is",
     "median": "3 x 3 median",
     "non_local_means": "non-local means",
+    "biharmonic": "biharmonic inpainting, told the holes",
+    "pca": "principal components",
     "published": "published thesis weights",
 }
 COLOURS = (
@@ -91,9 +93,9 @@ def severity_figure(summary: pd.DataFrame, regions: Mapping[str, str]) -> Figure
     return figure
 
 
-def subjects_figure(metrics: pd.DataFrame, kind: str, regions: Mapping[str, str]) -> Figure:
-    """PSNR of every subject under one kind of damage: a dot each, a bar at the mean; lines join a subject's dots."""
-    part = metrics[metrics["corruption"] == kind]
+def subjects_figure(metrics: pd.DataFrame, kind: str, severity: int, regions: Mapping[str, str]) -> Figure:
+    """PSNR of every subject under one damage: a dot each, a bar at the mean; lines join a subject's dots."""
+    part = metrics[(metrics["corruption"] == kind) & (metrics["severity"] == severity)]
     methods = list(part["method"].unique())
     figure = Figure(figsize=(1 + 1.1 * len(methods) * len(regions), 3.4), layout="constrained")
     axes = figure.subplots(1, len(regions), squeeze=False)[0]
@@ -125,16 +127,16 @@ def example_figure(images: Mapping[str, Tensor]) -> Figure:
     figure = Figure(figsize=(2.1 * len(names), 4.2 * height / width + 0.4), layout="constrained")
     shown, errors = figure.subplots(2, len(names), squeeze=False)
     for name, top, bottom in zip(names, shown, errors, strict=True):
-        top.imshow(images[name], cmap="gray", vmin=0, vmax=1.1, interpolation="nearest")
+        top.imshow(images[name].numpy(), cmap="gray", vmin=0, vmax=1.1, interpolation="nearest")
         top.set_title(method_label(name), fontsize=9)
         top.axis("off")
         bottom.axis("off")
         if name == names[0]:
             bottom.text(0.5, 0.5, f"absolute error,\nblack 0, yellow {ERROR_SHOWN:g}\nor more", ha="center", fontsize=9)
             continue
-        error = (images[name] - clean).abs()
+        error = (images[name] - clean).abs().numpy()
         bottom.imshow(error, cmap="inferno", vmin=0, vmax=ERROR_SHOWN, interpolation="nearest")
-        decibels = -10 * np.log10(max(float(error.square().mean()), 1e-12))
+        decibels = -10 * np.log10(max(float((error**2).mean()), 1e-12))
         bottom.set_title(f"{decibels:.1f} dB" if decibels < 119 else "no error", fontsize=9)
     return figure
 

@@ -82,7 +82,7 @@ class EvaluationReport:
             facts=self.facts,
             headline=headline(summary, main.kind, main.severity),
             curves=curves and figure_source(curves),
-            subjects=figure_source(subjects_figure(metrics, main.kind, shown)),
+            subjects=figure_source(subjects_figure(metrics, main.kind, main.severity, shown)),
             main=main,
             examples=list(self._examples(main)),
             tables=list(_tables(summary, self.step.conditions, regions)),
@@ -94,9 +94,9 @@ class EvaluationReport:
             partial.write_text(page, encoding="utf-8")
 
     def _main_condition(self) -> Condition:
-        """The mixed damage where it is evaluated, else the first that is any."""
+        """The mixed damage of the training where it is evaluated, else the first that is any."""
         damaging = [c for c in self.step.conditions if c.kind != "clean"] or self.step.conditions
-        return next((c for c in damaging if c.kind == "mixed"), damaging[0])
+        return next((c for c in damaging if c.name == "mixed 3"), damaging[0])
 
     def _examples(self, main: Condition) -> Iterator[dict[str, str]]:
         """Best, median and worst subject under the main damage; the median subject under the strongest of each kind."""

@@ -6,10 +6,12 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from monai.transforms import RandBiasField, RandRicianNoise
 from scipy import ndimage
 
 import scripts.corruptions as corruptions
 from scripts.corruptions import Corruption, Draws
+from scripts.corruptions.bias_field import bias_terms, smooth_field
 
 STEPS = [
     member
@@ -64,6 +66,81 @@ def test_gaussian_noise_has_its_standard_deviation():
     images = torch.zeros(2, 1, 100, 100)
     noisy = corruptions.gaussian_noise(images, torch.tensor([0.01, 0.04]), torch.randn(images.shape))
     torch.testing.assert_close(noisy.flatten(1).std(1), torch.tensor([0.01, 0.04]), rtol=0.05, atol=0)
+
+
+def test_rician_noise_is_monais_with_the_same_numbers():
+    image = torch.rand(1, 1, 31, 25)
+    monai = RandRicianNoise(prob=1.0, std=0.05, sample_std=False).set_random_state(3)
+    expected = monai(image[0])
+    real, imaginary = (torch.as_tensor(part) / 0.05 for part in (monai._noise1, monai._noise2))
+    noisy = corruptions.rician_noise(image, torch.tensor([0.05]), real[None], imaginary[None])
+    torch.testing.assert_close(noisy[0], torch.as_tensor(expected), rtol=0, atol=1e-6)
+
+
+def test_rician_noise_is_rayleigh_in_the_air_and_gaussian_in_tissue():
+    images = torch.stack([torch.zeros(1, 300, 300), torch.ones(1, 300, 300)])
+    keys = {"subject": torch.arange(2), "slice": torch.arange(2), "epoch": 0}
+    air, tissue = corruptions.RandRicianNoise(std=[0.04, 0.04])(images, Draws(0, keys))
+    assert air.mean() == pytest.approx(0.04 * (np.pi / 2) ** 0.5, rel=0.01)
+    assert tissue.std() == pytest.approx(0.04, rel=0.01)
+    assert tissue.mean() == pytest.approx(1 + 0.04**2 / 2, abs=5e-4)
+
+
+def test_no_rician_noise_changes_nothing():
+    images = torch.rand(3, 1, 9, 9) - 0.5  # also where an image is negative
+    normal = torch.randn(images.shape)
+    assert torch.equal(corruptions.rician_noise(images, torch.zeros(3), normal, normal), images)
+
+
+@pytest.mark.parametrize("shape", [(13, 12, 11), (21, 34)], ids=["3d", "2d"])
+def test_smooth_field_is_monais_sum_of_legendre_products(shape):
+    terms = bias_terms(len(shape), 3)
+    assert len(terms) == {2: 9, 3: 19}[len(shape)]
+    # in 2D MONAI has other products: those whose degree along the second axis is not above that along the first
+    common = [len(shape) == 3 or term[1] <= term[0] for term in terms]
+    generator = torch.Generator().manual_seed(0)
+    coefficients = (torch.rand(1, len(terms), generator=generator) - 0.5) * torch.tensor(common)
+    if len(shape) == 3:
+        theirs = [0.0, *coefficients[0].tolist()]  # the constant first
+    else:
+        of_term = dict(zip(terms, coefficients[0].tolist(), strict=True))
+        theirs = [of_term.get((i, j), 0.0) for i, j in zip(*np.tril_indices(4), strict=True)]
+    expected = RandBiasField(degree=3)._generate_random_field(shape, 3, theirs)
+    np.testing.assert_allclose(smooth_field(coefficients, shape, 3)[0, 0], expected, atol=1e-6)
+
+
+def test_bias_field_reaches_its_strength_and_keeps_zeros_and_signs():
+    images = torch.ones(50, 1, 33, 26)
+    images[..., :4] = 0.0
+    keys = {"subject": torch.arange(50), "slice": torch.arange(50), "epoch": 0}
+    step = corruptions.RandBiasField(strength=[0.4, 0.4])
+    gain = step(torch.ones(50, 1, 33, 26), Draws(0, keys))
+    torch.testing.assert_close(gain.log().abs().flatten(1).amax(1), torch.full((50,), 0.4))
+    assert abs(gain.log().mean()) < 0.01  # no gain of the whole image
+    assert torch.equal(step(images, Draws(0, keys)), images * gain)
+    steps = (gain[..., 1:, :] - gain[..., :-1, :]).abs().amax()
+    assert steps < 0.15  # smooth: the largest step from a pixel to the next is at a corner
+
+
+def test_a_field_without_coefficients_changes_nothing():
+    images = torch.rand(2, 1, 9, 8)
+    assert torch.equal(corruptions.bias_field(images, torch.ones(2), torch.zeros(2, 9)), images)
+
+
+@pytest.mark.parametrize("name", ["RandHoles", "RandDiagonalCutout"])
+def test_hole_mask_is_what_the_holes_erase(name):
+    images = torch.rand(200, 1, 64, 64) + 0.5
+    keys = {"subject": torch.arange(200), "slice": torch.zeros(200, dtype=torch.int64), "epoch": 0}
+    hole = getattr(corruptions, name)(prob=0.5)
+    corruption = Corruption([corruptions.RandGaussianNoise(), hole], seed=2, untouched_prob=0.3)
+    mask = corruption.hole_mask(images, keys)
+    assert torch.equal(mask, corruption(images, keys) == 0)
+    assert 0.2 < mask.flatten(1).any(1).float().mean() < 0.5
+
+
+def test_damage_without_holes_has_no_hole_mask():
+    images, keys = batch()
+    assert Corruption([corruptions.RandGaussianNoise()]).hole_mask(images, keys) is None
 
 
 def test_holes_are_squares_of_zeros_wholly_inside_and_anywhere():
@@ -128,5 +205,7 @@ def test_another_epoch_gives_other_damage():
 def test_ranges_are_checked():
     with pytest.raises(ValueError, match=r"rate must be \[low, high\] within \[0.0, 1.0\], got \[0.2, 0.1\]"):
         corruptions.RandPixelDropout(rate=[0.2, 0.1])
+    with pytest.raises(ValueError, match="degree must be at least 1, got 0"):
+        corruptions.RandBiasField(degree=0)
     with pytest.raises(ValueError, match="sigma must be positive, got 0"):
         corruptions.RandGaussianBlur(sigma=0)

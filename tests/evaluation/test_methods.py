@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from scripts.baselines import identity
+from scripts.baselines import Biharmonic, identity
 from scripts.evaluation import (
     NetworkMethod,
     RestoreAndMeasure,
     make_conditions,
+    make_methods,
     published_network,
     split_hash,
     subject_slices,
@@ -83,25 +84,72 @@ def test_slices_outside_the_volume_are_named(item, slices, text):
 
 
 def test_one_row_per_condition_method_and_region(item):
-    conditions = make_conditions(["mixed", "holes", "clean"], [5])
-    step = RestoreAndMeasure({"network": torch.zeros_like, "input": identity, "published": None}, conditions)
+    conditions = [
+        *make_conditions(["mixed", "gaussian_noise", "clean"], [5]),
+        *make_conditions("holes", 1),  # the slices are small
+    ]
+    step = RestoreAndMeasure({"network": torch.zeros_like, "input": identity, "biharmonic": Biharmonic()}, conditions)
     rows = step(None, item)
-    assert len(rows) == 2 * (3 + 4 + 3)  # whole, head, brain; and inside the holes
+    places = {(row["corruption"], row["method"]): set() for row in rows}
+    for row in rows:
+        places[row["corruption"], row["method"]].add(row["region"])
+    regions = {"whole", "head", "brain"}
+    assert places == {
+        ("mixed", "network"): regions | {"hole"}, ("holes", "network"): regions | {"hole"},
+        ("mixed", "input"): regions | {"hole"}, ("holes", "input"): regions | {"hole"},
+        ("mixed", "biharmonic"): regions | {"hole"}, ("holes", "biharmonic"): regions | {"hole"},
+        ("gaussian_noise", "network"): regions, ("gaussian_noise", "input"): regions,
+        ("clean", "network"): regions, ("clean", "input"): regions,
+    }  # fmt: skip
+    assert len(rows) == sum(len(names) for names in places.values())
     assert rows == step(None, item)  # the damage is fixed
     clean = [row for row in rows if row["corruption"] == "clean" and row["method"] == "input"]
     assert all(row["mse"] == 0 for row in clean)
-    (hole,) = [row for row in rows if row["region"] == "hole" and row["method"] == "input"]
-    (nothing,) = [row for row in rows if row["region"] == "hole" and row["method"] == "network"]
+    hole, nothing, filled = (
+        next(r for r in rows if (r["corruption"], r["region"], r["method"]) == ("holes", "hole", method))
+        for method in ("input", "network", "biharmonic")
+    )
     assert hole["mse"] == pytest.approx(nothing["mse"])  # a hole is zero, and so is this network
+    assert filled["mse"] < 0.5 * hole["mse"]
     assert {row["slices"] for row in rows} == {3}
 
 
+def test_a_subject_whose_head_lost_nothing_has_no_hole_region(item):
+    subject = subject_slices(item)
+    nowhere = torch.zeros_like(subject.target, dtype=torch.bool)
+    assert "hole" not in subject.with_holes(nowhere)
+    assert "hole" not in subject.with_holes(None)
+    everywhere = subject.with_holes(~nowhere)["hole"]
+    assert torch.equal(everywhere, subject.regions["head"] & (subject.target != 0))
+
+
+def test_only_the_methods_of_the_rows_are_made():
+    def never():
+        raise AssertionError
+
+    makers = {"network": never, "input": lambda: identity, "published": lambda: None}
+    assert make_methods(["input", "published"], makers) == {"input": identity}
+    with pytest.raises(ValueError, match="row 'inputs' is unknown: did you mean input"):
+        make_methods(["inputs"], makers)
+    with pytest.raises(ValueError, match="row 'xyz' is unknown: choose from network, input, published"):
+        make_methods("xyz", makers)
+    with pytest.raises(ValueError, match="no method to evaluate: set rows to some of network"):
+        make_methods(["published"], makers)
+
+
 def test_pictures_show_the_chosen_slice(item):
-    step = RestoreAndMeasure({"network": torch.zeros_like, "input": identity}, make_conditions(["clean"]))
-    kept, images = step.pictures(subject_slices(item), step.conditions[0], lambda errors: int(errors.argmax()))
+    methods = {"network": torch.zeros_like, "input": identity, "biharmonic": Biharmonic()}
+    step = RestoreAndMeasure(methods, make_conditions(["clean", "holes"], [1]))
+    clean, holes = (next(c for c in step.conditions if c.kind == kind) for kind in ("clean", "holes"))
+    kept, images = step.pictures(subject_slices(item), clean, lambda errors: int(errors.argmax()))
     assert kept in item["slices"]
     assert list(images) == ["clean", "damaged", "network"]
     torch.testing.assert_close(images["clean"], item["image"][0, :, :, kept])
+    _, images = step.pictures(subject_slices(item), holes, lambda errors: 1)
+    assert list(images) == ["clean", "damaged", "network", "biharmonic"]
+    changed = images["biharmonic"] != images["damaged"]
+    assert changed.any()
+    assert (images["damaged"][changed] == 0).all()
 
 
 def test_split_hash_ignores_order_and_paths_and_notices_a_move():
