@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The project's own configs, with nothing set but the data, the network and the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser, ConfigWorkflow
+
+from ..networks import NETWORKS
+from ..replacing import replacing
+from .task import Task
+
+__all__ = ["DEFAULT_NETWORK", "inference_config", "train_config"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+#: The network of train.yaml and inference.yaml, which needs no fragment and has published weights.
+DEFAULT_NETWORK = "residual_unet"
+#: So long is the training, and the time between two validations, in epochs: rounds of training are not to end.
+FOREVER = 10**6
+
+
+def train_config(task: Task, **values: Any) -> ConfigParser:
+    """``configs/train.yaml`` for a task; ``values`` override it."""
+    values = {"seed": task.seed, "max_epochs": FOREVER, "val_interval": FOREVER, **values}
+    return _config("train", task, dataset_dir=task.sample.dataset_dir, **values)
+
+
+def inference_config(task: Task, **values: Any) -> ConfigParser:
+    """``configs/inference.yaml`` for a task; a network without published weights gets random ones."""
+    if task.network != DEFAULT_NETWORK:
+        path = Path(task.work_dir) / f"{task.network}.pt"
+        torch.manual_seed(task.seed)
+        with replacing(path) as partial:
+            torch.save(NETWORKS[task.network]().state_dict(), partial)
+        values["weights"] = str(path)
+    return _config("inference", task, dataset_dir=task.sample.volumes_dir, **values)
+
+
+def _config(name: str, task: Task, **values: Any) -> ConfigParser:
+    """A config, initialised as MONAI's runner does it."""
+    files = [ROOT / "configs" / f"{name}.yaml"]
+    if task.network != DEFAULT_NETWORK:
+        files.append(ROOT / "configs" / "net" / f"{task.network}.yaml")
+    workflow = ConfigWorkflow(
+        [str(file) for file in files],
+        workflow_type=name,
+        logging_file=False,
+        bundle_root=str(ROOT),
+        output_dir=str(Path(task.work_dir) / name),
+        plane=task.sample.plane,
+        device=f"$torch.device('{task.device}')",
+        **values,
+    )
+    workflow.initialize()
+    return workflow.parser
