@@ -85,6 +85,7 @@ def compose(path: Path, output_dir: Path, dataset_dir: Path, **override: object)
         "bundle_root": str(ROOT),
         "dataset_dir": str(dataset_dir),
         "output_dir": str(output_dir),
+        "cache_dir": "",
         "device": "$torch.device('cpu')",
     }
     return ConfigWorkflow(

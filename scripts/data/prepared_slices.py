@@ -155,7 +155,7 @@ def _opened_or_made(path: Path, volumes: Callable[[], Iterator[Tensor]], multipl
 def _opened(path: Path) -> Tensor:
     """Map a file; ``ValueError`` where it is damaged."""
     content = np.memmap(path, dtype=np.uint8, mode="c")  # copy on write: torch wants arrays that it could write to
-    if zlib.crc32(content[:-CHECKSUM_BYTES]) != int.from_bytes(content[-CHECKSUM_BYTES:]):
+    if zlib.crc32(content[:-CHECKSUM_BYTES].data) != int.from_bytes(content[-CHECKSUM_BYTES:].data):
         raise ValueError("the checksum is not that of the content")
     return torch.from_numpy(np.load(path, mmap_mode="c"))
 
@@ -183,8 +183,8 @@ def _content(unpadded: Any, shapes: Sequence[Sequence[int]], multiple_of: int) -
     """The parts of a ``.npy`` file: a header, and the padded slices of each volume."""
     size = _common_size(shapes, multiple_of)
     header = io.BytesIO()
-    shape = (sum(shape[0] for shape in shapes), 1, *size)
-    description = {"descr": np.dtype(np.float16).str, "fortran_order": False, "shape": shape}
+    total = (sum(shape[0] for shape in shapes), 1, *size)
+    description = {"descr": np.dtype(np.float16).str, "fortran_order": False, "shape": total}
     np.lib.format.write_array_header_1_0(header, description)
     yield header.getbuffer()
     for shape in shapes:

@@ -35,9 +35,9 @@ class SliceDataset(Dataset):
     """Relevant slices of a cohort, as float16: in a file that is mapped into memory, or on the GPU.
 
     ``transform`` makes a volume of each item, with the slices along its last axis; those named by the item are kept.
-    Rounding to half precision leaves every slice of 166 IXI heads at 2 mm at a PSNR of 79 dB or more, so that of a
-    restoration at 40 dB changes by less than 0.001 dB. Subjects of different sizes are padded with zeros, centred, to the largest, rounded up to a
-    multiple of ``multiple_of``.
+    Rounding to half precision leaves every slice of 166 IXI heads at 2 mm at a PSNR of 79 dB or more, so a subject's
+    mean PSNR of 40 dB changes by less than 0.001 dB. Subjects of different sizes are padded with zeros, centred, to the
+    largest, rounded up to a multiple of ``multiple_of``.
 
     Args:
         data: items with ``image``, ``subject`` and ``slices`` (kept indices), as
