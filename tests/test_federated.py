@@ -46,6 +46,7 @@ def client(name: str, dataset_dir: Path, send_weight_diff: bool = False, **overr
         "max_epochs": ROUNDS,
         "device": "$torch.device('cpu')",
         "amp": False,
+        "cache_dir": str(dataset_dir / "cache"),
     }
     algo = MonaiAlgo(
         bundle_root=str(ROOT),
