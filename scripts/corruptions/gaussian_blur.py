@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,7 +28,7 @@ def gaussian_blur(images: Tensor, sigma: float = 0.6) -> Tensor:
     References:
         TensorFlow Addons, ``tfa.image.gaussian_filter2d(filter_shape=3, sigma=0.6, padding="REFLECT")``.
     """
-    edge = float(torch.exp(torch.tensor(-0.5 / sigma**2, dtype=torch.float64)))
+    edge = math.exp(-0.5 / sigma**2)
     centre = 1.0 / (1.0 + 2.0 * edge)
     for axis in range(2, images.ndim):
         pad = [0, 0] * (images.ndim - 1 - axis) + [1, 1] + [0, 0] * (axis - 2)

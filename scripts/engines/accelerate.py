@@ -22,7 +22,9 @@ def bfloat16_pays(device: torch.device | str) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def accelerate(network: nn.Module, device: torch.device | str, amp: bool) -> nn.Module:
+def accelerate(
+    network: nn.Module, device: torch.device | str, amp: bool, channels_last: bool = True, compile: bool = False
+) -> nn.Module:
     """Move a network to its device, channels last, and compute its forward pass in bfloat16 where asked to.
 
     The parameters stay float32 and keep their names, so the state dictionary does not change. The network's output is
@@ -32,14 +34,17 @@ def accelerate(network: nn.Module, device: torch.device | str, amp: bool) -> nn.
         network: changed in place.
         device: where it runs.
         amp: autocast the forward pass to bfloat16 (same exponents as float32, so no loss scaling is needed).
+        channels_last: store images and kernels with the channels as the last, contiguous axis.
+        compile: compile the forward pass with ``torch.compile`` at the first batch of each shape (a minute or so, and a
+            C++ compiler is needed).
 
     Returns:
         ``network``.
     """
     device = torch.device(device)
     spatial_dims = max((p.ndim for p in network.parameters()), default=4) - 2
-    layout = {2: torch.channels_last, 3: torch.channels_last_3d}.get(spatial_dims, torch.preserve_format)
-    network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    layouts = {2: torch.channels_last, 3: torch.channels_last_3d} if channels_last else {}
+    network.to(device).to(memory_format=layouts.get(spatial_dims, torch.preserve_format))  # type: ignore[call-overload]
     if amp:
         plain_forward = network.forward
 
@@ -48,4 +53,6 @@ def accelerate(network: nn.Module, device: torch.device | str, amp: bool) -> nn.
                 return plain_forward(*args, **kwargs).float()
 
         network.forward = forward
+    if compile:
+        network.compile(dynamic=False)
     return network

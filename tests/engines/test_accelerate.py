@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from scripts.engines import accelerate, bfloat16_pays
+from scripts.networks import ResidualUNet, SkipCAE
+
+
+def network(kind=ResidualUNet, **arguments) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return kind(**arguments).eval()
+
+
+def images() -> torch.Tensor:
+    return torch.rand(2, 1, 24, 40, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_plain_network_is_left_as_it_is():
+    made = accelerate(network(), "cpu", amp=False, channels_last=False)
+    assert torch.equal(made(images()), network()(images()))
+    assert made.down1.conv1.weight.is_contiguous()
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_channels_last_changes_the_layout_and_not_the_values(spatial_dims):
+    made = accelerate(network(SkipCAE, spatial_dims=spatial_dims), "cpu", amp=False)
+    layout = {2: torch.channels_last, 3: torch.channels_last_3d}[spatial_dims]
+    assert all(p.is_contiguous(memory_format=layout) for p in made.parameters() if p.ndim == spatial_dims + 2)
+    x = images() if spatial_dims == 2 else images()[..., None].expand(-1, -1, -1, -1, 8)
+    # float32 sums in another order
+    torch.testing.assert_close(made(x), network(SkipCAE, spatial_dims=spatial_dims)(x), rtol=1e-4, atol=1e-6)
+
+
+def test_bfloat16_is_near_and_the_result_is_float32():
+    made, plain = accelerate(network(SkipCAE), "cpu", amp=True), network(SkipCAE)
+    result = made(images())
+    assert result.dtype == torch.float32
+    assert not torch.equal(result, plain(images()))
+    torch.testing.assert_close(result, plain(images()), rtol=0, atol=0.02)  # 8 bits of mantissa, 10 layers
+    assert made.state_dict().keys() == plain.state_dict().keys()
+    assert all(parameter.dtype == torch.float32 for parameter in made.parameters())
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="the flags of the processor are read from /proc")
+def test_bfloat16_pays_where_the_processor_has_instructions_for_it():
+    flags = Path("/proc/cpuinfo").read_text().split()
+    assert bfloat16_pays("cpu") == ("avx512_bf16" in flags or "amx_bf16" in flags)
+
+
+FREED = """
+import resource, torch
+from scripts.engines import keep_freed_memory
+KEEP and keep_freed_memory()
+block = torch.ones(2**26)
+del block
+used = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+print(used / 2**20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks glibc")
+def test_freed_memory_is_kept(root):
+    def megabytes(keep):
+        code = FREED.replace("KEEP", str(keep))
+        return float(subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True).stdout)
+
+    assert megabytes(True) - megabytes(False) > 200  # the block has 256
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_alike():
+    plain, compiled = network(SkipCAE), accelerate(network(SkipCAE), "cpu", amp=False, compile=True)
+    for made in (plain, compiled):
+        made(images()).square().mean().backward()
+    for name, parameter in plain.named_parameters():
+        torch.testing.assert_close(compiled.get_parameter(name).grad, parameter.grad, rtol=1e-3, atol=1e-6)
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
