@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def benchmark(
     records = {cell.name: CellRecord(cell, keep_old_code) for cell in cells}
     done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
     try:
-        write_results(cells, done, folder, output)
+        write_results(cells, done, folder, output, _shown(recipes, seeds, overrides, max_epochs))
         write_benchmark_report(read_results(output))
         _say(f"wrote {output / 'report.html'}")
     finally:
@@ -121,6 +121,18 @@ def _whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[in
     if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers):
         raise ValueError(f"--{name} must be whole numbers, at least {least}, got {given!r}. Example: --{name} {least}.")
     return list(dict.fromkeys(numbers))
+
+
+def _shown(recipes: Any, seeds: Any, overrides: Mapping[str, Any], max_epochs: int | None) -> str:
+    """The command as one types it, without the places and the number of jobs of this machine."""
+    values = {"recipes": recipes, "seeds": seeds, "max_epochs": max_epochs, **overrides}
+    words = [f"--{name} {_typed(value)}" for name, value in values.items() if value is not None]
+    return " ".join(["python -m scripts.benchmark", *words, "--dataset_dir DATA --output_dir OUT"])
+
+
+def _typed(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f'"{text}"' if set(text) & set("[]{}'* ") else text
 
 
 def _say(text: str) -> None:

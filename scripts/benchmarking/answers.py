@@ -8,63 +8,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .comparisons import SIGNIFICANCE
+from .pairs import Gain
 from .results import Results
 from .values import HIGHER_IS_BETTER, WHOLE_KIND, Measure
-from .verdicts import MARGINS
 
-__all__ = ["INPUT", "NOT_CLASSICAL", "Answer", "Gain", "Pairs", "answers", "best_of_each_network", "main_measures"]
+__all__ = ["INPUT", "NOT_CLASSICAL", "Answer", "answers", "best_of_each_network", "main_measures"]
 
 INPUT = "input"
 NOT_CLASSICAL = (INPUT, "published")
 """Rows that are neither trained here nor a classical filter."""
 MAIN_KIND = "mixed"
-
-
-@dataclass(frozen=True)
-class Gain:
-    """How much better one row is than another, positive where it is better.
-
-    Attributes:
-        over: the other row.
-        mean: of the paired differences.
-        low: lower end of their 95 % interval over subjects.
-        high: its upper end.
-        p_holm: corrected p-value.
-        matters: significant, and larger than the margin that does not matter.
-    """
-
-    over: str
-    mean: float
-    low: float
-    high: float
-    p_holm: float
-    matters: bool
-
-
-class Pairs:
-    """Looks up pairs of rows in the statistics, in either direction.
-
-    Args:
-        statistics: of the results.
-    """
-
-    def __init__(self, statistics: pd.DataFrame) -> None:
-        cells = statistics[statistics["design"] == ""]
-        keys = ["data", "a", "b", *Measure._fields]
-        self.rows = dict(zip(cells[keys].itertuples(index=False, name=None), cells.to_dict("records"), strict=True))
-
-    def gain(self, data: str, measure: Measure, of: str, over: str) -> Gain | None:
-        """How much better ``of`` is; ``None`` where the two were not compared (infinite PSNR, no such region)."""
-        for a, b, sign in ((of, over, 1), (over, of, -1)):
-            row = self.rows.get((data, a, b, *measure))
-            if row is not None:
-                sign *= 1 if measure.metric in HIGHER_IS_BETTER else -1
-                low, high = sorted((sign * row["ci_low"], sign * row["ci_high"]))
-                mean = sign * row["difference"]
-                matters = row["p_holm"] < SIGNIFICANCE and abs(mean) > MARGINS.get(measure.metric, 0.0)
-                return Gain(over, mean, low, high, row["p_holm"], matters)
-        return None
+CLEAN = "clean"
 
 
 @dataclass(frozen=True)
@@ -110,7 +64,6 @@ def ranking(summary: pd.DataFrame, data: str, measure: Measure) -> pd.DataFrame:
 
 def answers(results: Results, data: str) -> Iterator[Answer]:
     """One answer for each of the main measures on one kind of slices."""
-    pairs = Pairs(results.statistics)
     trained = set(results.runs["model"])
     for measure in main_measures(results.summary, data):
         rows = ranking(results.summary, data, measure)
@@ -119,9 +72,9 @@ def answers(results: Results, data: str) -> Iterator[Answer]:
             continue
         best = networks[0]
         classical = [name for name in rows["model"] if name not in trained and name not in NOT_CLASSICAL]
-        over_input = pairs.gain(data, measure, best, INPUT)
-        over_classical = pairs.gain(data, measure, best, classical[0]) if classical else None
-        others = [(name, pairs.gain(data, measure, best, name)) for name in networks[1:]]
+        over_input = results.pairs.gain(data, measure, best, INPUT)
+        over_classical = results.pairs.gain(data, measure, best, classical[0]) if classical else None
+        others = [(name, results.pairs.gain(data, measure, best, name)) for name in networks[1:]]
         yield Answer(
             measure,
             best,
@@ -130,7 +83,7 @@ def answers(results: Results, data: str) -> Iterator[Answer]:
             over_classical,
             others[0][1] if others else None,
             tuple(name for name, gain in others if gain is not None and not gain.matters),
-            _advice(over_input, over_classical),
+            _advice(measure, over_input, over_classical),
         )
 
 
@@ -146,13 +99,14 @@ def best_of_each_network(results: Results, data: str) -> list[str]:
     return list(chosen.values())
 
 
-def _advice(over_input: Gain | None, over_classical: Gain | None) -> str:
-    if over_input is None:
+def _advice(measure: Measure, over_input: Gain | None, over_classical: Gain | None) -> str:
+    """What to do: a difference that is not significant although it would matter decides nothing."""
+    if measure.corruption == CLEAN:
         return "leave it as it is"
-    if not over_input.matters or over_input.mean < 0:
-        return "leave it as it is: no network helps"
-    if over_classical is not None and over_classical.matters and over_classical.mean < 0:
-        return "the classical filter"
-    if over_classical is not None and not over_classical.matters:
-        return "the network or the classical filter"
+    for gain, advice in ((over_input, "leave it as it is"), (over_classical, "the classical method")):
+        if gain is not None and not (gain.matters and gain.mean > 0):
+            if gain.matters:
+                return advice
+            too_few = abs(gain.mean) > gain.margin
+            return "cannot tell: too few subjects" if too_few else f"{advice}: no network is better"
     return "the network"

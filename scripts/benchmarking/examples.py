@@ -3,21 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 from monai.bundle import ConfigParser
 from torch import Tensor
 
-from ..evaluation import RestoreAndMeasure, make_conditions, subject_slices, trained_network
+from ..evaluation import Condition, RestoreAndMeasure, make_conditions, subject_slices, trained_network
+from ..evaluation.subject_slices import SubjectSlices
 from ..reports.evaluation_report import median_slice, worst_slice
-from .answers import MAIN_KIND, answers, best_of_each_network
+from .answers import CLEAN, MAIN_KIND, answers, best_of_each_network
 from .results import Results
 
 __all__ = ["Example", "examples"]
+
+WITH_WORST = (MAIN_KIND, "holes")
 
 
 @dataclass(frozen=True)
@@ -25,76 +27,50 @@ class Example:
     """One slice.
 
     Attributes:
-        title: damage and how the case was chosen.
-        text: subject, slice and the damage in words.
+        kind: of the damage.
+        rank: ``median`` or ``worst``.
+        title: damage and rank in words.
+        text: subject, slice, how it was chosen, and the damage in words.
         images: ``(H, W)`` by name: ``clean``, ``damaged``, then the methods'.
     """
 
+    kind: str
+    rank: str
     title: str
     text: str
     images: dict[str, Tensor]
 
 
-def examples(results: Results, data: str, dataset_dir: str, worst: bool = True) -> Iterator[Example]:
-    """The median case of each kind of damage at its strongest severity, and the worst of the main and of the holes.
+def examples(results: Results, data: str, dataset_dir: str) -> Iterator[Example]:
+    """The median case of each kind of damage at its strongest severity; of the main kind and of holes the worst too.
+
+    The best model of each network and the best classical method restore it, on the CPU in float32. Median and worst are
+    meant in the error of the best model over the test subjects, then over the subject's slices.
 
     Args:
         results: of the benchmark.
         data: kind of slices.
-        dataset_dir: cohort to take the slices from; where it is not the one of the benchmark, its first test subject
-            stands for the median one.
-        worst: with the worst cases, which only the benchmark's own cohort has.
+        dataset_dir: cohort to take the slices from, the benchmark's own or another; empty for the demo cohort.
     """
     models = best_of_each_network(results, data)
-    restorer = _Restorer(results, models, dataset_dir)
+    folders = [results.folder / "cells" / model / f"seed_{results.facts['seeds'][0]}" for model in models]
+    parsers = [_parser(folder, dataset_dir) for folder in folders]
+    networks = {
+        model: trained_network(parser.get_parsed_content("network_def"), str(folder / "model.pt"), torch.device("cpu"))
+        for model, folder, parser in zip(models, folders, parsers, strict=True)
+    }
+    makers = parsers[0].get_parsed_content("evaluate#methods")
+    subjects = [subject_slices(item) for item in parsers[0].get_parsed_content("evaluate#dataset")]
     classical = {a.measure.corruption: a.over_classical.over for a in answers(results, data) if a.over_classical}
-    strongest: dict[str, tuple[str, int]] = {}
-    for kind, severity, _ in results.facts["conditions"]:
-        if kind != "clean":
-            strongest[kind] = (kind, severity)
-    for kind, severity in strongest.values():
-        order = _subjects_by_psnr(results, models[0], kind, severity) if worst else []
-        yield restorer.example(kind, severity, "median", order[len(order) // 2 : len(order) // 2 + 1], classical)
-        if worst and kind in (MAIN_KIND, "holes"):
-            yield restorer.example(kind, severity, "worst", order[:1], classical)
-
-
-class _Restorer:
-    """Loads the first seed of each model, and the cohort as the first model sees it."""
-
-    def __init__(self, results: Results, models: Sequence[str], dataset_dir: str) -> None:
-        seed = results.facts["seeds"][0]
-        folders = [results.folder / "cells" / model / f"seed_{seed}" for model in models]
-        parsers = [_parser(folder, dataset_dir) for folder in folders]
-        device = torch.device("cpu")
-        self.networks = {
-            model: trained_network(parser.get_parsed_content("network_def"), str(folder / "model.pt"), device)
-            for model, folder, parser in zip(models, folders, parsers, strict=True)
-        }
-        self.dataset = parsers[0].get_parsed_content("evaluate#dataset")
-        self.makers = parsers[0].get_parsed_content("evaluate#methods")
-        self.damage_seed = results.facts["damage_seed"]
-
-    def example(
-        self, kind: str, severity: int, rank: str, subject: Sequence[str], classical: dict[str, str]
-    ) -> Example:
-        """Restore one slice of the subject with that name; of the first one where there is none."""
-        (condition,) = make_conditions([kind], [severity], self.damage_seed)
-        methods = dict(self.networks)
-        if kind in classical:
-            methods[classical[kind]] = self.makers[classical[kind]]()
-        names = [str(item["subject"]) for item in self.dataset.data]
-        index = names.index(subject[0]) if subject else 0
-        choose: Callable[[Tensor], int] = worst_slice if rank == "worst" else median_slice
-        kept, images = RestoreAndMeasure(methods, [condition]).pictures(
-            subject_slices(self.dataset[index]), condition, choose
-        )
-        return Example(
-            f"{condition.name.replace('_', ' ')}: {rank} case",
-            f"{names[index]}, slice {kept}, the one with the {'largest' if rank == 'worst' else 'median'} error of "
-            f"{next(iter(self.networks))} ({condition.description})",
-            images,
-        )
+    strongest = {kind: severity for kind, severity, _ in results.facts["conditions"] if kind != CLEAN}
+    for kind, severity in strongest.items():
+        (condition,) = make_conditions([kind], [severity], results.facts["damage_seed"])
+        order = sorted(subjects, key=lambda subject: _error(networks[models[0]], subject, condition))
+        named = makers[classical[kind]]() if kind in classical else None
+        step = RestoreAndMeasure(networks | ({classical[kind]: named} if named is not None else {}), [condition])
+        yield _example(step, order[len(order) // 2], condition, "median", median_slice)
+        if kind in WITH_WORST:
+            yield _example(step, order[-1], condition, "worst", worst_slice)
 
 
 def _parser(folder: Path, dataset_dir: str) -> ConfigParser:
@@ -105,9 +81,15 @@ def _parser(folder: Path, dataset_dir: str) -> ConfigParser:
     return parser
 
 
-def _subjects_by_psnr(results: Results, model: str, kind: str, severity: int) -> list[str]:
-    """Subjects by the model's PSNR over whole slices, mean over seeds, the worst first."""
-    folders = [results.folder / "cells" / model / f"seed_{seed}" for seed in results.facts["seeds"]]
-    rows = pd.concat([pd.read_csv(f / "metrics.csv", dtype={"subject": str}) for f in folders if f.is_dir()])
-    rows = rows[(rows["corruption"] == kind) & (rows["severity"] == severity) & (rows["region"] == "whole")]
-    return [str(name) for name in rows.groupby("subject")["psnr"].mean().sort_values().index]
+def _error(network: Callable[[Tensor], Tensor], subject: SubjectSlices, condition: Condition) -> float:
+    return float((network(subject.damage(condition.corruption)) - subject.target).square().mean())
+
+
+def _example(
+    step: RestoreAndMeasure, subject: SubjectSlices, condition: Condition, rank: str, choose: Callable[[Tensor], int]
+) -> Example:
+    kept, images = step.pictures(subject, condition, choose)
+    size = "largest" if rank == "worst" else "median"
+    text = f"{subject.subject}, slice {kept}, the one with the {size} error of {next(iter(step.methods))}"
+    title = f"{condition.name.replace('_', ' ')}: {rank} case"
+    return Example(condition.kind, rank, title, f"{text} ({condition.description})", images)

@@ -16,7 +16,17 @@ from .recipes import CONFIGS
 
 __all__ = ["content_hash", "file_hash", "fingerprint", "training_config"]
 
-PLACES = ("bundle_root", "dataset_dir", "output_dir", "device", "num_workers", "resume", "recipe", "imports")
+PLACES = (
+    "bundle_root",
+    "dataset_dir",
+    "output_dir",
+    "cache_dir",
+    "device",
+    "num_workers",
+    "resume",
+    "recipe",
+    "imports",
+)
 """Keys that say where and how fast, not what. Code is found through the other keys, so ``imports`` adds nothing."""
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..replacing import replacing
 from .cells import Cell
 from .comparisons import compare, contrasts_of_pairs, summarise_models
 from .factors import factors
+from .pairs import Pairs
 from .runs import budget, runs_table
 from .values import collect_values
 from .verdicts import find_designs, judge, verdict_table
@@ -47,8 +49,15 @@ class Results:
     claims: pd.DataFrame
     runs: pd.DataFrame
 
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The statistics of all pairs of rows."""
+        return Pairs(self.statistics)
 
-def write_results(cells: Sequence[Cell], done: Sequence[Cell], dataset_dir: str, output_dir: Path) -> None:
+
+def write_results(
+    cells: Sequence[Cell], done: Sequence[Cell], dataset_dir: str, output_dir: Path, command: str
+) -> None:
     """Write all tables.
 
     Args:
@@ -56,6 +65,7 @@ def write_results(cells: Sequence[Cell], done: Sequence[Cell], dataset_dir: str,
         done: those of them that are done.
         dataset_dir: folder of the cohort.
         output_dir: folder of the benchmark.
+        command: that made it, as it is shown.
 
     Raises:
         ValueError: no network is done.
@@ -83,7 +93,9 @@ def write_results(cells: Sequence[Cell], done: Sequence[Cell], dataset_dir: str,
     for name, table in tables.items():
         with replacing(output_dir / f"{name}.csv") as partial:
             table.to_csv(partial, index=False, float_format="%.6g")
-    write_json(output_dir / FACTS_FILE, _facts(cells, done, cohort, slices) | {"dataset_dir": dataset_dir})
+    write_json(
+        output_dir / FACTS_FILE, _facts(cells, done, cohort, slices) | {"dataset_dir": dataset_dir, "command": command}
+    )
 
 
 def read_results(output_dir: Path) -> Results:

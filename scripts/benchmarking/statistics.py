@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,12 +83,16 @@ def spread(values: Array, bootstrap_seed: int = 0) -> Spread:
 
 def _bootstrap(values: Array, seed: int) -> tuple[Array, Array]:
     """Percentile interval of each row's mean, by counting how often each subject is drawn."""
-    subjects = values.shape[1]
-    drawn = np.random.default_rng(seed).integers(0, subjects, (RESAMPLES, subjects))
-    counts = np.apply_along_axis(np.bincount, 1, drawn, minlength=subjects)  # (resamples, subjects)
-    means = values @ counts.T / subjects
+    means = values @ _resampling_weights(values.shape[1], seed).T  # (measures, resamples)
     low, high = np.percentile(means, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=1)
     return low, high
+
+
+@cache
+def _resampling_weights(subjects: int, seed: int) -> Array:
+    """Share of each subject in each resample, shape ``(resamples, subjects)``."""
+    drawn = np.random.default_rng(seed).integers(0, subjects, (RESAMPLES, subjects))
+    return np.stack([np.bincount(row, minlength=subjects) for row in drawn]) / subjects
 
 
 def signed_rank_test(differences: Array) -> Array:

@@ -17,6 +17,8 @@ from .cells import NETWORK, Cell
 __all__ = ["HIGHER_IS_BETTER", "WHOLE_KIND", "Measure", "Values", "collect_values"]
 
 HIGHER_IS_BETTER = frozenset({"psnr", "ssim"})
+METRICS = tuple(name for name in METRIC_NAMES if name != "ssim")
+"""SSIM is 1 - 2 DSSIM: the same tests, written differently."""
 WHOLE_KIND = 0
 """In place of a severity: the kind as a whole, which is the mean over its severities where it has several."""
 
@@ -84,13 +86,12 @@ def collect_values(cells: Sequence[Cell]) -> dict[str, Values]:
 
 def _per_method(metrics: pd.DataFrame) -> list[tuple[str, pd.Series]]:
     """Values of each method by (measure, subject), with the mean over severities as one more."""
-    names = [name for name in METRIC_NAMES if name in metrics]
     keys = ["method", "corruption", "severity", "region", "metric", "subject"]
-    long = metrics.melt([key for key in keys if key != "metric"], names, "metric")
+    long = metrics.melt([key for key in keys if key != "metric"], list(METRICS), "metric")
     graded = long[long["severity"] != WHOLE_KIND]
     whole = graded.groupby([key for key in keys if key != "severity"], sort=False)["value"].mean().reset_index()
     whole["severity"] = WHOLE_KIND
-    table = pd.concat([long, whole]).set_index(keys)["value"]
+    table = pd.concat([whole, long]).set_index(keys)["value"]
     return [(str(method), part.droplevel("method")) for method, part in table.groupby("method", sort=False)]
 
 

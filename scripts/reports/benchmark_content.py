@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..benchmarking.answers import Gain, Pairs, answers, main_measures, ranking
+from ..benchmarking.answers import answers, main_measures, ranking
 from ..benchmarking.claims import CLAIMS
+from ..benchmarking.pairs import Gain
 from ..benchmarking.results import Results
 from ..benchmarking.values import Measure
 from ..benchmarking.verdicts import RULE
@@ -88,7 +89,7 @@ def _answers(results: Results, data: str) -> Iterator[dict[str, str]]:
 def _overview(results: Results, data: str) -> dict[str, Any]:
     """Rows are all models and baselines, columns the main measures, cells what the heat table shows."""
     measures = main_measures(results.summary, data)
-    trained, pairs = set(results.runs["model"]), Pairs(results.statistics)
+    trained = set(results.runs["model"])
     ranked = {measure: ranking(results.summary, data, measure) for measure in measures}
     best = {m: next((name for name in rows["model"] if name in trained), "") for m, rows in ranked.items()}
     names = list(dict.fromkeys(name for rows in ranked.values() for name in rows["model"]))
@@ -102,7 +103,7 @@ def _overview(results: Results, data: str) -> dict[str, Any]:
                 cells.append({"mean": "", "interval": "", "seeds": "", "shade": 0.0, "best": False, "as_good": False})
                 continue
             row = found.iloc[0]
-            gain = pairs.gain(data, measure, best[measure], name)
+            gain = results.pairs.gain(data, measure, best[measure], name)
             behind = gain.mean if gain is not None else (0.0 if name == best[measure] else math.inf)
             cells.append(
                 {
@@ -131,13 +132,25 @@ def _claims(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
             "design": design,
             "verdict": first["verdict"],
             "reason": first["reason"],
-            "where": damage_label(Measure(claim.damage, 0, claim.region, "")) + f", in the {claim.region}"
-            if claim.region == "head"
-            else damage_label(Measure(claim.damage, 0, claim.region, "")),
+            "where": damage_label(Measure(claim.damage, 0, claim.region, "")),
             "n": _range(rows["n"]) if measured else "",
             "seeds": _range(rows["seeds"]) if measured else "",
+            "summary": "; ".join(_in_short(part) for _, part in rows.groupby("metric", sort=False)) if measured else "",
             "evidence": [_comparison(row) for row in rows.to_dict("records")] if measured else [],
         }
+
+
+def _in_short(rows: pd.DataFrame) -> str:
+    """Range of the differences by one metric, the spreads and the weakest test."""
+    metric = rows["metric"].iloc[0]
+    form = FORMATS[metric][1].removesuffix(" dB")
+    unit = " dB" if metric == "psnr" else ""
+    ends = [form.format(rows["difference"].min()), form.format(rows["difference"].max())]
+    text = f"{metric.upper()} {' to '.join(dict.fromkeys(ends))}{unit}"
+    text += f" (sd between subjects up to {form.format(rows['subject_sd'].max()).lstrip('+')}"
+    if rows["seed_sd"].notna().any():
+        text += f", between seeds up to {form.format(rows['seed_sd'].max()).lstrip('+')}"
+    return f"{text}; p up to {rows['p_holm'].max():.2g})"
 
 
 def _comparison(row: dict[str, Any]) -> dict[str, str]:
@@ -211,7 +224,7 @@ def _gain(gain: Gain | None, named: bool = False) -> str:
     if gain is None:
         return ""
     over = f" over {method_label(gain.over)}" if named else ""
-    note = "" if gain.p_holm < 0.05 else ", not significant"
+    note = "" if gain.significant else ", not significant"
     return f"{FORMATS['psnr'][1].format(gain.mean)} {_ends('{:+.2f}', gain.low, gain.high)}{over}{note}"
 
 

@@ -3,30 +3,35 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..benchmarking.answers import Pairs
-from ..benchmarking.comparisons import SIGNIFICANCE
+from ..benchmarking.examples import Example
+from ..benchmarking.pairs import Pairs
 from ..benchmarking.values import Measure
-from .evaluation_figures import COLOURS, MARKERS, method_label
+from .evaluation_figures import COLOURS, MARKERS, example_figure, method_label
 
-__all__ = ["curves_figure", "matrix_figure"]
+__all__ = ["curves_figure", "labelled_example", "matrix_figure"]
+
+LABEL_WIDTH = 24
+
+GREY = "#7f7f7f"
+BRIGHT = [colour for colour in COLOURS if colour != GREY]
 
 
-def matrix_figure(statistics: pd.DataFrame, data: str, measure: Measure, names: Sequence[str]) -> Figure:
+def matrix_figure(pairs: Pairs, data: str, measure: Measure, names: Sequence[str]) -> Figure:
     """Who beats whom: colour and figure are the gain of the row over the column, a star says that it is significant.
 
     Args:
-        statistics: of the benchmark.
+        pairs: of the benchmark.
         data: kind of slices.
         measure: by which is compared.
         names: rows and columns, in this order; the best first reads best.
     """
-    pairs = Pairs(statistics)
     count = len(names)
     scale = 1 if measure.metric == "psnr" else 1000
     gains, stars = np.full((count, count), np.nan), np.zeros((count, count), dtype=bool)
@@ -34,7 +39,7 @@ def matrix_figure(statistics: pd.DataFrame, data: str, measure: Measure, names: 
         for j, b in enumerate(names):
             gain = pairs.gain(data, measure, a, b) if i != j else None
             if gain is not None:
-                gains[i, j], stars[i, j] = scale * gain.mean, gain.p_holm < SIGNIFICANCE
+                gains[i, j], stars[i, j] = scale * gain.mean, gain.significant
     limit = float(np.nanpercentile(np.abs(gains), 90)) if np.isfinite(gains).any() else 1.0
     side = 2.6 + 0.42 * count
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
@@ -94,7 +99,7 @@ def curves_figure(
             ours = number < len(networks)
             axis.errorbar(
                 part["severity"], part["mean"], ends,
-                color=COLOURS[number % len(COLOURS)] if ours else "#888888",
+                color=BRIGHT[number % len(BRIGHT)] if ours else GREY,
                 linestyle="-" if ours else "--",
                 marker=MARKERS[(number if ours else number - len(networks)) % len(MARKERS)],
                 markersize=4, linewidth=1.3, capsize=2, label=method_label(name),
@@ -110,3 +115,8 @@ def curves_figure(
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
+
+
+def labelled_example(example: Example) -> Figure:
+    """The slice of an example, with the names of the methods on several lines where they are long."""
+    return example_figure({textwrap.fill(method_label(name), LABEL_WIDTH): i for name, i in example.images.items()})

@@ -3,26 +3,24 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from ..benchmarking.answers import INPUT, best_of_each_network, main_measures, ranking
-from ..benchmarking.examples import Example, examples
+from ..benchmarking.answers import best_of_each_network, main_measures, ranking
+from ..benchmarking.examples import examples
 from ..benchmarking.results import Results
 from ..benchmarking.values import Measure
 from ..replacing import replacing
 from .benchmark_content import benchmark_content, damage_label
-from .benchmark_figures import curves_figure, matrix_figure
-from .evaluation_figures import example_figure, figure_source
+from .benchmark_figures import curves_figure, labelled_example, matrix_figure
+from .evaluation_figures import figure_source
 
-__all__ = ["example_picture", "matrices", "write_benchmark_report"]
+__all__ = ["matrices", "write_benchmark_report"]
 
 MATRIX_KINDS = ("mixed", "holes")
-LABEL_WIDTH = 24
 
 
 def write_benchmark_report(results: Results) -> None:
@@ -51,15 +49,6 @@ def matrices(results: Results, data: str) -> list[tuple[Measure, list[str]]]:
     return [(measure, list(ranking(results.summary, data, measure)["model"])) for measure in found]
 
 
-def example_picture(example: Example) -> str:
-    """The pictures of an example as a ``data:`` address."""
-    return figure_source(example_figure({textwrap.fill(n, LABEL_WIDTH): i for n, i in _spaced(example.images).items()}))
-
-
-def _spaced(images: dict[str, Any]) -> dict[str, Any]:
-    return {name.replace("_", " "): image for name, image in images.items()}
-
-
 def _pictures(results: Results, data: str) -> dict[str, Any]:
     baselines = [name for name in results.summary["model"].unique() if name not in set(results.runs["model"])]
     curves = curves_figure(results.summary, data, best_of_each_network(results, data), baselines)
@@ -68,15 +57,14 @@ def _pictures(results: Results, data: str) -> dict[str, Any]:
         "matrices": [
             {
                 "title": f"{damage_label(measure)}: {measure.metric.upper()}",
-                "source": figure_source(matrix_figure(results.statistics, data, measure, names)),
+                "source": figure_source(matrix_figure(results.pairs, data, measure, names)),
             }
             for measure, names in matrices(results, data)
         ],
         "examples": [
-            {"title": example.title, "text": example.text, "source": example_picture(example)}
+            {"title": example.title, "text": example.text, "source": figure_source(labelled_example(example))}
             for example in examples(results, data, results.facts["dataset_dir"])
         ],
-        "noise_row": INPUT,
     }
 
 
