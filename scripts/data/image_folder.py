@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def find_images(
     files = [path for path in _walk(root) if results is None or results not in path.parents]
     bids = any(child.is_dir() for child in root.glob("sub-*"))
     if bids:
-        images = sorted(path for pattern in BIDS_PATTERNS for path in root.glob(pattern) if path in files)
+        images = sorted({path for pattern in BIDS_PATTERNS for path in root.glob(pattern)} & set(files))
         looked_for = "sub-*/[ses-*/]anat/*_T1w.nii[.gz] (BIDS, because there are sub-* folders)"
     else:
         images = [path for path in files if _kind(path, root) == "image"]
@@ -208,15 +207,23 @@ def _key(path: Path) -> str:
 
 def _pair(images: Sequence[ImageFile], candidates: Iterable[Path]) -> dict[Path, Path]:
     """For each image the first candidate whose name begins like the image's; in its own folder if names repeat."""
-    repeated = Counter(_key(image.path) for image in images)
-    by_length = sorted(images, key=lambda image: -len(_key(image.path)))
+    by_key: dict[str, list[ImageFile]] = {}
+    for image in images:
+        by_key.setdefault(_key(image.path), []).append(image)
     paired: dict[Path, Path] = {}
     for candidate in candidates:
-        name = stem(candidate)
-        for image in by_length:
-            key = _key(image.path)
-            fits = name.startswith(key) and not name[len(key) : len(key) + 1].isalnum()
-            if fits and (repeated[key] == 1 or candidate.parent == image.path.parent):
-                paired.setdefault(image.path, candidate)
-                break
+        owner = _image_of(candidate, by_key)
+        if owner is not None:
+            paired.setdefault(owner.path, candidate)
     return paired
+
+
+def _image_of(candidate: Path, by_key: Mapping[str, Sequence[ImageFile]]) -> ImageFile | None:
+    """The image with the longest key that the candidate's name begins with, as a whole word."""
+    name = stem(candidate)
+    for end in range(len(name), 0, -1):
+        images = () if name[end : end + 1].isalnum() else by_key.get(name[:end], ())
+        for image in images:
+            if len(images) == 1 or candidate.parent == image.path.parent:
+                return image
+    return None
