@@ -86,7 +86,7 @@ def fingerprint(data: Sequence[Mapping[str, Any]], transform: Callable[[Any], An
         multiple_of: see :func:`prepared_slices`.
 
     Returns:
-        64 hexadecimal digits.
+        16 hexadecimal digits.
 
     Raises:
         TypeError: an item or the transform cannot be written down.
@@ -104,7 +104,8 @@ def fingerprint(data: Sequence[Mapping[str, Any]], transform: Callable[[Any], An
         "files": [(file.st_size, file.st_mtime_ns) for file in files],
         "items": data,
     }
-    return hashlib.sha256(pickled.getvalue() + json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+    content = pickled.getvalue() + json.dumps(made_from, sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 class _TransformPickler(pickle.Pickler):

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
+from monai.utils import convert_to_tensor
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
@@ -92,7 +93,7 @@ class SliceDataset(Dataset):
 
     def _slices(self, item: Mapping[str, Any]) -> Tensor:
         try:
-            volume = torch.as_tensor(self.transform(dict(item))["image"])
+            volume = convert_to_tensor(self.transform(dict(item))["image"], track_meta=False)
         except Exception as error:  # readers raise what they like: name the file
             reason = str(error.__cause__ or error).splitlines()[0]
             raise ValueError(f"{item['image']} could not be read: {reason}") from error
@@ -109,7 +110,7 @@ class SliceDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """One slice: ``image`` ``(1, H, W)`` float32, ``subject`` and ``slice`` integers."""
-        return {name: values[0] for name, values in self.__getitems__([index]).items()}
+        return {name: values[0] for name, values in self.__getitems__([range(len(self))[index]]).items()}
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """A whole batch: ``image`` ``(B, 1, H, W)`` float32, ``subject`` and ``slice`` ``(B,)`` integers."""

@@ -53,6 +53,7 @@ def test_same_batches_without_a_cache_and_with_a_cold_and_a_warm_one(tiny_cohort
     for batch in batches[1:]:
         assert all(torch.equal(batch[name], batches[0][name]) for name in ("image", "subject", "slice"))
     assert batches[0]["image"].std() > 0.1
+    assert {type(batch["image"]) for batch in batches} == {Tensor}  # a MetaTensor would slow every operation down
 
 
 def test_a_transform_that_has_read_other_files_is_the_same(tiny_cohort, tmp_path, nothing_is_read):

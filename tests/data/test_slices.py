@@ -24,6 +24,8 @@ def test_batches_hold_the_kept_slices_with_their_names():
     torch.testing.assert_close(batches[1]["image"][0], data[1]["image"][..., 4], rtol=2**-11, atol=0)
     assert dataset[2]["image"].shape == (1, 24, 16)
     assert dataset[2]["image"].dtype == torch.float32
+    assert torch.equal(dataset[-1]["image"], dataset[2]["image"])
+    assert [int(one["slice"]) for one in dataset] == [1, 2, 4]
 
 
 def test_smaller_subjects_are_padded_never_cropped():
