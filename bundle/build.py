@@ -29,6 +29,9 @@ __all__ = ["build"]
 ROOT = Path(__file__).resolve().parent.parent
 """The repository, which is itself a bundle."""
 
+TOOLS = ("speed.py", "measuring", "weak_scaling.py", "benchmark.py", "benchmarking")
+"""Commands that compare networks, machines and peers: they need the whole repository."""
+
 RESERVED_NAMES = ("classification", "deepedit", "deepgrow", "detection")
 """Words that make MONAI Label take a bundle for another kind of application and answer with an error."""
 
@@ -77,7 +80,7 @@ def _build_one(name: str, output_dir: Path) -> Path:
             source / "model.pt": "models/model.pt",
         }.items():
             _copy(origin, bundle / place)
-        shutil.copytree(ROOT / "scripts", bundle / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "scripts", bundle / "scripts", ignore=shutil.ignore_patterns("__pycache__", *TOOLS))
         shutil.rmtree(target, ignore_errors=True)
         bundle.rename(target)
     return target
