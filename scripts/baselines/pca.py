@@ -91,6 +91,7 @@ def training_pca(
     compression: float = 1 / 16,
     max_slices: int = 8192,
     num_workers: int = 2,
+    cache_dir: str | os.PathLike[str] = "",
     device: torch.device | str = "cpu",
 ) -> PCA | None:
     """Principal components of a cohort's training slices, clean, in the space of the network.
@@ -101,6 +102,7 @@ def training_pca(
         compression: components per pixel; 1/16 is 900 for slices of 120 x 120.
         max_slices: evenly spaced ones are taken where there are more.
         num_workers: threads that read volumes.
+        cache_dir: of the prepared slices, as for training.
         device: where the decomposition is computed.
 
     Returns:
@@ -108,7 +110,7 @@ def training_pca(
     """
     if not load_cohort(dataset_dir)["training"]:
         return None
-    dataset = SliceDataset(load_datalist(dataset_dir, "training"), transform, num_workers=num_workers)
+    dataset = SliceDataset(load_datalist(dataset_dir, "training"), transform, num_workers=num_workers, cache_dir=cache_dir)
     kept = torch.linspace(0, len(dataset) - 1, min(len(dataset), max_slices)).long()
     images = dataset.__getitems__(kept.tolist())["image"].to(device)
     wanted = round(compression * images[0].numel())
