@@ -3,21 +3,18 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import os
-import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import fire
 import torch
 from tqdm import tqdm
 
+from .command_line import run_command
 from .data.cohort import DATASET_FILE, PARTS, write_json
 from .data.demographics import Demographics, read_demographics
 from .data.describe import LeftOut, describe_cohort, usable_images
@@ -210,22 +207,9 @@ def _summary(cohort: Mapping[str, Any], usable: Sequence[ExaminedImage], output:
     return "\n".join(lines) + "\n"
 
 
-def _check_flags(command: Callable[..., Any], arguments: Sequence[str]) -> None:
-    """Refuse an unknown flag before the work: fire would complain of it only afterwards."""
-    known = [*inspect.signature(command).parameters, "help"]
-    for argument in arguments:
-        flag = re.match(r"--([A-Za-z][\w-]*)", argument)
-        if flag and (given := flag[1].replace("-", "_")) not in known:
-            near = difflib.get_close_matches(given, known, n=1)
-            hint = f"Did you mean --{near[0]}?" if near else f"Known: {', '.join(f'--{one}' for one in known)}."
-            raise ValueError(f"there is no option {argument.split('=')[0]}. {hint}")
-
-
 def main() -> None:
     """Entry point of the command line."""
-    with clean_exit():
-        _check_flags(prepare, sys.argv[1:])
-    fire.Fire(prepare, name="python -m scripts.prepare")
+    run_command(prepare, "python -m scripts.prepare")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import fire
 import torch
 from tqdm import tqdm
 
+from .command_line import run_command
 from .errors import clean_exit
 from .measuring.accuracy import measure_accuracy
 from .measuring.child import call_in_child
@@ -114,4 +114,4 @@ def _device(name: str) -> str:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)  # of the configs: the processes that work keep logs
-    fire.Fire(speed)
+    run_command(speed, "python -m scripts.speed")

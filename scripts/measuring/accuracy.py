@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +71,8 @@ def measure_accuracy(task: Task) -> list[Accuracy]:
 
 def _damaged_slices(task: Task) -> tuple[Tensor, Tensor]:
     """Slices of the test subjects, damaged and clean, ``(N, 1, H, W)``."""
-    config = train_config(task, **{"validate#datalist#part": "test"})
+    held_out: dict[str, Any] = {"validate#datalist#part": "test"}
+    config = train_config(task, **held_out)
     prepare_batch = config.get_parsed_content("validate#evaluator").prepare_batch
     loader = config.get_parsed_content("validate#dataloader")
     pairs = [prepare_batch(batch, torch.device(task.device)) for batch in loader]

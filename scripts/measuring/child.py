@@ -127,6 +127,7 @@ def _write_to(log: Path) -> None:
 def _serve(connection: Connection, log: Path, make: Callable[..., Contender], *arguments: Any) -> None:
     """Make a contender and answer questions about it until the other end is closed."""
     _write_to(log)
+    multiprocessing.set_start_method(None, force=True)  # a loader's workers start as they do in a process of a user's
     try:
         contender = make(*arguments)
         connection.send((True, None))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,31 @@ DEFAULT_NETWORK = "residual_unet"
 FOREVER = 10**6
 
 
-def train_config(task: Task, **values: Any) -> ConfigParser:
-    """``configs/train.yaml`` for a task; ``values`` override it."""
+def train_config(task: Task, initialize: bool = True, **values: Any) -> ConfigParser:
+    """``configs/train.yaml`` for a task.
+
+    Args:
+        task: what to do.
+        initialize: as MONAI's runner does it before a run. A peer that only looks values up must not be set up.
+        values: override the config.
+    """
     values = {"seed": task.seed, "max_epochs": FOREVER, "val_interval": FOREVER, **values}
-    return _config("train", task, dataset_dir=task.sample.dataset_dir, **values)
+    values |= {"dataset_dir": task.sample.dataset_dir, "cache_dir": str(Path(task.work_dir) / "cache")}
+    return _config("train", task, initialize, values)
 
 
-def inference_config(task: Task, **values: Any) -> ConfigParser:
-    """``configs/inference.yaml`` for a task; a network without published weights gets random ones."""
+def inference_config(task: Task, initialize: bool = True, **values: Any) -> ConfigParser:
+    """``configs/inference.yaml`` for a task, as above; a network without published weights gets random ones."""
     if task.network != DEFAULT_NETWORK:
         path = Path(task.work_dir) / f"{task.network}.pt"
         torch.manual_seed(task.seed)
         with replacing(path) as partial:
             torch.save(NETWORKS[task.network]().state_dict(), partial)
         values["weights"] = str(path)
-    return _config("inference", task, dataset_dir=task.sample.volumes_dir, **values)
+    return _config("inference", task, initialize, {"dataset_dir": task.sample.volumes_dir, **values})
 
 
-def _config(name: str, task: Task, **values: Any) -> ConfigParser:
-    """A config, initialised as MONAI's runner does it."""
+def _config(name: str, task: Task, initialize: bool, values: Mapping[str, Any]) -> ConfigParser:
     files = [ROOT / "configs" / f"{name}.yaml"]
     if task.network != DEFAULT_NETWORK:
         files.append(ROOT / "configs" / "net" / f"{task.network}.yaml")
@@ -54,5 +61,6 @@ def _config(name: str, task: Task, **values: Any) -> ConfigParser:
         device=f"$torch.device('{task.device}')",
         **values,
     )
-    workflow.initialize()
+    if initialize:
+        workflow.initialize()
     return workflow.parser

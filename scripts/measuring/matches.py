@@ -43,7 +43,7 @@ def planned_matches(task: Task, networks: Sequence[str], full: bool, tensorflow_
     Args:
         task: common to them; its network is replaced.
         networks: names of networks.
-        full: also MONAI's ways with workers, other ways to run the network, and a large volume.
+        full: also MONAI's loader with workers, other settings and ways to run the network, and a large volume.
         tensorflow_python: a Python with TensorFlow; empty: without this peer.
     """
     workers = (0, min(4, os.cpu_count() or 1)) if full else (0,)  # none, as DataLoader; 4, as the model zoo
@@ -64,12 +64,21 @@ def planned_matches(task: Task, networks: Sequence[str], full: bool, tensorflow_
         if full and task.device == "cpu":
             yield _entrant("onnxruntime", tried.onnxruntime, task)
 
+    def other_settings(task: Task) -> Iterator[Entrant]:
+        if full and task.network == DEFAULT_NETWORK:
+            yield _entrant("fast=false", partial(ours.train_step, fast=False), task)
+            yield _entrant("compile=true", partial(ours.train_step, compile=True), task)
+
     task = dataclasses.replace(task, network=DEFAULT_NETWORK)
     matches = [Match(work, "all", against_monai(task, work)) for work in ("data", "corruption")]
     for network in networks:
         task = dataclasses.replace(task, network=network)
         matches += [
-            Match("train_step", network, [*against_monai(task, "train_step"), *tensorflow(task, "train_step")]),
+            Match(
+                "train_step",
+                network,
+                [*against_monai(task, "train_step"), *other_settings(task), *tensorflow(task, "train_step")],
+            ),
             Match("evaluation", network, against_monai(task, "evaluation")),
             Match("inference", network, against_monai(task, "inference")),
             Match("forward", network, [_ours(task, "forward"), *other_ways(task), *tensorflow(task, "forward")]),

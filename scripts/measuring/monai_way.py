@@ -54,7 +54,7 @@ __all__ = ["corruption", "data", "evaluation", "inference", "train_step"]
 
 def train_step(task: Task, num_workers: int) -> Contender:
     """``SupervisedTrainer`` on a ``CacheDataset``."""
-    config = train_config(task)
+    config = train_config(task, initialize=False)
     network = config.get_parsed_content("network_def").to(task.device)
     trainer = SupervisedTrainer(
         device=torch.device(task.device),
@@ -73,7 +73,7 @@ def evaluation(task: Task, num_workers: int) -> Contender:
     evaluator = SupervisedEvaluator(
         device=torch.device(task.device),
         val_data_loader=_loader(task, "validation", _damage(), num_workers),
-        network=train_config(task).get_parsed_content("network_def").to(task.device),
+        network=train_config(task, initialize=False).get_parsed_content("network_def").to(task.device),
         key_val_metric={"val_mse": MeanSquaredError(output_transform=pair)},
         additional_metrics={
             "val_psnr": PeakSignalToNoiseRatio(max_val=1.0, output_transform=pair),
@@ -102,7 +102,7 @@ def corruption(task: Task) -> Contender:
 
 def inference(task: Task, num_workers: int) -> Contender:
     """``SliceInferer`` on whole volumes, inverted transforms, ``SaveImaged``."""
-    config = inference_config(task)
+    config = inference_config(task, initialize=False)
     network = config.get_parsed_content("network_def")
     network.load_state_dict(torch.load(config.get_parsed_content("weights"), weights_only=True))
     network.to(task.device)
@@ -137,7 +137,7 @@ def _loader(task: Task, part: str, damage: list[Transform], num_workers: int) ->
 
 
 def _batch_size(task: Task) -> int:
-    return train_config(task).get_parsed_content("batch_size")
+    return train_config(task, initialize=False).get_parsed_content("batch_size")
 
 
 def _slices(task: Task, part: str) -> list[Tensor]:

@@ -19,9 +19,14 @@ from .task import Task
 __all__ = ["corruption", "data", "evaluation", "forward", "forward_contender", "inference", "loading", "train_step"]
 
 
-def train_step(task: Task) -> Contender:
-    """Batch, damage, forward, backward and optimiser: the trainer of the config with all its handlers."""
-    return EngineContender(train_config(task).get_parsed_content("train#trainer"))
+def train_step(task: Task, **values: Any) -> Contender:
+    """Batch, damage, forward, backward and optimiser: the trainer of the config with all its handlers.
+
+    Args:
+        task: what to do.
+        values: override the config, to try its other ways.
+    """
+    return EngineContender(train_config(task, **values).get_parsed_content("train#trainer"))
 
 
 def evaluation(task: Task) -> Contender:

@@ -58,7 +58,8 @@ def tensorflow_child(log: Path, python: str, work: str, task: Task) -> Child:
         work: "train_step" or "forward".
         task: gives network, slice shape and seed; the size of the batch is that of the project's config.
     """
-    config = train_config(task) if work == "train_step" else inference_config(task)
+    configure = train_config if work == "train_step" else inference_config
+    config = configure(task, initialize=False)
     batch_size = config.get_parsed_content("batch_size")
     torch.manual_seed(task.seed)
     layers = network_layers(NETWORKS[task.network]())

@@ -42,8 +42,8 @@ def onnxruntime(task: Task) -> Contender:
 
 
 def _network(task: Task) -> nn.Module:
-    return inference_config(task).get_parsed_content("network_def").eval()
+    return inference_config(task, initialize=False).get_parsed_content("network_def").eval()
 
 
 def _batch_size(task: Task) -> int:
-    return inference_config(task).get_parsed_content("batch_size")
+    return inference_config(task, initialize=False).get_parsed_content("batch_size")

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A function as a command, with python-fire."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import fire
+
+from .errors import clean_exit
+
+__all__ = ["run_command"]
+
+
+def run_command(command: Callable[..., Any], name: str) -> None:
+    """Call a function with the arguments of the command line.
+
+    Args:
+        command: its parameters are the options.
+        name: what the user typed, for the help text, such as "python -m scripts.prepare".
+
+    Raises:
+        SystemExit: an unknown option, before any work.
+    """
+    with clean_exit():
+        _check_flags(command, sys.argv[1:])
+    fire.Fire(command, name=name)
+
+
+def _check_flags(command: Callable[..., Any], arguments: Sequence[str]) -> None:
+    """Refuse an unknown flag before the work: fire would complain of it only afterwards."""
+    known = [*inspect.signature(command).parameters, "help"]
+    for argument in arguments:
+        flag = re.match(r"--([A-Za-z][\w-]*)", argument)
+        if flag and (given := flag[1].replace("-", "_")) not in known:
+            near = difflib.get_close_matches(given, known, n=1)
+            hint = f"Did you mean --{near[0]}?" if near else f"Known: {', '.join(f'--{one}' for one in known)}."
+            raise ValueError(f"there is no option {argument.split('=')[0]}. {hint}")
