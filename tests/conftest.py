@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.labelled_cohort import write_labelled_cohort
 from tests.tiny_cohort import write_tiny_cohort
 
 os.environ.setdefault("MONAI_FAIL_ON_DUPLICATE_CONFIG", "1")
@@ -47,3 +48,9 @@ def real_data() -> Path:
 def tiny_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of five tiny heads with a dataset.json: three for training, one for validation, one for test."""
     return write_tiny_cohort(tmp_path_factory.mktemp("tiny_cohort"))
+
+
+@pytest.fixture(scope="session")
+def labelled_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of six small heads with region labels: three for training, one for validation, two for test."""
+    return write_labelled_cohort(tmp_path_factory.mktemp("labelled_cohort"))

@@ -4,8 +4,16 @@
 from __future__ import annotations
 
 from .accelerate import accelerate, bfloat16_pays
+from .attribute_batch import AttributeBatch
 from .corrupt_batch import CorruptBatch
 from .fold_batch_norm import fold_batch_norm
 from .keep_freed_memory import keep_freed_memory
 
-__all__ = ["CorruptBatch", "accelerate", "bfloat16_pays", "fold_batch_norm", "keep_freed_memory"]
+__all__ = [
+    "AttributeBatch",
+    "CorruptBatch",
+    "accelerate",
+    "bfloat16_pays",
+    "fold_batch_norm",
+    "keep_freed_memory",
+]

@@ -10,6 +10,7 @@ from .early_stop import EarlyStop
 from .epoch_seed import EpochSeed
 from .history import History
 from .image_panel import ImagePanel
+from .latent_statistics import LatentStatistics
 from .lr_schedule_by_step import LrScheduleByStep
 from .progress import Progress
 from .resume_checkpoint import ResumeCheckpoint
@@ -21,6 +22,7 @@ __all__ = [
     "EpochSeed",
     "History",
     "ImagePanel",
+    "LatentStatistics",
     "LrScheduleByStep",
     "Progress",
     "ResumeCheckpoint",

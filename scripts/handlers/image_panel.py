@@ -18,19 +18,29 @@ ERROR_GAIN = 5.0
 def panel(damaged: Tensor, restored: Tensor, clean: Tensor) -> Tensor:
     """Damaged, restored, clean and absolute error side by side, a row for each image.
 
+    Of probabilities of classes the expected class is shown, as a grey level.
+
     Args:
-        damaged: shape ``(B, 1, H, W)``, or ``(B, 1, H, W, D)``, of which the middle of the last axis is shown.
+        damaged: shape ``(B, C, H, W)``, or ``(B, C, H, W, D)``, of which the middle of the last axis is shown.
         restored: same shape.
         clean: same shape.
 
     Returns:
         Shape ``(1, B * H, 4 * W)``, values in ``[0, 1]``.
     """
+    if clean.shape[1] > 1:
+        damaged, restored, clean = (_expected_class(images) for images in (damaged, restored, clean))
     columns = [damaged, restored, clean, ERROR_GAIN * (restored - clean).abs()]
     if clean.ndim == 5:
         columns = [column[..., clean.shape[-1] // 2] for column in columns]
     rows = torch.cat([column.float().clamp(0, 1) for column in columns], dim=3)  # (B, 1, H, 4 * W)
     return torch.cat(list(rows), dim=1)
+
+
+def _expected_class(probabilities: Tensor) -> Tensor:
+    """Mean class of ``(B, C, *spatial)``, over the highest class: ``(B, 1, *spatial)`` in [0, 1]."""
+    levels = torch.linspace(0, 1, probabilities.shape[1], device=probabilities.device)
+    return torch.einsum("bc...,c->b...", probabilities.float(), levels)[:, None]
 
 
 class ImagePanel:
