@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import fire
 import monai
 import torch
 
-from .benchmarking.cells import Cell, make_cells
+from .benchmarking.cells import UNTOLD, Cell, make_cells, typed
 from .benchmarking.machine import available_cores, describe_machine
 from .benchmarking.recipes import find_recipes
 from .benchmarking.record import CellRecord
@@ -80,6 +80,7 @@ def benchmark(
         write_benchmark_page(read_results(output), Path(page))
         _say(f"wrote {page}")
         return
+    command = _shown(recipes=recipes, seeds=seeds, max_epochs=max_epochs, **overrides)
     settings = overrides | {k: v for k, v in (("max_epochs", max_epochs), ("device", device)) if v is not None}
     folder = str(Path(str(dataset_dir)).absolute()) if str(dataset_dir) else ""
     cells = make_cells(find_recipes(recipes), _whole_numbers("seeds", seeds, 0), folder, output, settings)
@@ -87,7 +88,7 @@ def benchmark(
     records = {cell.name: CellRecord(cell, keep_old_code) for cell in cells}
     done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
     try:
-        write_results(cells, done, folder, output, _shown(recipes, seeds, overrides, max_epochs))
+        write_results(cells, done, folder, output, command)
         write_benchmark_report(read_results(output))
         _say(f"wrote {output / 'report.html'}")
     finally:
@@ -123,16 +124,12 @@ def _whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[in
     return list(dict.fromkeys(numbers))
 
 
-def _shown(recipes: Any, seeds: Any, overrides: Mapping[str, Any], max_epochs: int | None) -> str:
+def _shown(**values: Any) -> str:
     """The command as one types it, without the places and the number of jobs of this machine."""
-    values = {"recipes": recipes, "seeds": seeds, "max_epochs": max_epochs, **overrides}
-    words = [f"--{name} {_typed(value)}" for name, value in values.items() if value is not None]
+    values = {name: value for name, value in values.items() if value is not None and name not in UNTOLD}
+    texts = {n: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for n, v in values.items()}
+    words = [f"--{name} {typed(text)}" for name, text in texts.items()]
     return " ".join(["python -m scripts.benchmark", *words, "--dataset_dir DATA --output_dir OUT"])
-
-
-def _typed(value: Any) -> str:
-    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return f'"{text}"' if set(text) & set("[]{}'* ") else text
 
 
 def _say(text: str) -> None:

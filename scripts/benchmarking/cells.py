@@ -13,12 +13,21 @@ from ..evaluation import split_hash
 from .fingerprint import fingerprint, training_config
 from .recipes import Recipe, merged_config
 
-__all__ = ["NETWORK", "Cell", "Step", "make_cells"]
+__all__ = ["NETWORK", "UNTOLD", "Cell", "Step", "make_cells", "typed"]
 
 NETWORK = "network"
 """The trained network among the methods of the evaluation; all others are baselines."""
 SLICES = ("spatial_dims", "plane", "volume_transforms")
 """Keys that decide what a slice is; only networks that saw the same slices are compared."""
+
+
+UNTOLD = ("cache_dir", "num_workers")
+"""Arguments that belong to one machine and change no result: a command that is shown leaves them out."""
+
+
+def typed(word: str) -> str:
+    """A word as one types it in a shell."""
+    return f'"{word}"' if set(word) & set("[]{}'* ") else word
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,7 @@ class Step:
 
     def command(self) -> list[str]:
         """Words after ``python``."""
-        values = [word for name, value in self.arguments.items() for word in (f"--{name}", str(value))]
-        return ["-m", "monai.bundle", "run", self.name, *values]
+        return self._words(self.arguments)
 
     def shown(self, places: Mapping[str, str]) -> str:
         """The command as one types it, with other words for the places of this machine.
@@ -48,10 +56,15 @@ class Step:
         Args:
             places: path to word.
         """
-        text = " ".join(f'"{word}"' if set(word) & set("[]{}'* ") else word for word in ("python", *self.command()))
+        told = {name: value for name, value in self.arguments.items() if name not in UNTOLD}
+        text = " ".join(map(typed, ("python", *self._words(told))))
         for path in sorted(filter(None, places), key=len, reverse=True):
             text = text.replace(path, places[path])
         return text
+
+    def _words(self, arguments: Mapping[str, Any]) -> list[str]:
+        values = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
+        return ["-m", "monai.bundle", "run", self.name, *values]
 
 
 @dataclass(frozen=True)

@@ -121,10 +121,16 @@ def merged_config(recipe: Recipe, overrides: Mapping[str, Any] | None = None) ->
     """The config as the bundle runner merges it from the recipe's files, its settings and the command line.
 
     Raises:
-        ValueError: an override that patches what is not there.
+        ValueError: an override of what is not there (the nearest key is shown).
     """
     parser = ConfigParser()
     parser.read_config([str(ROOT / file) for file in recipe.files])
+    known = [key for key in parser.get() if key != "_meta_"]
+    for key in (name.partition("#")[0] for name in overrides or {}):
+        if key not in known:
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known))}."
+            raise ValueError(f"unknown key {key!r}: {hint}")
     try:
         parser.update({**recipe.settings, **(overrides or {})})
     except KeyError as error:

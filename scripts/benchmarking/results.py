@@ -27,6 +27,8 @@ __all__ = ["FACTS_FILE", "TABLES", "Results", "read_results", "write_results"]
 
 FACTS_FILE = "benchmark.json"
 TABLES = ("summary", "statistics", "claims", "runs")
+TEXTS = ("design", "better", "judged_in", "commit", "date", "versions", "machine")
+"""Columns in which nothing is an empty text."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,8 @@ def write_results(
     for name, table in tables.items():
         with replacing(output_dir / f"{name}.csv") as partial:
             table.to_csv(partial, index=False, float_format="%.6g")
-    write_json(
-        output_dir / FACTS_FILE, _facts(cells, done, cohort, slices) | {"dataset_dir": dataset_dir, "command": command}
-    )
+    places = {"dataset_dir": dataset_dir, "command": command}
+    write_json(output_dir / FACTS_FILE, _facts(cells, done, cohort, slices) | places)
 
 
 def read_results(output_dir: Path) -> Results:
@@ -108,9 +109,10 @@ def read_results(output_dir: Path) -> Results:
         raise FileNotFoundError(
             f"{output_dir} holds no benchmark: run python -m scripts.benchmark --recipes ... --output_dir {output_dir}"
         )
-    tables = {name: pd.read_csv(output_dir / f"{name}.csv", keep_default_na=True) for name in TABLES}
-    for column in ("design", "better"):  # an empty text is no missing value
-        tables["statistics"][column] = tables["statistics"][column].fillna("")
+    tables = {name: pd.read_csv(output_dir / f"{name}.csv", dtype=dict.fromkeys(TEXTS, str)) for name in TABLES}
+    for table in tables.values():
+        empty = {name: "" for name in TEXTS if name in table}
+        table.fillna(empty, inplace=True)
     facts = json.loads((output_dir / FACTS_FILE).read_text(encoding="utf-8"))
     return Results(output_dir, facts, **tables)
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,8 @@ def run_cells(
     with ThreadPoolExecutor(jobs) as pool:
         futures: dict[Future[None], Cell] = {pool.submit(runner.run, cell, table): cell for cell in cells}
         try:
-            while not all(future.done() for future in futures):
+            while wait(futures, REFRESH_SECONDS).not_done:
                 table.show()
-                time.sleep(REFRESH_SECONDS)
         except KeyboardInterrupt:
             runner.stop()
             pool.shutdown(cancel_futures=True)

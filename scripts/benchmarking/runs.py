@@ -28,7 +28,8 @@ def runs_table(cells: Sequence[Cell], training_slices: int, places: Mapping[str,
         ``model``, ``seed``, ``data``, the factors (``damaged``: in training), ``epochs`` that were run of
         ``max_epochs`` of the recipe's own ``full_epochs``, ``training_seconds`` (validation included),
         ``slices_per_second`` of the median epoch, ``evaluating_seconds``, the device, machine, threads, versions,
-        commit and code of the training, and the ``commands`` that repeat it, one a line.
+        commit and code of the training, ``old_code`` where that has changed since, and the ``commands`` that repeat
+        it, one a line.
     """
     rows = []
     for cell in cells:
@@ -47,6 +48,7 @@ def runs_table(cells: Sequence[Cell], training_slices: int, places: Mapping[str,
         row["evaluating_seconds"] = entries["evaluating"]["seconds"]
         row |= {key: entry.get(key, "") for key in ("device", "machine", "threads", "versions", "commit", "date")}
         row["code"] = entry["fingerprint"]["code"]
+        row["old_code"] = row["code"] != cell.steps[0].fingerprint["code"]
         row["commands"] = "\n".join(f"OMP_NUM_THREADS={row['threads']} {step.shown(places)}" for step in cell.steps)
         rows.append(row)
     return pd.DataFrame(rows)

@@ -62,11 +62,11 @@ def _facts(results: Results) -> dict[str, Any]:
         **facts,
         "subject_count": subjects[facts["part"]],
         "sizes": ", ".join(sizes),
-        "machines": ", ".join(sorted(set(runs["machine"].dropna()))),
-        "commits": ", ".join(sorted(set(runs["commit"].dropna().astype(str)))),
-        "versions": ", ".join(sorted(set(runs["versions"].dropna()))),
+        "machines": ", ".join(sorted(set(runs["machine"]))),
+        "commits": ", ".join(sorted(set(runs["commit"]))),
+        "versions": ", ".join(sorted(set(runs["versions"]))),
         "hours": f"{runs[['training_seconds', 'evaluating_seconds']].sum().sum() / 3600:.1f}",
-        "codes": runs["code"].nunique(),
+        "old_code": f"{runs['old_code'].sum()} of {len(runs)}" if runs["old_code"].any() else "",
     }
 
 
@@ -120,7 +120,6 @@ def _overview(results: Results, data: str) -> dict[str, Any]:
 
 def _claims(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """One entry for each claim and design, in the order of the claims."""
-    table = table.assign(judged_in=table["judged_in"].fillna(""))
     origins = {claim.name: claim for claim in CLAIMS}
     for (name, design), rows in table.groupby(["claim", "judged_in"], sort=False):
         first = rows.iloc[0]
@@ -182,8 +181,8 @@ def _runs(runs: pd.DataFrame) -> Iterator[dict[str, str]]:
             "evaluating": f"{row['evaluating_seconds']:.0f} s",
             "machine": row["machine"],
             "threads": str(row["threads"]),
-            "commit": str(row["commit"]),
-            "date": str(row["date"]),
+            "commit": row["commit"],
+            "date": row["date"],
             "commands": row["commands"],
         }
 

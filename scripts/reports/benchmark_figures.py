@@ -40,7 +40,7 @@ def matrix_figure(pairs: Pairs, data: str, measure: Measure, names: Sequence[str
             gain = pairs.gain(data, measure, a, b) if i != j else None
             if gain is not None:
                 gains[i, j], stars[i, j] = scale * gain.mean, gain.significant
-    limit = float(np.nanpercentile(np.abs(gains), 90)) if np.isfinite(gains).any() else 1.0
+    limit = float(np.nanpercentile(np.abs(gains), 60)) if np.isfinite(gains).any() else 1.0
     side = 2.6 + 0.42 * count
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     axis = figure.subplots()

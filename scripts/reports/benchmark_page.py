@@ -24,8 +24,8 @@ KEPT = "<!-- Written by hand from here on; python -m scripts.benchmark document 
 def write_benchmark_page(results: Results, path: Path) -> None:
     """Write the document and, into ``figures`` beside it, its pictures.
 
-    The same facts as in the report. What an existing document has below the line :data:`KEPT` stays; all of it, where it
-    has no such line.
+    The same facts as in the report. What an existing document has below the line :data:`KEPT` stays; all of it where
+    it has no such line.
 
     Args:
         results: of the benchmark.
