@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
+from ..benchmarking.machine import describe_machine
 from .counter import Counted
 
 __all__ = ["Machine", "measure_machine"]
@@ -27,7 +26,7 @@ class Machine:
     """A device and its measured limits.
 
     Attributes:
-        name: of the processor.
+        name: number and model of the processors.
         load: load average (processes that want a CPU, last minute) when it was measured.
         bytes_per_second: copied from memory to memory, each byte read and written counted.
         operations_per_second: of matrix products, by dtype.
@@ -61,7 +60,7 @@ def measure_machine(device: str, repetitions: int = 10) -> Machine:
         matrix = torch.rand(SIDE[kind], SIDE[kind], device=device).to(dtype)
         multiplying = _least_seconds(lambda m=matrix: m @ m, device, repetitions)  # type: ignore[misc]
         rates[name] = 2 * SIDE[kind] ** 3 / multiplying
-    return Machine(_name(kind), load, 2 * source.nbytes / copying, rates)
+    return Machine(describe_machine(device), load, 2 * source.nbytes / copying, rates)
 
 
 def _least_seconds(function: Callable[[], object], device: str, repetitions: int) -> float:
@@ -79,13 +78,3 @@ def _least_seconds(function: Callable[[], object], device: str, repetitions: int
 def _synchronise(device: str) -> None:
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _name(kind: str) -> str:
-    """What the device calls itself, and the number of threads of a CPU."""
-    if kind == "cuda":
-        return torch.cuda.get_device_name()
-    models = Path("/proc/cpuinfo")
-    lines = models.read_text(encoding="utf-8").splitlines() if models.is_file() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return f"{model or platform.machine()}, {torch.get_num_threads()} threads"

@@ -27,7 +27,7 @@ def test_limits_are_measured(monkeypatch):
     monkeypatch.setitem(module.COPIED, "cpu", 2**20)
     monkeypatch.setitem(module.SIDE, "cpu", 64)
     machine = measure_machine("cpu", repetitions=2)
-    assert "threads" in machine.name
+    assert "CPU core" in machine.name
     assert 1e7 < machine.bytes_per_second < 1e13
     assert set(machine.operations_per_second) == {"float32", "bfloat16"}
     assert all(1e6 < rate < 1e15 for rate in machine.operations_per_second.values())
