@@ -77,14 +77,20 @@ def speed(
 def measure(task: Task, matches: Sequence[Match], effort: Effort, log_dir: Path) -> Results:
     """Measure the machine, play the matches, and measure what fast arithmetic costs."""
     log_dir.mkdir(parents=True, exist_ok=True)
-    results = Results(task, effort, call_in_child(log_dir / "machine.log", measure_machine, task.device))
+    machine = call_in_child(log_dir / "machine.log", measure_machine, task.device, effort.round_seconds)
+    played, failures = [], []
     for match in (bar := tqdm(matches, unit="match")):
         bar.set_description(match.title)
-        outcomes, failures = play(match.entrants, effort, log_dir, match.title)
-        results.rows += rows_of(match, torch.device(task.device).type, outcomes, results.machine)
-        results.failures += [(match.title, failure) for failure in failures]
-    results.accuracies = call_in_child(log_dir / "accuracy.log", measure_accuracy, task)
-    return results
+        outcomes, failed = play(match.entrants, effort, log_dir, match.title)
+        played.append((match, outcomes))
+        failures += [(match.title, failure) for failure in failed]
+    accuracies = call_in_child(log_dir / "accuracy.log", measure_accuracy, task)
+    machine = machine.best_with(
+        call_in_child(log_dir / "machine.log", measure_machine, task.device, effort.round_seconds)
+    )
+    kind = torch.device(task.device).type
+    rows = [row for match, outcomes in played for row in rows_of(match, kind, outcomes, machine)]
+    return Results(task, effort, machine, rows, failures, accuracies)
 
 
 def _switch(name: str, value: bool | str) -> bool:

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,52 +45,64 @@ def planned_matches(task: Task, networks: Sequence[str], full: bool, tensorflow_
         full: also MONAI's loader with workers, other settings and ways to run the network, and a large volume.
         tensorflow_python: a Python with TensorFlow; empty: without this peer.
     """
-    workers = (0, min(4, os.cpu_count() or 1)) if full else (0,)  # none, as DataLoader; 4, as the model zoo
-
-    def against_monai(task: Task, work: str) -> list[Entrant]:
-        ways = [(f"{number} workers", number) for number in workers] if work != "corruption" else [("",)]
-        make = getattr(monai_way, work)
-        return [_ours(task, work), *(_entrant("monai", make, task, *rest, way=way) for way, *rest in ways)]
-
-    def tensorflow(task: Task, work: str) -> list[Entrant]:
-        start = partial(tensorflow_child, python=tensorflow_python, work=work, task=task)
-        return [Entrant("tensorflow", start)] if tensorflow_python else []
-
-    def other_ways(task: Task) -> Iterator[Entrant]:
-        yield _entrant("plain", tried.plain, task)
-        if full:
-            yield _entrant("torch.compile", tried.compiled, task)
-        if full and task.device == "cpu":
-            yield _entrant("onnxruntime", tried.onnxruntime, task)
-
-    def other_settings(task: Task) -> Iterator[Entrant]:
-        if full and task.network == DEFAULT_NETWORK:
-            yield _entrant("fast=false", partial(ours.train_step, fast=False), task)
-            yield _entrant("compile=true", partial(ours.train_step, compile=True), task)
-
-    task = dataclasses.replace(task, network=DEFAULT_NETWORK)
-    matches = [Match(work, "all", against_monai(task, work)) for work in ("data", "corruption")]
+    workers = [0, min(4, os.cpu_count() or 1)] if full else [0]  # none, as DataLoader; 4, as the model zoo
+    task = replace(task, network=DEFAULT_NETWORK)
+    matches = [
+        Match("data", "all", [_ours(task, "data"), *_monai(task, "data", workers)]),
+        Match("corruption", "all", [_ours(task, "corruption"), _entrant("monai", monai_way.corruption, task)]),
+    ]
     for network in networks:
-        task = dataclasses.replace(task, network=network)
-        matches += [
-            Match(
-                "train_step",
-                network,
-                [*against_monai(task, "train_step"), *other_settings(task), *tensorflow(task, "train_step")],
-            ),
-            Match("evaluation", network, against_monai(task, "evaluation")),
-            Match("inference", network, against_monai(task, "inference")),
-            Match("forward", network, [_ours(task, "forward"), *other_ways(task), *tensorflow(task, "forward")]),
-        ]
+        task = replace(task, network=network)
+        tried_settings = _settings(task) if full and network == DEFAULT_NETWORK else []
+        peers = {
+            "train_step": [
+                *_monai(task, "train_step", workers),
+                *_tensorflow(task, "train_step", tensorflow_python),
+                *tried_settings,
+            ],
+            "evaluation": _monai(task, "evaluation", workers),
+            "inference": _monai(task, "inference", workers),
+            "forward": [
+                _entrant("plain", tried.plain, task),
+                *_tensorflow(task, "forward", tensorflow_python),
+                *(_other_ways(task) if full else []),
+            ],
+        }
+        matches += [Match(work, network, [_ours(task, work), *others]) for work, others in peers.items()]
     if full:
         sample = large_sample(task.sample, Path(task.work_dir) / "large")
-        task = dataclasses.replace(task, sample=sample, network=DEFAULT_NETWORK)
-        matches.append(Match("inference_256", DEFAULT_NETWORK, against_monai(task, "inference")))
+        task = replace(task, sample=sample, network=DEFAULT_NETWORK)
+        entrants = [_ours(task, "inference"), *_monai(task, "inference", [0])]
+        matches.append(Match("inference_256", DEFAULT_NETWORK, entrants))
     return matches
 
 
 def _ours(task: Task, work: str) -> Entrant:
     return _entrant(OURS, getattr(ours, work), task)
+
+
+def _monai(task: Task, work: str, workers: Sequence[int]) -> list[Entrant]:
+    make = getattr(monai_way, work)
+    return [_entrant("monai", make, task, number, way=f"{number} workers") for number in workers]
+
+
+def _tensorflow(task: Task, work: str, python: str) -> list[Entrant]:
+    start = partial(tensorflow_child, python=python, work=work, task=task)
+    return [Entrant("tensorflow", start)] if python else []
+
+
+def _settings(task: Task) -> list[Entrant]:
+    """This project's trainer with other settings."""
+    return [
+        _entrant("fast=false", partial(ours.train_step, fast=False), task),
+        _entrant("compile=true", partial(ours.train_step, compile=True), task),
+    ]
+
+
+def _other_ways(task: Task) -> list[Entrant]:
+    """Other ways to run the network; ONNX Runtime's package for CPUs is the one installed."""
+    ways = {"torch.compile": tried.compiled, "onnxruntime": tried.onnxruntime}
+    return [_entrant(name, make, task) for name, make in ways.items() if task.device == "cpu" or name != "onnxruntime"]
 
 
 def _entrant(name: str, make: Callable[..., Contender], *arguments: Any, way: str = "") -> Entrant:

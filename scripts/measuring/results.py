@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import monai
@@ -42,7 +42,7 @@ neighbours. [lowest, highest] shows how quiet the machine was.
 """
 
 
-@dataclass
+@dataclass(frozen=True)
 class Results:
     """What was measured.
 
@@ -58,9 +58,9 @@ class Results:
     task: Task
     effort: Effort
     machine: Machine
-    rows: list[Row] = field(default_factory=list)
-    failures: list[tuple[str, Failure]] = field(default_factory=list)
-    accuracies: list[Accuracy] = field(default_factory=list)
+    rows: Sequence[Row]
+    failures: Sequence[tuple[str, Failure]]
+    accuracies: Sequence[Accuracy]
 
     def write(self, output_dir: Path) -> None:
         """Write both files, each whole or not at all.
