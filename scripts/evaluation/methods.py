@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from torch import Tensor
 
-__all__ = ["Method", "make_methods"]
+__all__ = ["Method", "choose", "make_methods"]
+
+T = TypeVar("T")
 
 Method = Callable[..., Tensor]
 """Slices ``(N, 1, H, W)`` to restored slices. One with an attribute ``needs_holes`` that is true is given the boolean
@@ -28,15 +31,24 @@ def make_methods(rows: Sequence[str], makers: Mapping[str, Callable[[], Method |
     Raises:
         ValueError: an unknown name (the nearest known one is named), or no method at all.
     """
-    methods = {}
-    for name in [rows] if isinstance(rows, str) else rows:
-        if name not in makers:
-            nearest = difflib.get_close_matches(str(name), makers, n=1, cutoff=0.4)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"choose from {', '.join(makers)}."
-            raise ValueError(f"row {name!r} is unknown: {hint}")
-        method = makers[name]()
-        if method is not None:
-            methods[name] = method
+    made = {name: maker() for name, maker in choose(rows, makers, "row").items()}
+    methods = {name: method for name, method in made.items() if method is not None}
     if not methods:
         raise ValueError(f"there is no method to evaluate: set rows to some of {', '.join(makers)}.")
     return methods
+
+
+def choose(names: str | Sequence[str], known: Mapping[str, T], what: str) -> dict[str, T]:
+    """Those of the known that are named; a single name may stand for a list of one.
+
+    Raises:
+        ValueError: an unknown name, with the nearest known one.
+    """
+    chosen = {}
+    for name in [names] if isinstance(names, str) else names:
+        if name not in known:
+            nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"choose from {', '.join(known)}."
+            raise ValueError(f"{what} {name!r} is unknown: {hint}")
+        chosen[name] = known[name]
+    return chosen

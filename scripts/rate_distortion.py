@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bottleneck costs: ``python -m scripts.rate_distortion --dataset_dir DATA --output_dir OUT``.
+
+``docs/compression.md`` explains what is counted and how.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fire
+import monai
+import pandas as pd
+import torch
+
+from .benchmarking.cells import Cell, Step
+from .benchmarking.fingerprint import fingerprint, training_config
+from .benchmarking.machine import available_cores, describe_machine
+from .benchmarking.recipes import ROOT, Recipe, merged_config
+from .benchmarking.record import CellRecord
+from .benchmarking.running import run_cells
+from .coding.rates import summarise_rates
+from .data.cohort import load_cohort
+from .errors import clean_exit
+from .evaluation.methods import choose
+from .evaluation.provenance import git_commit, split_hash
+from .replacing import replacing
+from .reports.rate_distortion_figure import rate_distortion_figure
+
+__all__ = ["rate_distortion"]
+
+COMPRESSIONS = (2, 4, 8, 16, 32, 64, 128, 256)
+THESIS = ("residual_unet", "shallow_residual_original", "shallow_residual_preactivation", "skip_cae", "myronenko_cae")
+COMPLETE = ("configs/train.yaml", "configs/evaluate.yaml")
+CLASSICAL = ("pca", "block_pca", "jpeg2000")
+RESULT = "coding.csv"
+GPU_JOBS = 4
+
+
+@clean_exit()
+def rate_distortion(
+    dataset_dir: str = "",
+    output_dir: str = "eval/rate_distortion",
+    compressions: int | Sequence[int] = COMPRESSIONS,
+    networks: str | Sequence[str] = THESIS,
+    seeds: int | Sequence[int] = 0,
+    max_epochs: int | None = None,
+    jobs: int | None = None,
+    threads: int = 1,
+    device: str | None = None,
+    keep_old_code: bool = False,
+    **overrides: Any,
+) -> None:
+    """Train the compressive autoencoder at several rates and compare it with classical codecs, on undamaged slices.
+
+    All networks are trained alike, on undamaged slices. What is done is kept: the same command goes on where it
+    stopped. Writes rate_distortion.csv (a row per subject and rate), rate_distortion_summary.csv and
+    rate_distortion.png into OUTPUT_DIR.
+
+    Args:
+        dataset_dir: folder of dataset.json (python -m scripts.prepare); the demo cohort if empty.
+        output_dir: folder of everything that this command makes.
+        compressions: pixels per latent value, such as 4,16,64.
+        networks: files of configs/net that are compared as points, none: [].
+        seeds: of the trainings, such as 0,1,2.
+        max_epochs: of every training; that of configs/train.yaml by default.
+        jobs: trainings at a time; by default the number of CPU cores divided by THREADS, on a GPU 4.
+        threads: CPU threads of each.
+        device: such as cuda:1 or cpu; by default a GPU where there is one.
+        keep_old_code: keep what other code made, if config and data are the same.
+        **overrides: any other top-level value of the configs: --batch_size 64, --code_bits [8], ...
+    """
+    output = Path(str(output_dir)).absolute()
+    settings = overrides | {k: v for k, v in (("max_epochs", max_epochs), ("device", device)) if v is not None}
+    folder = str(Path(str(dataset_dir)).absolute()) if str(dataset_dir) else ""
+    maker = _CellMaker(folder, output, settings)
+    rates = _whole_numbers("compressions", compressions, 2)
+    names = list(choose(networks, {path.stem: path for path in (ROOT / "configs/net").glob("*.yaml")}, "network"))
+    cells = [maker.classical([1 / rate for rate in rates])]
+    for seed in _whole_numbers("seeds", seeds, 0):
+        cells += [maker.network(_compressive(rate), seed) for rate in rates]
+        cells += [maker.network(_clean(name, name), seed) for name in names]
+    failures = _run(cells, jobs, threads, device, keep_old_code)
+    records = {cell.name: CellRecord(cell, keep_old_code) for cell in cells}
+    done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
+    if done:
+        _write(done, output)
+    for name, reason in failures.items():
+        _say(f"\n{name} failed: {reason}")
+    if failures:
+        raise ValueError(f"{len(failures)} of {len(cells)} failed; the same command tries them again.")
+
+
+def _compressive(rate: int) -> Recipe:
+    name = f"compressive_autoencoder_{rate}"
+    return _clean(name, "compressive_autoencoder", {"network_def#compression": 1 / rate})
+
+
+def _clean(name: str, network: str, settings: Mapping[str, Any] | None = None) -> Recipe:
+    """A network trained on undamaged slices."""
+    files = (
+        "configs/train.yaml",
+        "configs/evaluate.yaml",
+        f"configs/net/{network}.yaml",
+        "configs/corruption/none.yaml",
+    )
+    return Recipe(name, files, {"recipe": name, **(settings or {})})
+
+
+def _with_coding(recipe: Recipe) -> Recipe:
+    return replace(recipe, files=(*COMPLETE, "configs/coding.yaml", *recipe.files[len(COMPLETE) :]))
+
+
+class _CellMaker:
+    def __init__(self, dataset_dir: str, output_dir: Path, overrides: Mapping[str, Any]) -> None:
+        self.split = split_hash(load_cohort(dataset_dir))
+        self.dataset_dir = dataset_dir
+        self.output_dir = output_dir
+        # what only the measurement knows is no key of the training
+        known = merged_config(_clean("", THESIS[0]))
+        self.overrides = dict(overrides)
+        self.training_overrides = {key: value for key, value in overrides.items() if key.split("#")[0] in known}
+
+    def network(self, recipe: Recipe, seed: int) -> Cell:
+        folder = self.output_dir / "cells" / recipe.name / f"seed_{seed}"
+        config = merged_config(recipe, {**self.training_overrides, "seed": seed})
+        training = Step(
+            "training",
+            self._arguments(recipe, folder, {**self.training_overrides, "seed": seed}),
+            fingerprint(training_config(config), self.split),
+            folder / "model.pt",
+        )
+        epochs = int(merged_config(recipe)["max_epochs"])
+        coding = self._coding(recipe, folder, {"seed": seed})
+        return Cell(recipe.name, seed, "default", folder, config, epochs, (training, coding))
+
+    def classical(self, compressions: Sequence[float]) -> Cell:
+        folder = self.output_dir / "cells" / "classical"
+        recipe = _clean("classical", THESIS[0])
+        coding = self._coding(recipe, folder, {"codecs": list(CLASSICAL), "compressions": list(compressions)})
+        return Cell("classical", None, "default", folder, {"max_epochs": 0}, 0, (coding,))
+
+    def _coding(self, recipe: Recipe, folder: Path, values: Mapping[str, Any]) -> Step:
+        recipe = _with_coding(recipe)
+        config = merged_config(recipe, {**self.overrides, **values})
+        arguments = self._arguments(recipe, folder, {**self.overrides, **values})
+        return Step("coding", arguments, fingerprint(config, self.split), folder / RESULT)
+
+    def _arguments(self, recipe: Recipe, folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+        places = {"dataset_dir": self.dataset_dir, "output_dir": str(folder)}
+        return {**recipe.arguments(), **values, **places}
+
+
+def _run(
+    cells: Sequence[Cell], jobs: int | None, threads: int, device: str | None, keep_old_code: bool
+) -> dict[str, str]:
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    (threads,) = _whole_numbers("threads", threads, 1)
+    room = max(1, available_cores() // threads) if where == "cpu" else GPU_JOBS
+    (jobs,) = _whole_numbers("jobs", room if jobs is None else jobs, 1)
+    facts = {
+        "device": where, "machine": describe_machine(where), "threads": threads, "commit": git_commit(),
+        "versions": f"torch {torch.__version__}, MONAI {monai.__version__}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }  # fmt: skip
+    try:
+        return run_cells(cells, facts, jobs, threads, keep_old_code)
+    except KeyboardInterrupt:
+        raise SystemExit("\ninterrupted: the same command goes on from here.") from None
+
+
+def _write(done: Sequence[Cell], output: Path) -> None:
+    tables = [pd.read_csv(cell.folder / RESULT).assign(seed=-1 if cell.seed is None else cell.seed) for cell in done]
+    table = pd.concat(tables, ignore_index=True)
+    summary = summarise_rates(table)
+    for name, content in (("rate_distortion", table), ("rate_distortion_summary", summary)):
+        with replacing(output / f"{name}.csv") as partial:
+            content.to_csv(partial, index=False, float_format="%.6g")
+    with replacing(output / "rate_distortion.png") as partial:
+        rate_distortion_figure(summary).savefig(partial, dpi=130)
+    _say(f"wrote {output / 'rate_distortion_summary.csv'} and rate_distortion.png")
+
+
+def _whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
+    numbers = [given] if isinstance(given, int) else list(given)
+    if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers):
+        raise ValueError(f"--{name} must be whole numbers, at least {least}, got {given!r}. Example: --{name} {least}.")
+    return list(dict.fromkeys(numbers))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    logging.getLogger("monai").setLevel(logging.ERROR)
+    fire.Fire(rate_distortion)
