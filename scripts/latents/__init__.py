@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to do with the latent space of a trained autoencoder: docs/latent.md, ``python -m scripts.latent``."""
+
+from __future__ import annotations
+
+from .conditional import AttributeScale, sample_with_attribute
+from .density import ParzenWindow, Rejection
+from .measures import attribute_rows, disentanglement
+from .model import LatentModel
+from .nearest import nearest_masks
+from .paths import interpolation, traversal
+
+__all__ = [
+    "AttributeScale",
+    "LatentModel",
+    "ParzenWindow",
+    "Rejection",
+    "attribute_rows",
+    "disentanglement",
+    "interpolation",
+    "nearest_masks",
+    "sample_with_attribute",
+    "traversal",
+]

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nearest training mask of a generated one: a check against copying."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..data.tissue_slices import one_hot
+
+__all__ = ["nearest_masks"]
+
+CHUNK = 512
+
+
+def nearest_masks(
+    masks: NDArray[np.uint8], training: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The training mask that agrees with each mask in most pixels.
+
+    Args:
+        masks: ``(M, H, W)``, values of :class:`scripts.attributes.Tissue`.
+        training: ``(N, H, W)``.
+
+    Returns:
+        Its index ``(M,)``, and the share of the pixels that are brain in either in which the two differ, ``(M,)``:
+        0 for a copy.
+    """
+    known = one_hot(torch.from_numpy(training)).flatten(1).half()
+    indices, shares = [], []
+    for start in range(0, len(masks), CHUNK):
+        part = torch.from_numpy(np.ascontiguousarray(masks[start : start + CHUNK]))
+        agreeing = torch.cat([one_hot(part).flatten(1) @ block.float().T for block in known.split(4 * CHUNK)], 1)
+        best = agreeing.argmax(1)
+        there = torch.from_numpy(training[best.numpy()])
+        brain = ((part > 0) | (there > 0)).flatten(1).sum(1).clamp(min=1)
+        indices.append(best)
+        shares.append((part != there).flatten(1).sum(1).double() / brain)
+    if not indices:
+        return np.zeros(0, np.int64), np.zeros(0)
+    return torch.cat(indices).numpy(), torch.cat(shares).numpy()
