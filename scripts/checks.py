@@ -36,16 +36,17 @@ def _running_parser() -> ConfigParser:
 
 
 def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
-    """Refuse a top-level key that none of the given configs defines.
+    """Refuse a top-level key that none of the given configs defines, and the text ``false`` as a value.
 
-    MONAI adds a mistyped ``--max_epoch 9`` to the config and ignores it; here it ends the run.
+    MONAI adds a mistyped ``--max_epoch 9`` to the config and ignores it, and reads ``--amp false`` as a text, which
+    counts as true; here both end the run.
 
     Args:
         bundle_root: root of the bundle.
         config_files: names without suffix of the files in ``configs`` that define the keys, such as ``train``.
 
     Raises:
-        SystemExit: an unknown key, with the nearest known one.
+        SystemExit: an unknown key, with the nearest known one; a value that is the text ``false``.
     """
     known = set(RUNNER_KEYS)
     for name in config_files:
@@ -57,6 +58,9 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
         for path in found:
             known |= {key.lstrip("+") for key in ConfigParser.load_config_file(path)}
     given = _running_parser().get()
+    for key, value in given.items():
+        if value == "false":
+            raise SystemExit(f"error: --{key} false is read as a text, which counts as true: write --{key} False.")
     for key in sorted(set(given) - known - TRACKING_KEYS):
         nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known - RUNNER_KEYS))}."

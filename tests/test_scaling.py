@@ -254,16 +254,15 @@ def slurm(tmp_path, monkeypatch) -> Path:
         (commands / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
     job = {"JOB_ID": 40123, "JOB_NODELIST": "node[7-8]", "NNODES": 2, "GPUS_ON_NODE": 4, "CPUS_PER_TASK": 16}
-    for name, value in (job | {"SUBMIT_DIR": ROOT}).items():
+    for name, value in (job | {"LOCALID": 0, "SUBMIT_DIR": ROOT}).items():
         monkeypatch.setenv(f"SLURM_{name}", str(value))
     monkeypatch.setenv("PYTHON", sys.executable)
     return record
 
 
 def sbatch(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", str(ROOT / "configs" / "hw" / script), *arguments], capture_output=True, text=True, check=False
-    )
+    command = ["bash", str(ROOT / "configs" / "hw" / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_RUN_S)
 
 
 def test_slurm_job_starts_every_node_with_the_recipe(slurm, tmp_path):
@@ -274,7 +273,7 @@ def test_slurm_job_starts_every_node_with_the_recipe(slurm, tmp_path):
     for words in (
         ["--nnodes=2", "--nproc_per_node=4", "--rdzv_backend=c10d", "--rdzv_endpoint=node7:20123", "--rdzv_id=40123-0"],
         ["-m", "monai.bundle", "run", "training", "--args_file", recipe],
-        ["--dataset_dir", "DATA", "--output_dir", str(tmp_path), "--resume", "false", "--max_epochs", "7"],
+        ["--dataset_dir", "DATA", "--output_dir", str(tmp_path), "--resume", "False", "--max_epochs", "7"],
     ):
         assert " ".join(words) in " ".join(started)
     files = re.findall(r"'([^']*)'", started[started.index("--config_file") + 1])
@@ -292,8 +291,24 @@ def test_slurm_job_resumes_what_has_a_checkpoint_and_queues_itself_again(slurm, 
         job.send_signal(signal.SIGUSR1)
         job.wait(timeout=10)
         os.killpg(job.pid, signal.SIGKILL)  # as SLURM does with what is left
-    assert "--resume true" in " ".join(slurm.read_text().splitlines())
+    assert "--resume True" in " ".join(slurm.read_text().splitlines())
     assert (tmp_path / "scontrol").read_text() == "requeue 40123\n"
+
+
+@pytest.mark.slow
+def test_slurm_job_trains_and_goes_on(slurm, tiny_cohort, tmp_path, monkeypatch):
+    (tmp_path / "bin" / "srun").write_text('#!/usr/bin/env bash\nshift; exec "$@"\n')
+    (tmp_path / "bin" / "scontrol").write_text("#!/usr/bin/env bash\necho localhost\n")
+    for name, value in {"NNODES": 1, "GPUS_ON_NODE": 1, "JOB_ID": os.getpid()}.items():  # its port is no one else's
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    recipe, out = "configs/recipe/residual_unet_mse.yaml", tmp_path / "out"
+    settings = ["--batch_size", "4", "--max_epochs", "2", "--cache_dir", str(tmp_path / "cache")]
+    done = sbatch("slurm_train.sh", recipe, str(tiny_cohort), str(out), *settings)
+    assert done.returncode == 0, done.stderr[-3000:]
+    before = (out / "history.csv").read_text()
+    again = sbatch("slurm_train.sh", recipe, str(tiny_cohort), str(out), *settings)
+    assert "resumed from" in again.stderr
+    assert (out / "history.csv").read_text() == before  # nothing was left to do
 
 
 @pytest.mark.parametrize(("task", "cell"), [(0, ("a", "0")), (1, ("a", "1")), (2, ("b", "0")), (3, ("b", "1"))])

@@ -112,6 +112,11 @@ def test_mistyped_key_names_the_nearest(tiny_cohort, tmp_path):
         workflow(tiny_cohort, tmp_path, max_epoch=9).initialize()
 
 
+def test_the_text_false_is_refused(tiny_cohort, tmp_path):
+    with pytest.raises(SystemExit, match="--amp false is read as a text, which counts as true: write --amp False"):
+        workflow(tiny_cohort, tmp_path, amp="false").initialize()
+
+
 def test_mistyped_key_of_a_fragment_names_the_nearest(tiny_cohort, tmp_path):
     fragment = tmp_path / "fragment.yaml"
     fragment.write_text("netwrok_def: {_target_: scripts.networks.SkipCAE}\n")

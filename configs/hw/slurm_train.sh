@@ -31,8 +31,8 @@ head_node=${nodes%%$'\n'*}
 port=$((20000 + SLURM_JOB_ID % 20000)) # two jobs on a node need two ports
 files=$("$python" -c "import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))['config_file'] + sys.argv[2:])" \
     "$recipe" configs/hw/multi_gpu.yaml)
-resume=false
-if [[ -f $out/checkpoint.pt ]]; then resume=true; fi
+resume=False
+if [[ -f $out/checkpoint.pt ]]; then resume=True; fi
 
 trap 'scontrol requeue "$SLURM_JOB_ID"' USR1 # sent a minute before the time is up
 srun --kill-on-bad-exit=1 "$python" -m torch.distributed.run \
