@@ -7,6 +7,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -77,7 +78,8 @@ def speed(
 def measure(task: Task, matches: Sequence[Match], effort: Effort, log_dir: Path) -> Results:
     """Measure the machine, play the matches, and measure what fast arithmetic costs."""
     log_dir.mkdir(parents=True, exist_ok=True)
-    machine = call_in_child(log_dir / "machine.log", measure_machine, task.device, effort.round_seconds)
+    limits = partial(call_in_child, log_dir / "machine.log", measure_machine, task.device, effort.round_seconds)
+    machine = limits()
     played, failures = [], []
     for match in (bar := tqdm(matches, unit="match")):
         bar.set_description(match.title)
@@ -85,9 +87,7 @@ def measure(task: Task, matches: Sequence[Match], effort: Effort, log_dir: Path)
         played.append((match, outcomes))
         failures += [(match.title, failure) for failure in failed]
     accuracies = call_in_child(log_dir / "accuracy.log", measure_accuracy, task)
-    machine = machine.best_with(
-        call_in_child(log_dir / "machine.log", measure_machine, task.device, effort.round_seconds)
-    )
+    machine = machine.best_with(limits())
     kind = torch.device(task.device).type
     rows = [row for match, outcomes in played for row in rows_of(match, kind, outcomes, machine)]
     return Results(task, effort, machine, rows, failures, accuracies)

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from ..networks import NETWORKS
 from ..replacing import replacing
 from .task import Task
 
@@ -38,13 +37,14 @@ def train_config(task: Task, initialize: bool = True, **values: Any) -> ConfigPa
 
 def inference_config(task: Task, initialize: bool = True, **values: Any) -> ConfigParser:
     """``configs/inference.yaml`` for a task, as above; a network without published weights gets random ones."""
+    values["dataset_dir"] = task.sample.volumes_dir
     if task.network != DEFAULT_NETWORK:
-        path = Path(task.work_dir) / f"{task.network}.pt"
         torch.manual_seed(task.seed)
-        with replacing(path) as partial:
-            torch.save(NETWORKS[task.network]().state_dict(), partial)
-        values["weights"] = str(path)
-    return _config("inference", task, initialize, {"dataset_dir": task.sample.volumes_dir, **values})
+        network = _config("inference", task, False, values).get_parsed_content("network_def")
+        values["weights"] = str(Path(task.work_dir) / f"{task.network}.pt")
+        with replacing(values["weights"]) as partial:
+            torch.save(network.state_dict(), partial)
+    return _config("inference", task, initialize, values)
 
 
 def _config(name: str, task: Task, initialize: bool, values: Mapping[str, Any]) -> ConfigParser:

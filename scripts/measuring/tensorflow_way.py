@@ -57,11 +57,17 @@ def tensorflow_child(log: Path, python: str, work: str, task: Task) -> Child:
         python: as :func:`find_tensorflow` gives it.
         work: "train_step" or "forward".
         task: gives network, slice shape and seed; the size of the batch is that of the project's config.
+
+    Raises:
+        ChildProcessError: the network has no translation to Keras, or the program fails.
     """
     configure = train_config if work == "train_step" else inference_config
     config = configure(task, initialize=False)
     batch_size = config.get_parsed_content("batch_size")
     torch.manual_seed(task.seed)
-    layers = network_layers(NETWORKS[task.network]())
+    try:
+        layers = network_layers(NETWORKS[task.network]())
+    except NotImplementedError as error:
+        raise ChildProcessError(str(error)) from error
     images = torch.rand(batch_size, *task.sample.slice_shape, 1).numpy()
     return Child.execute(log, [str(Path(python).absolute()), str(PROGRAM)], work, layers, images)

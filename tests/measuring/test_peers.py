@@ -73,9 +73,11 @@ def test_keras_layers_have_the_networks_weights(name):
     assert layers[-1][1:3] == ("Activation", {"activation": "sigmoid"})
 
 
-def test_a_network_without_translation_is_refused():
+def test_a_network_without_translation_is_refused(task, tmp_path):
     with pytest.raises(NotImplementedError, match="Linear has no translation to Keras"):
         network_layers(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU()))
+    with pytest.raises(ChildProcessError, match="Conv2d has no translation to Keras"):
+        tensorflow_child(tmp_path / "log", "python", "forward", replace(task, network="compressive_autoencoder"))
     with pytest.raises(NotImplementedError, match=r"Sine calls .*sin"):
         network_layers(Sine())
 
