@@ -21,9 +21,9 @@ from scripts.speed import measure, speed
 EFFORT = Effort(rounds=1, round_seconds=0.0, training=2, validation=1, volumes=1)
 
 
-def make_task(cohort, folder) -> Task:
+def make_task(cohort, folder, device: str = "cpu") -> Task:
     folder.mkdir()
-    return Task(take_sample(cohort, folder, 2, 1, 1), "residual_unet", "cpu", 0, str(folder))
+    return Task(take_sample(cohort, folder, 2, 1, 1), "residual_unet", device, 0, str(folder))
 
 
 def check(results, output_dir, works: set[str]) -> list[dict[str, str]]:
@@ -37,8 +37,7 @@ def check(results, output_dir, works: set[str]) -> list[dict[str, str]]:
         assert float(row["ours_per_s"]) > 0
         assert float(row["ratio"]) == pytest.approx(float(row["ours_per_s"]) / float(row["peer_per_s"]), rel=1e-3)
         assert float(row["floor_share"]) > 0
-        assert float(row["peak_mb"]) > 50
-        assert row["device"] == "cpu"
+        assert float(row["peak_mb"]) > 0
     page = (output_dir / "speed.md").read_text(encoding="utf-8")
     assert page.startswith("# Speed")
     assert "nan" not in page
@@ -46,14 +45,15 @@ def check(results, output_dir, works: set[str]) -> list[dict[str, str]]:
     return rows
 
 
-def test_a_tiny_run(tiny_cohort, tmp_path):
-    task = make_task(tiny_cohort, tmp_path / "work")
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_a_tiny_run(tiny_cohort, tmp_path, device):
+    task = make_task(tiny_cohort, tmp_path / "work", device)
     works = {"corruption", "train_step"}
     matches = [match for match in planned_matches(task, ["residual_unet"], full=False) if match.work in works]
     results = measure(task, matches, EFFORT, tmp_path / "logs")
     corruption, train_step = check(results, tmp_path / "out", works)
     assert (corruption["network"], corruption["peer"], corruption["wait_share"]) == ("all", "monai", "")
-    assert (train_step["network"], train_step["peer"]) == ("residual_unet", "monai")
+    assert (train_step["network"], train_step["peer"], train_step["device"]) == ("residual_unet", "monai", device)
     assert 0 < float(train_step["wait_share"]) < 1
     plain, *others = results.accuracies
     assert plain.name == "plain float32"

@@ -161,7 +161,7 @@ def _count(contender: Contender) -> Counted:
 
 def _peak_mb(contender: Contender) -> float:
     if torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated() / 1e6
+        return max(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) / 1e6
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 

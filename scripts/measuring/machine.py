@@ -16,7 +16,7 @@ from .counter import Counted
 __all__ = ["Machine", "measure_machine"]
 
 #: Far larger than the caches, in bytes, and the side of the matrices.
-COPIED = {"cpu": 2**28, "cuda": 2**32}
+COPIED = {"cpu": 2**28, "cuda": 2**30}
 SIDE = {"cpu": 2048, "cuda": 8192}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

@@ -30,8 +30,8 @@ neighbours. [lowest, highest] shows how quiet the machine was.
   one batch. **data**: clean batches from memory. **corruption**: damage of a batch.
 - **monai**: the model zoo's way with the same slices, network class and metrics, in float32: `CacheDataset`, dictionary
   transforms for each sample, `DataLoader` with the number of workers that was faster, `SupervisedTrainer`,
-  `SliceInferer`. **tensorflow**: the same network in Keras; it trains on one batch that is ready and undamaged.
-  **plain**: the same network class in float32, nothing folded.
+  `SliceInferer`. **tensorflow**: the same network in Keras, on the device that it finds; it trains on one batch that is
+  ready and undamaged. **plain**: the same network class in float32, nothing folded.
 - **MB/slice**: inputs and outputs of every torch operation, as if each went from memory to memory. **MFLOP/slice**:
   convolutions and matrix products. **floor**: the time that those take at the bandwidth or at the rate above, whichever
   is longer, as a share of the time measured. Caches and fused operations can bring it above 100 %. Of inference, the
