@@ -174,9 +174,9 @@ def interpolate(
     """
     _at_least_one("steps", steps)
     space = LatentSpace(recipe, dataset_dir, weights)
-    ends = [space.codes["test"][_row(space, str(subject), level)] for subject in (first, last)]
+    start, end = (space.codes["test"][_row(space, str(subject), level)] for subject in (first, last))
     _write_masks(
-        space, interpolation(*ends, steps), Path(output_dir), "interpolation", _numbers(np.linspace(0, 1, steps))
+        space, interpolation(start, end, steps), Path(output_dir), "interpolation", _numbers(np.linspace(0, 1, steps))
     )
 
 

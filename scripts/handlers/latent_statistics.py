@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 import ignite.distributed as idist
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..losses.kl_divergence import kl_per_dimension
+from ..networks.latent import Latents
 
 __all__ = ["ACTIVE_VARIANCE", "LatentStatistics"]
 
@@ -36,7 +38,7 @@ class LatentStatistics:
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
-        self._sums: Tensor | float = 0.0
+        self._sums: Tensor | float = 0.0  # a tensor from the first batch on
 
     def attach(self, engine: Workflow) -> None:
         """Attach to the evaluator."""
@@ -47,22 +49,25 @@ class LatentStatistics:
     def _start(self, engine: Workflow) -> None:
         self._sums = 0.0
 
+    def _latents(self) -> Latents:
+        return cast(Latents, getattr(self.network, "module", self.network).latents)
+
     def _add(self, engine: Workflow) -> None:
-        latents = getattr(self.network, "module", self.network).latents
+        latents = self._latents()
         mu = latents.mu.detach().double()
         kl = torch.zeros_like(mu) if latents.logvar is None else kl_per_dimension(mu, latents.logvar.detach().double())
         sums = [torch.ones_like(mu), mu, mu.square(), kl]
         self._sums = self._sums + torch.stack([values.sum(0) for values in sums])  # (4, K)
 
     def _record(self, engine: Workflow) -> None:
-        count, mean, square, kl = idist.all_reduce(self._sums)
+        count, mean, square, kl = torch.as_tensor(idist.all_reduce(self._sums))
         variance = square / count - (mean / count).square()
         active = int((variance > ACTIVE_VARIANCE).sum())
         metrics = engine.state.metrics
-        if getattr(self.network, "module", self.network).latents.logvar is not None:
-            kl = (kl / count).tolist()
-            metrics["kl"] = sum(kl)
-            metrics |= {f"kl_{dimension:02d}": value for dimension, value in enumerate(kl)}
+        if self._latents().logvar is not None:
+            divergences = (kl / count).tolist()
+            metrics["kl"] = sum(divergences)
+            metrics |= {f"kl_{dimension:02d}": value for dimension, value in enumerate(divergences)}
         metrics["active_units"] = float(active)
         if active == 0 and engine.state.rank == 0:
             tqdm.write(

@@ -16,6 +16,7 @@ from ..attributes import Tissue
 from ..data.tissue_slices import one_hot
 from ..handlers.latent_statistics import ACTIVE_VARIANCE
 from ..losses import kl_per_dimension
+from ..networks.latent import VariationalAutoencoder
 from .conditional import AttributeScale, sample_with_attribute
 from .density import Bound
 from .measures import attribute_rows, disentanglement, monotonic_share
@@ -71,7 +72,7 @@ def dimension_table(space: LatentSpace) -> pd.DataFrame:
     codes = space.codes["test"]
     rows: dict[str, Any] = {"dimension": range(codes.shape[1])}
     network = space.model.network
-    if hasattr(network, "posterior"):
+    if isinstance(network, VariationalAutoencoder):
         batches = torch.from_numpy(space.masks["test"].tissue.classes).split(space.model.batch_size)
         kl = torch.cat([kl_per_dimension(*network.posterior(one_hot(b).to(space.model.device))).cpu() for b in batches])
         rows["kl"] = kl.mean(0).numpy().round(4)
@@ -149,7 +150,8 @@ def sample_table(space: LatentSpace, samples: Mapping[str, NDArray]) -> pd.DataF
     tables = []
     for source, codes in {**samples, "test": space.codes["test"]}.items():
         masks = space.masks["test"].tissue.classes if source == "test" else space.model.decode(codes)
-        index, difference = nearest_masks(masks, training.classes)
+        nearest, difference = nearest_masks(masks, training.classes)
+        index = nearest[:, 0]
         tables.append(
             pd.DataFrame(
                 {

@@ -15,28 +15,29 @@ CHUNK = 512
 
 
 def nearest_masks(
-    masks: NDArray[np.uint8], training: NDArray[np.uint8]
+    masks: NDArray[np.uint8], training: NDArray[np.uint8], count: int = 1
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The training mask that agrees with each mask in most pixels.
+    """The training masks that agree with each mask in most pixels.
 
     Args:
         masks: ``(M, H, W)``, values of :class:`scripts.attributes.Tissue`.
         training: ``(N, H, W)``.
+        count: how many for each, the nearest first; fewer where there are not as many.
 
     Returns:
-        Its index ``(M,)``, and the share of the pixels that are brain in either in which the two differ, ``(M,)``:
-        0 for a copy.
+        Their indices ``(M, count)``, and the share of the pixels that are brain in either in which mask and nearest
+        differ, ``(M,)``: 0 for a copy.
     """
     known = one_hot(torch.from_numpy(training)).flatten(1).half()
     indices, shares = [], []
     for start in range(0, len(masks), CHUNK):
         part = torch.from_numpy(np.ascontiguousarray(masks[start : start + CHUNK]))
         agreeing = torch.cat([one_hot(part).flatten(1) @ block.float().T for block in known.split(4 * CHUNK)], 1)
-        best = agreeing.argmax(1)
-        there = torch.from_numpy(training[best.numpy()])
+        best = agreeing.topk(min(count, len(training)), dim=1).indices
+        there = torch.from_numpy(training[best[:, 0].numpy()])
         brain = ((part > 0) | (there > 0)).flatten(1).sum(1).clamp(min=1)
         indices.append(best)
         shares.append((part != there).flatten(1).sum(1).double() / brain)
     if not indices:
-        return np.zeros(0, np.int64), np.zeros(0)
+        return np.zeros((0, count), np.int64), np.zeros(0)
     return torch.cat(indices).numpy(), torch.cat(shares).numpy()

@@ -26,6 +26,7 @@ __all__ = ["LatentSpace"]
 ROOT = Path(__file__).resolve().parents[2]
 REGULARISED = "AttributeRegularisation"
 LEVEL = "slice_level"
+NEIGHBOURS = 10
 
 
 class LatentSpace:
@@ -104,11 +105,13 @@ class LatentSpace:
     def measured(self, masks: NDArray[np.uint8], names: Sequence[str] = ()) -> NDArray[np.float64]:
         """Attributes of decoded masks ``(N, H, W)``: ``(N, L)``, or only those named.
 
-        A mask alone has no slice level: it gets that of the training mask that it is most alike.
+        A mask alone has no slice level: it gets the mean of the ten training masks that it is most alike.
         """
         names = names or self.names
         training = self.masks["training"].tissue
-        level = training.level[nearest_masks(masks, training.classes)[0]] if LEVEL in names else None
+        level = (
+            training.level[nearest_masks(masks, training.classes, NEIGHBOURS)[0]].mean(1) if LEVEL in names else None
+        )
         return attribute_table(masks, training.spacing_mm, level, names)
 
 

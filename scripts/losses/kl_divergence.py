@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from torch import Tensor, nn
 
 from .latent_term import LatentTerm
@@ -78,5 +80,5 @@ class KLDivergence(LatentTerm):
         kl = kl_per_dimension(latents.mu.float(), latents.logvar.float()).sum(1).mean()
         if self.capacity == 0:
             return kl
-        steps = int(getattr(network, "module", network).training_passes)  # type: ignore[union-attr]
+        steps = int(cast(Any, getattr(network, "module", network)).training_passes)
         return (kl - self.capacity_at(steps)).abs()

@@ -30,7 +30,8 @@ def test_nearest_mask_and_the_share_that_differs():
     masks = training[[7, 21, 7]].copy()
     masks[1, 0, :2] = (masks[1, 0, :2] + 1) % 4  # two pixels
     index, difference = nearest_masks(masks, training)
-    assert index.tolist() == [7, 21, 7]
+    assert index.tolist() == [[7], [21], [7]]
+    assert nearest_masks(masks, training, 3)[0].shape == (3, 3)
     brain = ((masks[1] > 0) | (training[21] > 0)).sum()
     np.testing.assert_allclose(difference, [0, 2 / brain, 0])
 
