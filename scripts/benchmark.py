@@ -55,7 +55,8 @@ def benchmark(
     are as they were. An interrupted cell goes on after its last epoch. A cell that fails is reported at the end, the
     others are done; the exit status is then 1.
 
-    Writes summary.csv, statistics.csv, claims.csv, runs.csv and report.html into OUTPUT_DIR.
+    Writes summary.csv, statistics.csv, claims.csv, runs.csv and report.html into OUTPUT_DIR. Any other top-level key of
+    the configs may be set too, for every cell: --batch_size 64 --severities [3].
 
     Args:
         task: "run" trains and evaluates what is not done, then writes tables and report; "report" only writes these,
@@ -71,7 +72,7 @@ def benchmark(
         device: such as cuda:1 or cpu; the recipe's choice by default.
         keep_old_code: keep cells that other code made, if config and data are the same.
         page: Markdown file that "document" writes.
-        **overrides: any other top-level value of the configs, for every cell: --batch_size 64, --severities [3], ...
+        **overrides: any other top-level key of the configs, for every cell.
     """
     if task not in TASKS:
         raise ValueError(f"the task must be one of {', '.join(TASKS)}, got {task!r}.")
@@ -87,13 +88,12 @@ def benchmark(
     failures = _run(cells, jobs, threads, device, keep_old_code) if task == "run" else {}
     records = {cell.name: CellRecord(cell, keep_old_code) for cell in cells}
     done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
-    try:
+    for name, reason in failures.items():
+        _say(f"\n{name} failed: {reason}\n")
+    if not failures or any(cell.seed is not None for cell in done):
         write_results(cells, done, folder, output, command)
         write_benchmark_report(read_results(output))
         _say(f"wrote {output / 'report.html'}")
-    finally:
-        for name, reason in failures.items():
-            _say(f"\n{name} failed: {reason}")
     if failures:
         raise ValueError(f"{len(failures)} of {len(cells)} cells failed; the same command tries them again.")
 
@@ -138,4 +138,5 @@ def _say(text: str) -> None:
 
 if __name__ == "__main__":
     logging.getLogger("monai").setLevel(logging.ERROR)
-    fire.Fire(benchmark)
+    # fire would take --help for one more of the **overrides
+    fire.Fire(benchmark, ["--", "--help"] if {"--help", "-h"} & set(sys.argv) else None)

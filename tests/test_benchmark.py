@@ -199,6 +199,7 @@ def test_missing_cells_are_named(output, cohort, monkeypatch, tmp_path):
         ({"task": "document"}, "holds no benchmark: run python -m scripts.benchmark"),
         ({"task": "report"}, "no network of the 5 cells in .* is trained and evaluated yet"),
         ({"dataset_dir": "nowhere"}, r"dataset\.json does not exist"),
+        ({"kinds": ["hole"]}, "kind of damage 'hole' is unknown: did you mean holes"),
         ({"max_epoch": 3}, "unknown key 'max_epoch': did you mean max_epochs"),
     ],
 )
@@ -214,6 +215,14 @@ def test_slices_of_two_kinds_under_one_name_are_refused(cohort, tmp_path):
     recipe.write_text(f"recipe: other\nplane: axial\nconfig_file: [{files}]\n")
     with pytest.raises(ValueError, match="other and factorial_skip_cae_mse see different slices"):
         plan(cohort, tmp_path, f"factorial_skip_cae_mse,{recipe}")
+
+
+def test_help_documents_every_argument():
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.benchmark", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for argument in ("--recipes", "--seeds", "--keep_old_code", "Additional flags"):
+        assert argument in done.stderr + done.stdout
 
 
 @pytest.mark.slow
@@ -252,5 +261,6 @@ def test_a_failing_cell_makes_the_exit_status_non_zero(cohort, tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "factorial_skip_cae_mse, seed 0 failed: training ended with status 1" in done.stdout
+    assert "error: 1 of 2 cells failed; the same command tries them again." in done.stderr
     assert "Traceback" not in done.stderr
     assert (tmp_path / "cells" / "baselines_unit_range" / "metrics.csv").is_file()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.cohort import load_cohort
-from ..evaluation import split_hash
+from ..evaluation import make_conditions, split_hash
 from .fingerprint import fingerprint, training_config
 from .recipes import Recipe, merged_config
 
@@ -123,11 +123,13 @@ def make_cells(
         The cells: baselines first, then seed by seed, so that an interrupted benchmark is a smaller one.
 
     Raises:
-        ValueError: two kinds of slices of the same name, or an override of what is not there.
+        ValueError: two kinds of slices of the same name, an override of what is not there, or a damage that is unknown.
     """
     make = _CellMaker(split_hash(load_cohort(dataset_dir)), dataset_dir, output_dir, overrides)
     first_of: dict[str, Recipe] = {}
     for recipe in recipes:
+        config = merged_config(recipe, overrides)
+        make_conditions(config["kinds"], config["severities"])  # before the trainings, not after them
         first = first_of.setdefault(recipe.data, recipe)
         if make.slices(recipe) != make.slices(first):
             raise ValueError(

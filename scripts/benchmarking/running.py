@@ -79,7 +79,7 @@ class _Runner:
 
     def __init__(self, facts: dict[str, Any], threads: int, keep_old_code: bool) -> None:
         self.facts = facts
-        self.environment = {**os.environ, **thread_limits(threads), "PYTHONUNBUFFERED": "1"}
+        self.environment = {**os.environ, **thread_limits(threads), "PYTHONWARNINGS": "ignore"}
         self.keep_old_code = keep_old_code
         self.running: set[subprocess.Popen[bytes]] = set()
         self.stopping = threading.Event()
