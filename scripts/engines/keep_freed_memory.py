@@ -26,6 +26,6 @@ def keep_freed_memory() -> bool:
         Whether it was done: on Linux with glibc only.
     """
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if not hasattr(library, "gnu_get_libc_version"):
+    if library is None or not hasattr(library, "gnu_get_libc_version"):
         return False
     return bool(library.mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK) and library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))

@@ -130,7 +130,7 @@ def _evaluation_table(summary: pd.DataFrame) -> dict[str, Any]:
         "rows": [
             {
                 "strong": method == methods[0],
-                "cells": [METHODS.get(method, method)] + [_decibels(means[method, *column]) for column in columns],
+                "cells": [METHODS.get(method, method)] + [_decibels(means.get((method, *column))) for column in columns],
             }
             for method in methods
         ],
@@ -147,5 +147,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("s" if number != 1 else "")
 
 
-def _decibels(value: float) -> str:
+def _decibels(value: float | None) -> str:
+    """A number, or a dash where a method has none: biharmonic inpainting needs holes."""
+    if value is None:
+        return "–"
     return "unchanged" if math.isinf(value) else f"{value:.1f}"
