@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -138,5 +139,6 @@ def _say(text: str) -> None:
 
 if __name__ == "__main__":
     logging.getLogger("monai").setLevel(logging.ERROR)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit interrupts like Ctrl-C
     # fire would take --help for one more of the **overrides
     fire.Fire(benchmark, ["--", "--help"] if {"--help", "-h"} & set(sys.argv) else None)

@@ -14,6 +14,7 @@ from pathlib import Path
 import monai.bundle
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from scripts.benchmark import benchmark
 from scripts.benchmarking.cells import Cell, make_cells
@@ -148,6 +149,7 @@ def test_every_table_of_figures_has_the_input_and_a_classical_filter(output):
 def test_document_says_the_same_and_keeps_what_was_written_by_hand(output, cohort, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("scripts.data.demo_cohort.ensure_demo_cohort", lambda: cohort)
+    monkeypatch.setattr("scripts.reports.benchmark_page.rate_distortion", lambda _: Figure())
     page = tmp_path / "docs" / "results.md"
     page.parent.mkdir()
     page.write_text("# Shipped weights\n\nBy hand.\n")
@@ -159,7 +161,7 @@ def test_document_says_the_same_and_keeps_what_was_written_by_hand(output, cohor
     row = summary.loc["input", "holes", 0, "head", "psnr"]
     assert f"{row['mean']:.1f} [{row['ci_low']:.1f}, {row['ci_high']:.1f}]" in text
     files = re.findall(r"\]\((figures/[^)]+)\)", text)
-    assert len(files) == 6
+    assert len(files) == 7
     assert all((page.parent / file).stat().st_size > 1000 for file in files)
     assert "python -m scripts.benchmark --recipes factorial_skip_cae_mse,factorial_skip_cae_dssim --seeds 0,1" in text
     assert str(tmp_path) not in text

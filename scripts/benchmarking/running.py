@@ -99,7 +99,7 @@ class _Runner:
             try:
                 self._do(cell, step, record)
             except CellError:
-                table.set(cell, "failed")
+                table.set(cell, "interrupted" if self.stopping.is_set() else "failed")
                 raise
         table.set(cell, f"done in {_duration(time.perf_counter() - start)}")
 

@@ -13,12 +13,13 @@ from ..benchmarking.results import Results
 from ..replacing import replacing
 from .benchmark_content import benchmark_content
 from .benchmark_figures import curves_figure, labelled_example, matrix_figure
-from .benchmark_report import matrices
+from .benchmark_report import matrices, rate_distortion
 from .demo_figures import save_figure
 
 __all__ = ["KEPT", "write_benchmark_page"]
 
 KEPT = "<!-- Written by hand from here on; python -m scripts.benchmark document keeps it. -->"
+RATE_DISTORTION = "benchmark_rate_distortion.png"
 
 
 def write_benchmark_page(results: Results, path: Path) -> None:
@@ -34,11 +35,16 @@ def write_benchmark_page(results: Results, path: Path) -> None:
     content = benchmark_content(results)
     for part in content["sets"]:
         part["figures"] = _figures(results, part["name"], path.parent / "figures")
+    curve = rate_distortion(results.folder)
+    if curve is not None:
+        save_figure(curve, path.parent / "figures" / RATE_DISTORTION)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=False, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    page = environment.get_template("benchmark_page.md.jinja").render(**content)
+    page = environment.get_template("benchmark_page.md.jinja").render(
+        **content, rate_distortion=RATE_DISTORTION if curve is not None else None
+    )
     old = path.read_text(encoding="utf-8") if path.is_file() else ""
     kept = old.partition(KEPT)[2] if KEPT in old else f"\n\n{old}"
     with replacing(path) as partial:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from matplotlib.figure import Figure
 
 from ..benchmarking.answers import best_of_each_network, main_measures, ranking
 from ..benchmarking.examples import examples
@@ -17,8 +18,9 @@ from ..replacing import replacing
 from .benchmark_content import benchmark_content, damage_label
 from .benchmark_figures import curves_figure, labelled_example, matrix_figure
 from .evaluation_figures import figure_source
+from .rate_distortion_figure import rate_distortion_figure
 
-__all__ = ["matrices", "write_benchmark_report"]
+__all__ = ["matrices", "rate_distortion", "write_benchmark_report"]
 
 MATRIX_KINDS = ("mixed", "holes")
 
@@ -35,8 +37,9 @@ def write_benchmark_report(results: Results) -> None:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    curve = rate_distortion(results.folder)
     page = environment.get_template("benchmark_report.html.jinja").render(
-        **content, rate_distortion=_rate_distortion(results.folder)
+        **content, rate_distortion=curve and figure_source(curve)
     )
     with replacing(results.folder / "report.html") as partial:
         partial.write_text(page, encoding="utf-8")
@@ -68,11 +71,7 @@ def _pictures(results: Results, data: str) -> dict[str, Any]:
     }
 
 
-def _rate_distortion(folder: Path) -> str | None:
+def rate_distortion(folder: Path) -> Figure | None:
     """The picture of ``python -m scripts.rate_distortion --output_dir OUT/rate_distortion``, where that was run."""
     table = folder / "rate_distortion" / "rate_distortion_summary.csv"
-    if not table.is_file():
-        return None
-    from .rate_distortion_figure import rate_distortion_figure
-
-    return figure_source(rate_distortion_figure(pd.read_csv(table)))
+    return rate_distortion_figure(pd.read_csv(table)) if table.is_file() else None
