@@ -47,7 +47,7 @@ STEPS: dict[str, Callable[[float], Any]] = {
 WORDS = {
     "gaussian_noise": "standard deviation {:g} of the 99.5th percentile",
     "rician_noise": "standard deviation {:g} of the 99.5th percentile, in both parts of the complex image",
-    "pixel_dropout": "{:.0%} of the pixels lost",
+    "pixel_dropout": "a share of {:g} of the pixels lost",
     "holes": "a hole of {0:g} x {0:g} pixels in every slice",
     "blur": "sigma {:g} pixels",
     "bias_field": "a smooth gain whose logarithm reaches {0:g} or -{0:g} at a corner of the slice",
@@ -125,8 +125,8 @@ def _damage(kind: str, severity: int) -> tuple[list[Any], str]:
         RandGaussianBlur(sigma=sigma, prob=0.1),
     ]
     return steps, (
-        f"pixel dropout up to {rate:.0%} and Gaussian noise up to {std:g} in every slice, a hole of 10 to 38 pixels "
-        f"anywhere in {share:.0%} of the slices, blur (sigma {sigma:g}) in 10 %"
+        f"pixel dropout up to {100 * rate:g} % and Gaussian noise up to {std:g} in every slice, a hole of 10 to 38 pixels "
+        f"anywhere in {100 * share:g} % of the slices, blur (sigma {sigma:g}) in 10 %"
     )
 
 

@@ -20,7 +20,7 @@ METHOD_LABELS = {
     "input": "input as it is",
     "median": "3 x 3 median",
     "non_local_means": "non-local means",
-    "biharmonic": "biharmonic inpainting, told the holes",
+    "biharmonic": "biharmonic, told the holes",
     "pca": "principal components",
     "published": "published thesis weights",
 }
