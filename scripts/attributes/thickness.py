@@ -23,7 +23,8 @@ def ribbon_thickness(mask: NDArray[np.bool_], spacing_mm: Sequence[float]) -> ND
     .. math:: t = 4 \cdot \mathrm{mean}(d)
 
     Each pixel is halved before the Euclidean distance transform, and the distance is taken to the edge of the nearest
-    outer pixel, not to its centre: then ribbons along the axes are measured exactly, those of one pixel too.
+    outer pixel, not to its centre: then ribbons along the axes are measured exactly, those of one pixel too. Others
+    come out up to 12 % too thin, for their borders are stairs.
 
     Args:
         mask: ``(N, H, W)``; outside the image there is no ribbon.

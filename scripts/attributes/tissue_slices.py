@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from monai.transforms import AsDiscreted, Compose, LoadImaged, Orientationd, Spacingd
+from monai.transforms import Compose, LoadImaged, Orientationd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..transforms.plane import plane_axcodes
 from .brain_window import BrainWindowd
 from .levels import slice_levels
-from .tissue import Tissue
+from .resample_classes import ResampleClassesd
 from .tissue_classes import TissueClassesd
 
 __all__ = ["TissueSlices", "load_tissue_slices", "tissue_transforms"]
@@ -64,13 +64,11 @@ def tissue_transforms(
 ) -> Compose:
     """From a file of region labels to a volume of tissue classes whose slices all have the same grid.
 
-    A coarser grid takes the class with the largest share in each voxel. The volume is cropped to the brain along the
-    slice axis.
+    Region labels become tissue classes on a grid of the given spacing, cropped to the brain along the slice axis.
 
     Args:
         plane: "axial", "coronal" or "sagittal".
-        spacing_mm: pixel height, pixel width, slice distance. The shares are linear interpolations: at twice the
-            spacing of the file they are exact means.
+        spacing_mm: pixel height, pixel width, slice distance.
         size: rows and columns.
         centre: "frame" or "brain", see :class:`scripts.attributes.brain_window.BrainWindowd`.
 
@@ -87,11 +85,7 @@ def tissue_transforms(
             LoadImaged("label", ensure_channel_first=True),
             Orientationd("label", axcodes=plane_axcodes(plane), labels=None),
             TissueClassesd("label"),
-            AsDiscreted("label", to_onehot=len(Tissue)),
-            Spacingd(
-                "label", spacing_mm, mode="bilinear", padding_mode="border", align_corners=True, scale_extent=True
-            ),
-            AsDiscreted("label", argmax=True),
+            ResampleClassesd("label", spacing_mm),
             BrainWindowd("label", size, centre),
         ]
     )
