@@ -32,6 +32,7 @@ from .evaluation.methods import choose
 from .evaluation.provenance import git_commit, split_hash
 from .replacing import replacing
 from .reports.rate_distortion_figure import rate_distortion_figure
+from .reports.rate_distortion_table import rate_table
 
 __all__ = ["rate_distortion"]
 
@@ -60,8 +61,8 @@ def rate_distortion(
     """Train the compressive autoencoder at several rates and compare it with classical codecs, on undamaged slices.
 
     All networks are trained alike, on undamaged slices. What is done is kept: the same command goes on where it
-    stopped. Writes rate_distortion.csv (a row per subject and rate), rate_distortion_summary.csv and
-    rate_distortion.png into OUTPUT_DIR.
+    stopped. Writes rate_distortion.csv (a row per subject and rate), rate_distortion_summary.csv, rate_distortion.md
+    and rate_distortion.png into OUTPUT_DIR.
 
     Args:
         dataset_dir: folder of dataset.json (python -m scripts.prepare); the demo cohort if empty.
@@ -184,7 +185,9 @@ def _write(done: Sequence[Cell], output: Path) -> None:
             content.to_csv(partial, index=False, float_format="%.6g")
     with replacing(output / "rate_distortion.png") as partial:
         rate_distortion_figure(summary).savefig(partial, dpi=130)
-    _say(f"wrote {output / 'rate_distortion_summary.csv'} and rate_distortion.png")
+    with replacing(output / "rate_distortion.md") as partial:
+        partial.write_text(rate_table(summary), encoding="utf-8")
+    _say(f"wrote {output / 'rate_distortion_summary.csv'}, rate_distortion.md and rate_distortion.png")
 
 
 def _whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:

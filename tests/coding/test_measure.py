@@ -17,6 +17,7 @@ from scripts.coding.rates import summarise_rates
 from scripts.evaluation import SubjectSlices
 from scripts.networks import CompressiveAutoencoder
 from scripts.reports.rate_distortion_figure import best_rates, rate_distortion_figure
+from scripts.reports.rate_distortion_table import rate_table
 
 
 class Darker:
@@ -82,6 +83,27 @@ def test_the_figure_shows_every_codec_once_in_each_panel():
     labels = [axis.get_legend_handles_labels()[1] for axis in figure.axes]
     assert labels == [["skip cae", "compressive autoencoder"], ["compressive autoencoder", "JPEG 2000"]]
     figure.canvas.draw()
+
+
+def test_the_table_says_what_a_rate_keeps_and_costs():
+    rows = table()
+    jpeg = rows[rows["bits_per_value"] == 8].assign(
+        codec="jpeg2000", bits_per_value=math.nan, values_per_pixel=math.nan
+    )
+    network = rows[rows["bits_per_value"].isna()].assign(codec="skip_cae", values_per_pixel=14, compression=14)
+    both = pd.concat([rows, jpeg, network])
+    text = rate_table(summarise_rates(pd.concat([both, both.assign(region="whole", psnr=both["psnr"] + 2)])))
+    compressive, jpeg2000, skip_cae = (line.split(" | ") for line in text.splitlines()[2:])
+    assert compressive[0] == "| compressive autoencoder"
+    assert compressive[1] == "1/4"
+    assert compressive[2].startswith("34.0 ± 3.6 [")
+    assert compressive[3].startswith("36.0 ± 3.6 [")
+    assert compressive[4] == "2.000"
+    assert compressive[5].startswith("33.5 ± 3.6 [")
+    assert jpeg2000[1] == ""
+    assert jpeg2000[4] == "2.000"
+    assert skip_cae[1] == "14"
+    assert skip_cae[4:] == ["", " |"]
 
 
 def coding(root, cohort, output, **overrides):
