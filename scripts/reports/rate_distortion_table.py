@@ -30,10 +30,9 @@ def rate_table(summary: pd.DataFrame) -> str:
     psnr = summary[summary["metric"] == "psnr"]
     lines = list(HEADER)
     for (codec, _), part in psnr.groupby(["codec", "compression"], sort=False):
-        cells = {(row.region, row.bits_per_value): row for row in part.itertuples()}
-        head, whole = cells.get(("head", 0)), cells.get(("whole", 0))
-        finest = head if codec == "jpeg2000" else cells.get(("head", part["bits_per_value"].max()))
-        coded = finest is not None and not math.isnan(finest.bits_per_pixel)
+        cells: dict[tuple[str, float], Any] = {(row.region, row.bits_per_value): row for row in part.itertuples()}
+        head, whole, finest = cells["head", 0], cells["whole", 0], cells["head", part["bits_per_value"].max()]
+        coded = not math.isnan(finest.bits_per_pixel)
         lines.append(
             f"| {LINES[codec][0] if codec in LINES else codec.replace('_', ' ')} "
             f"| {_rate(head.values_per_pixel)} | {_mean(head)} | {_mean(whole)} "
