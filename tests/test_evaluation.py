@@ -74,6 +74,14 @@ def test_baselines_alone_need_no_weights_and_no_report(root, cohort, tmp_path):
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / "metrics.csv"), metrics)  # not the training's seed
 
 
+def test_a_report_without_a_network_shows_what_there_is(root, cohort, tmp_path):
+    evaluating(root, cohort, kinds=["gaussian_noise", "holes"], severities=[1], rows=["biharmonic", "input"])
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "gaussian noise 1: best subject" in page
+    assert "holes 1: median subject" in page
+    assert "none</td>" in page  # weights
+
+
 def test_an_unknown_row_is_named_with_the_nearest(root, cohort, weights):
     with pytest.raises(SystemExit, match="row 'bi_harmonic' is unknown: did you mean biharmonic"):
         evaluating(root, cohort, rows=["bi_harmonic"])

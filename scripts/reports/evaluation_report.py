@@ -100,13 +100,14 @@ class EvaluationReport:
 
     def _examples(self, main: Condition) -> Iterator[dict[str, str]]:
         """Best, median and worst subject under the main damage; the median subject under the strongest of each kind."""
-        network = next(iter(self.step.methods))
         strongest = {c.kind: c for c in self.step.conditions if c.kind not in (main.kind, "clean")}
         ranks = [(main, rank, median_slice) for rank in ("best", "median")] + [(main, "worst", worst_slice)]
         ranks += [(condition, "median", median_slice) for condition in strongest.values()]
         seen = set()
         for condition, rank, choose in ranks:
-            order = self._ranked(condition, network)
+            method, order = self._ranked(condition)
+            if not order:  # the only rows are of methods for other damage
+                continue
             position = {"best": len(order) - 1, "median": len(order) // 2, "worst": 0}[rank]
             subject, psnr = order[position]
             if (condition, subject, choose) in seen:
@@ -116,20 +117,22 @@ class EvaluationReport:
             size = "largest" if choose is worst_slice else "median"
             yield {
                 "title": f"{condition.name.replace('_', ' ')}: {rank} subject, {subject}, {psnr:.1f} dB",
-                "text": f"slice {kept}, the one with the {size} error of the {method_label(network)} "
+                "text": f"slice {kept}, the one with the {size} error of the {method_label(method)} "
                 f"({condition.description})",
                 "source": figure_source(example_figure(images)),
             }
 
-    def _ranked(self, condition: Condition, method: str) -> list[tuple[str, float]]:
+    def _ranked(self, condition: Condition) -> tuple[str, list[tuple[str, float]]]:
+        """The first method that has results under this damage, and its subjects with their PSNR, the worst first."""
         metrics = self.tables.metrics
         rows = metrics[
             (metrics["corruption"] == condition.kind)
             & (metrics["severity"] == condition.severity)
-            & (metrics["method"] == method)
             & (metrics["region"] == "whole")
-        ].sort_values("psnr")
-        return list(zip(rows["subject"], rows["psnr"], strict=True))
+        ]
+        method = next((name for name in self.step.methods if name in set(rows["method"])), "")
+        ordered = rows[rows["method"] == method].sort_values("psnr")
+        return method, list(zip(ordered["subject"], ordered["psnr"], strict=True))
 
     def _pictures(
         self, subject: str, condition: Condition, choose: Callable[[Tensor], int]
