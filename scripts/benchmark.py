@@ -91,7 +91,8 @@ def benchmark(
     done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
     for name, reason in failures.items():
         _say(f"\n{name} failed: {reason}\n")
-    if not failures or any(cell.seed is not None for cell in done):
+    with_baselines = {cell.data for cell in done if cell.seed is None}
+    if not failures or any(cell.seed is not None and cell.data in with_baselines for cell in done):
         write_results(cells, done, folder, output, command)
         write_benchmark_report(read_results(output))
         _say(f"wrote {output / 'report.html'}")

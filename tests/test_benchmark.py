@@ -191,6 +191,24 @@ def test_missing_cells_are_named(output, cohort, monkeypatch, tmp_path):
     assert "Missing: factorial_skip_cae_mse, seed 1" in shown
 
 
+def test_networks_are_not_shown_without_their_baselines(output, cohort, tmp_path):
+    folder = shutil.copytree(output, tmp_path / "out")
+    (folder / "cells" / "baselines_unit_range" / "metrics.csv").unlink()
+    with pytest.raises(SystemExit, match=r"no network of the 5 cells in .* is evaluated beside its baselines"):
+        report(cohort, folder)
+
+
+def test_recipes_with_other_slices_have_baselines_of_their_own(cohort, tmp_path):
+    cells = plan(cohort, tmp_path, "factorial_skip_cae_mse,thesis_skip_cae_mse,thesis_skip_cae_dssim", (0,))
+    assert [cell.name for cell in cells] == [
+        "baselines (unit_range slices)", "baselines (thesis slices)", "factorial_skip_cae_mse, seed 0",
+        "thesis_skip_cae_mse, seed 0", "thesis_skip_cae_dssim, seed 0",
+    ]  # fmt: skip
+    assert len({cell.folder for cell in cells}) == 5
+    thesis = make_cells(find_recipes("thesis_skip_cae_dssim"), (0,), str(cohort), tmp_path, SETTINGS)
+    assert thesis[0].steps[0].fingerprint == cells[1].steps[0].fingerprint  # whichever recipe comes first
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -199,7 +217,7 @@ def test_missing_cells_are_named(output, cohort, monkeypatch, tmp_path):
         ({"seeds": "a"}, r"--seeds must be whole numbers, at least 0, got 'a'\. Example: --seeds 0"),
         ({"threads": 0}, "--threads must be whole numbers, at least 1, got 0"),
         ({"task": "document"}, "holds no benchmark: run python -m scripts.benchmark"),
-        ({"task": "report"}, "no network of the 5 cells in .* is trained and evaluated yet"),
+        ({"task": "report"}, "no network of the 5 cells in .* is evaluated beside its baselines yet"),
         ({"dataset_dir": "nowhere"}, r"dataset\.json does not exist"),
         ({"kinds": ["hole"]}, "kind of damage 'hole' is unknown: did you mean holes"),
         ({"max_epoch": 3}, "unknown key 'max_epoch': did you mean max_epochs"),

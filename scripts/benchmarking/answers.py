@@ -103,6 +103,8 @@ def _advice(measure: Measure, over_input: Gain | None, over_classical: Gain | No
     """What to do: a difference that is not significant although it would matter decides nothing."""
     if measure.corruption == CLEAN:
         return "leave it as it is"
+    if over_input is None:
+        return "cannot tell"
     for gain, advice in ((over_input, "leave it as it is"), (over_classical, "the classical method")):
         if gain is not None and not (gain.matters and gain.mean > 0):
             if gain.matters:

@@ -91,8 +91,8 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Model and seed in words."""
-        return self.model if self.seed is None else f"{self.model}, seed {self.seed}"
+        """Model and seed in words, unique."""
+        return f"{self.model} ({self.data} slices)" if self.seed is None else f"{self.model}, seed {self.seed}"
 
     @property
     def epochs(self) -> int:

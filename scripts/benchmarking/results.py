@@ -62,6 +62,8 @@ def write_results(
 ) -> None:
     """Write all tables.
 
+    Networks whose baselines are not done are left out: no table is without the damaged input and a classical filter.
+
     Args:
         cells: of the plan.
         done: those of them that are done.
@@ -70,11 +72,13 @@ def write_results(
         command: that made it, as it is shown.
 
     Raises:
-        ValueError: no network is done.
+        ValueError: no network is done, or none beside its baselines.
     """
+    with_baselines = {cell.data for cell in done if cell.seed is None}
+    done = [cell for cell in done if cell.data in with_baselines]
     trained = {cell.model: cell for cell in done if cell.seed is not None}
     if not trained:
-        raise ValueError(f"no network of the {len(cells)} cells in {output_dir} is trained and evaluated yet.")
+        raise ValueError(f"no network of the {len(cells)} cells in {output_dir} is evaluated beside its baselines yet.")
     values = collect_values(done)
     designs = find_designs({name: factors(cell.config) for name, cell in trained.items()}, values)
     statistics = pd.concat(
