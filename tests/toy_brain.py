@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -72,3 +73,16 @@ def write_labels(path: Path, classes: np.ndarray, spacing_mm: float = 4.0, origi
     affine[:3, 3] = origin
     nib.save(nib.Nifti1Image(np.ascontiguousarray(volume), affine), path)
     return path
+
+
+def write_toy_cohort(folder: Path, training: int = 5, test: int = 2) -> Path:
+    """Write toy heads as label files with their dataset.json."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    cohort: dict = {"name": "toy", "plane": "axial", "training": [], "validation": [], "test": []}
+    for number in range(training + test):
+        file = write_labels(folder / f"s{number}.nii.gz", toy_head(rng, 12))
+        item = {"image": file.name, "label": file.name, "subject": f"s{number}", "sha256": str(number)}
+        cohort["training" if number < training else "test"].append(item)
+    (folder / "dataset.json").write_text(json.dumps(cohort))
+    return folder

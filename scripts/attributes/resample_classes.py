@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import AsDiscrete, MapTransform, SpatialResample
+from monai.transforms import MapTransform, SpatialResample
+from torch import Tensor
 
 from .tissue import Tissue
 
@@ -40,11 +41,11 @@ class ResampleClassesd(MapTransform):
             d[key] = self._resample(d[key])
         return d
 
-    def _resample(self, classes: MetaTensor) -> MetaTensor:
+    def _resample(self, classes: MetaTensor) -> Tensor:
         ratio = self.spacing_mm / classes.pixdim
         size = (torch.tensor(classes.shape[1:]) / ratio).round().int().clamp(min=1).tolist()
         step = torch.diag(torch.cat([ratio, torch.ones(1)]))
         step[:3, 3] = (ratio - 1) / 2  # from edge to edge
-        shares = AsDiscrete(to_onehot=len(Tissue))(classes)
+        shares = torch.cat([classes == tissue for tissue in Tissue]).float()  # (4, H, W, D), a MetaTensor
         moved = SpatialResample(mode="bilinear")(shares, dst_affine=classes.affine @ step, spatial_size=size)
-        return AsDiscrete(argmax=True)(moved)
+        return moved.argmax(0, keepdim=True).to(torch.uint8)

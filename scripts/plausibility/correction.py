@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replace an implausible mask by the nearest plausible one of a latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .anatomical_criteria import AnatomicalCriteria
+from .valid_bank import ValidBank
+
+__all__ = ["Correction", "correct_masks"]
+
+SEARCH_STEPS = 10
+"""Halvings of the segment: the last point is within a thousandth of its length of the first plausible one."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Corrected masks, and what was done to them.
+
+    Attributes:
+        masks: ``(N, H, W)`` uint8, all plausible where ``valid``.
+        was_valid: before, ``(N,)``; such masks are unchanged.
+        valid: after, ``(N,)``. False only where the bank has no code that is plausible at the level of the slice; that
+            mask is left as it was.
+        distance: from the code of the given mask to that of the corrected one, Euclidean, ``(N,)``; 0 for masks that
+            were plausible, or whose own code decodes to a plausible one.
+        nearest: index of the nearest valid code of the bank, ``(N,)``; -1 where none was needed or there is none.
+        decodings: how often a code of this mask was decoded, ``(N,)``.
+    """
+
+    masks: NDArray[np.uint8]
+    was_valid: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+    distance: NDArray[np.float64]
+    nearest: NDArray[np.int64]
+    decodings: NDArray[np.int64]
+
+
+def correct_masks(
+    masks: ArrayLike,
+    encode: Callable[[NDArray[np.uint8]], ArrayLike],
+    decode: Callable[[NDArray[np.float64]], ArrayLike],
+    criteria: AnatomicalCriteria,
+    bank: ValidBank,
+    level: ArrayLike | None = None,
+    steps: int = SEARCH_STEPS,
+) -> Correction:
+    r"""Correct the implausible ones of a batch of masks.
+
+    An implausible mask is encoded, :math:`\tilde z`. If its own code decodes to a plausible mask, that is the answer.
+    Otherwise, with :math:`z^*` the nearest code of the bank that is plausible at the level of the slice, the point
+    :math:`\tilde z + t (z^* - \tilde z)` with the smallest :math:`t` that decodes to a plausible mask is searched by
+    halving. The upper end of the interval is plausible at any time, so the answer is, even where plausibility does not
+    change just once along the segment.
+
+    Args:
+        masks: values of :class:`scripts.attributes.Tissue`, ``(N, H, W)``.
+        encode: from masks ``(n, H, W)`` to codes ``(n, K)``.
+        decode: from codes ``(n, K)`` to masks ``(n, H, W)``.
+        criteria: what is plausible.
+        bank: codes to move towards, with the same ``decode`` and ``criteria``.
+        level: of the slices, 0 to 1, ``(N,)``; NaN, or None, where it is not known.
+        steps: halvings of the interval.
+
+    Returns:
+        Masks that are plausible, nearest to the given ones in the latent space, along that segment.
+
+    References:
+        Painchaud et al., Cardiac segmentation with strong anatomical guarantees, IEEE Trans. Medical Imaging 39(11),
+        2020 (doi:10.1109/TMI.2020.3003240).
+    """
+    result = np.array(masks, dtype=np.uint8)
+    levels = np.full(len(result), np.nan) if level is None else np.asarray(level, dtype=np.float64)
+    was_valid = criteria.valid(result, levels)
+    valid, distance = was_valid.copy(), np.zeros(len(result))
+    nearest, decodings = np.full(len(result), -1), np.zeros(len(result), dtype=np.int64)
+
+    def settle(rows: NDArray[np.intp], codes: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Decode the codes of these masks, keep what is plausible, and say which were."""
+        decoded = np.asarray(decode(codes), dtype=np.uint8)
+        good = criteria.valid(decoded, levels[rows])
+        result[rows[good]] = decoded[good]
+        valid[rows[good]] = True
+        decodings[rows] += 1
+        return good
+
+    rows = np.flatnonzero(~was_valid)
+    if len(rows):
+        codes = np.asarray(encode(result[rows]), dtype=np.float64)
+        left = ~settle(rows, codes)
+        rows, codes = rows[left], codes[left]
+        nearest[rows] = bank.nearest(codes, levels[rows])
+        found = nearest[rows] >= 0
+        rows, codes = rows[found], codes[found]
+    if len(rows):
+        moves = bank.codes[nearest[rows]] - codes
+        low, high = np.zeros(len(rows)), np.ones(len(rows))
+        settle(rows, codes + moves)
+        for _ in range(steps):
+            middle = (low + high) / 2
+            good = settle(rows, codes + middle[:, None] * moves)
+            low, high = np.where(good, low, middle), np.where(good, middle, high)
+        distance[rows] = high * np.linalg.norm(moves, axis=1)
+    return Correction(result, was_valid, valid, distance, nearest, decodings)
