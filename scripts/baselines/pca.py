@@ -110,7 +110,8 @@ def training_pca(
     """
     if not load_cohort(dataset_dir)["training"]:
         return None
-    dataset = SliceDataset(load_datalist(dataset_dir, "training"), transform, num_workers=num_workers, cache_dir=cache_dir)
+    training = load_datalist(dataset_dir, "training")
+    dataset = SliceDataset(training, transform, num_workers=num_workers, cache_dir=cache_dir)
     kept = torch.linspace(0, len(dataset) - 1, min(len(dataset), max_slices)).long()
     images = dataset.__getitems__(kept.tolist())["image"].to(device)
     wanted = round(compression * images[0].numel())

@@ -125,8 +125,8 @@ def _damage(kind: str, severity: int) -> tuple[list[Any], str]:
         RandGaussianBlur(sigma=sigma, prob=0.1),
     ]
     return steps, (
-        f"pixel dropout up to {100 * rate:g} % and Gaussian noise up to {std:g} in every slice, a hole of 10 to 38 pixels "
-        f"anywhere in {100 * share:g} % of the slices, blur (sigma {sigma:g}) in 10 %"
+        f"pixel dropout up to {100 * rate:g} % and Gaussian noise up to {std:g} in every slice, a hole of 10 to 38 "
+        f"pixels anywhere in {100 * share:g} % of the slices, blur (sigma {sigma:g}) in 10 %"
     )
 
 

@@ -130,7 +130,10 @@ def _evaluation_table(summary: pd.DataFrame) -> dict[str, Any]:
         "rows": [
             {
                 "strong": method == methods[0],
-                "cells": [METHODS.get(method, method)] + [_decibels(means.get((method, *column))) for column in columns],
+                "cells": [
+                    METHODS.get(method, method),
+                    *(_decibels(means.get((method, *column))) for column in columns),
+                ],
             }
             for method in methods
         ],

@@ -60,4 +60,3 @@ class SameTransposedConvolution(nn.Module):
     def extra_repr(self) -> str:
         """Channels, for ``print``."""
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}, kernel_size=3, stride=2"
-
