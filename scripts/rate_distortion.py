@@ -39,6 +39,8 @@ __all__ = ["rate_distortion"]
 COMPRESSIONS = (2, 4, 8, 16, 32, 64, 128, 256)
 THESIS = ("residual_unet", "shallow_residual_original", "shallow_residual_preactivation", "skip_cae", "myronenko_cae")
 COMPLETE = ("configs/train.yaml", "configs/evaluate.yaml")
+DATA = "configs/data/unit_range.yaml"
+"""Slices in [0, 1]: the networks of the thesis end in a sigmoid, and what they cannot reach is not asked of anyone."""
 CLASSICAL = ("pca", "block_pca", "jpeg2000")
 RESULT = "coding.csv"
 GPU_JOBS = 4
@@ -60,7 +62,7 @@ def rate_distortion(
 ) -> None:
     """Train the compressive autoencoder at several rates and compare it with classical codecs, on undamaged slices.
 
-    All networks are trained alike, on undamaged slices. What is done is kept: the same command goes on where it
+    All networks are trained alike, on slices clipped to [0, 1], the range of the thesis's networks. What is done is kept: the same command goes on where it
     stopped. Writes rate_distortion.csv (a row per subject and rate), rate_distortion_summary.csv, rate_distortion.md
     and rate_distortion.png into OUTPUT_DIR.
 
@@ -139,13 +141,13 @@ class _CellMaker:
         )
         epochs = int(merged_config(recipe)["max_epochs"])
         coding = self._coding(recipe, folder, {"seed": seed})
-        return Cell(recipe.name, seed, "default", folder, config, epochs, (training, coding))
+        return Cell(recipe.name, seed, recipe.data, folder, config, epochs, (training, coding))
 
     def classical(self, compressions: Sequence[float]) -> Cell:
         folder = self.output_dir / "cells" / "classical"
         recipe = _clean("classical", THESIS[0])
         coding = self._coding(recipe, folder, {"codecs": list(CLASSICAL), "compressions": list(compressions)})
-        return Cell("classical", None, "default", folder, {"max_epochs": 0}, 0, (coding,))
+        return Cell("classical", None, recipe.data, folder, {"max_epochs": 0}, 0, (coding,))
 
     def _coding(self, recipe: Recipe, folder: Path, values: Mapping[str, Any]) -> Step:
         recipe = _with_coding(recipe)
