@@ -125,18 +125,13 @@ def _evaluation_table(summary: pd.DataFrame) -> dict[str, Any]:
     columns = list(dict.fromkeys(zip(rows["corruption"], rows["severity"], strict=True)))
     means = rows.set_index(["method", "corruption", "severity"])["mean"]
     methods = list(dict.fromkeys(rows["method"]))
+
+    def cells(method: str) -> list[str]:
+        return [METHODS.get(method, method), *(_decibels(means.get((method, *column))) for column in columns)]
+
     return {
         "columns": ["method"] + [_damage_name(*column) for column in columns],
-        "rows": [
-            {
-                "strong": method == methods[0],
-                "cells": [
-                    METHODS.get(method, method),
-                    *(_decibels(means.get((method, *column))) for column in columns),
-                ],
-            }
-            for method in methods
-        ],
+        "rows": [{"strong": method == methods[0], "cells": cells(method)} for method in methods],
         "subjects": _count(int(rows["n"].max()), "test subject"),
     }
 
@@ -153,5 +148,5 @@ def _count(number: int, noun: str) -> str:
 def _decibels(value: float | None) -> str:
     """A number, or a dash where a method has none: biharmonic inpainting needs holes."""
     if value is None:
-        return "–"
+        return "-"
     return "unchanged" if math.isinf(value) else f"{value:.1f}"
