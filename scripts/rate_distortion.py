@@ -62,8 +62,9 @@ def rate_distortion(
 ) -> None:
     """Train the compressive autoencoder at several rates and compare it with classical codecs, on undamaged slices.
 
-    All networks are trained alike, on slices clipped to [0, 1], the range of the thesis's networks. What is done is kept: the same command goes on where it
-    stopped. Writes rate_distortion.csv (a row per subject and rate), rate_distortion_summary.csv, rate_distortion.md
+    All networks are trained alike, on slices clipped to [0, 1], the range of the thesis's networks. What is done is
+    kept: the same command goes on where it stopped. Writes rate_distortion.csv (a row per subject and rate),
+    rate_distortion_summary.csv, rate_distortion.md
     and rate_distortion.png into OUTPUT_DIR.
 
     Args:
