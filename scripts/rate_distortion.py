@@ -64,8 +64,7 @@ def rate_distortion(
 
     All networks are trained alike, on slices clipped to [0, 1], the range of the thesis's networks. What is done is
     kept: the same command goes on where it stopped. Writes rate_distortion.csv (a row per subject and rate),
-    rate_distortion_summary.csv, rate_distortion.md
-    and rate_distortion.png into OUTPUT_DIR.
+    rate_distortion_summary.csv, rate_distortion.md and rate_distortion.png into OUTPUT_DIR.
 
     Args:
         dataset_dir: folder of dataset.json (python -m scripts.prepare); the demo cohort if empty.
@@ -108,13 +107,8 @@ def _compressive(rate: int) -> Recipe:
 
 def _clean(name: str, network: str, settings: Mapping[str, Any] | None = None) -> Recipe:
     """A network trained on undamaged slices."""
-    files = (
-        "configs/train.yaml",
-        "configs/evaluate.yaml",
-        f"configs/net/{network}.yaml",
-        "configs/corruption/none.yaml",
-    )
-    return Recipe(name, files, {"recipe": name, **(settings or {})})
+    fragments = (DATA, f"configs/net/{network}.yaml", "configs/corruption/none.yaml")
+    return Recipe(name, (*COMPLETE, *fragments), {"recipe": name, **(settings or {})})
 
 
 def _with_coding(recipe: Recipe) -> Recipe:
