@@ -45,6 +45,7 @@ def prepare(
     plane: str = "sagittal",
     name: str | None = None,
     subject_pattern: str | None = None,
+    every_nth_slice: int = 1,
 ) -> None:
     """Describe a folder of T1-weighted heads as a cohort that training and evaluation read.
 
@@ -70,9 +71,11 @@ def prepare(
         name: name of the cohort; that of the image folder by default.
         subject_pattern: regular expression whose first group is the subject, searched for in the path of each image
             below the image folder. Needed only where names say it in an unusual way.
+        every_nth_slice: of the chosen slices, keep one of each N neighbours, which look alike: a smaller cohort of as
+            many subjects, where time is short.
     """
     axcodes = plane_axcodes(plane)
-    shares = _checked_options(selection, fractions, seed)
+    shares = _checked_options(selection, fractions, seed, every_nth_slice)
     folder, output = Path(str(images)).absolute(), Path(str(output_dir)).absolute()
     found = find_images(folder, _text(labels), _text(masks), _text(subject_pattern), leave_out=output)
     part_sizes(len({image.subject for image in found}), shares)  # too few subjects: say so before the work
@@ -93,7 +96,7 @@ def prepare(
         "name": _text(name) or folder.name,
         "description": f"{len(usable)} images of {folder.name}, prepared with python -m scripts.prepare",
         "plane": plane,
-        **describe_cohort(usable, table, output, selection, threshold, shares, seed),
+        **describe_cohort(usable, table, output, selection, threshold, shares, seed, every_nth_slice),
     }
     save_cohort_picture(cohort, output / PICTURE_FILE)
     write_json(output / DATASET_FILE, cohort)
@@ -102,12 +105,17 @@ def prepare(
         raise ValueError(f"{len(problems)} of {len(found)} images were left out:{_lines(problems)}")
 
 
-def _checked_options(selection: str, fractions: Sequence[float], seed: int) -> tuple[float, ...]:
+def _checked_options(
+    selection: str, fractions: Sequence[float], seed: int, every_nth_slice: int
+) -> tuple[float, ...]:
     """The fractions as numbers; raise for what no cohort can be made with."""
     if selection not in RULES:
         raise ValueError(f"--selection must be one of {', '.join(RULES)}, got {selection!r}.")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"--seed must be a whole number, at least 0, got {seed!r}. Example: --seed 0.")
+    for name, value, least in (("seed", seed, 0), ("every_nth_slice", every_nth_slice, 1)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(
+                f"--{name} must be a whole number, at least {least}, got {value!r}. Example: --{name} {least}."
+            )
     try:
         shares = tuple(float(share) for share in fractions)
     except (TypeError, ValueError):
@@ -197,9 +205,10 @@ def _summary(cohort: Mapping[str, Any], usable: Sequence[ExaminedImage], output:
     rule, threshold = cohort["selection"]["rule"], cohort["selection"]["threshold"]
     unknown = Counter(name for item in items for name in ("age", "sex") if name not in item)
     made = sum(one.estimated for one in usable)
+    nth = cohort["selection"].get("every_nth_slice", 1)
     lines = [
         f"subjects: {sizes}, balanced by {', '.join(cohort['strata']) or 'nothing (no attribute is known)'}",
-        f"slices kept: {kept:,} of {slices:,} ({rule} > {threshold:g})",
+        f"slices kept: {kept:,} of {slices:,} ({rule} > {threshold:g}{f', one of {nth}' if nth > 1 else ''})",
         *([f"unknown: {', '.join(f'{name} of {count}' for name, count in unknown.items())} images"] if unknown else []),
         *([f"brain masks estimated for lack of labels: {made}"] if made else []),
         f"written: {output / DATASET_FILE}, {PICTURE_FILE}, {REPORT_FILE}",

@@ -65,6 +65,16 @@ def test_paths_are_relative_so_that_the_folders_can_move_together(heads: Path, t
     assert len(load_datalist(tmp_path / "elsewhere" / "data", "test")) == 8
 
 
+def test_every_nth_slice_is_kept_and_no_head_is_lost(heads: Path, tmp_path: Path):
+    for n in (1, 3, 100):
+        prepare(str(heads), str(tmp_path / str(n)), fractions=(0, 0, 1), every_nth_slice=n)
+    full, third, one = (load_cohort(tmp_path / n) for n in ("1", "3", "100"))
+    assert third["selection"]["every_nth_slice"] == 3
+    for item, of_three, of_all in zip(full["test"], third["test"], one["test"], strict=True):
+        assert of_three["slices"] == item["slices"][1::3]
+        assert of_all["slices"] == [item["slices"][len(item["slices"]) // 2]]
+
+
 def test_same_command_same_file(heads: Path, tmp_path: Path):
     for name in ("one", "two"):
         prepare(str(heads), str(tmp_path / name), seed=4)
@@ -165,6 +175,7 @@ def test_nothing_usable_writes_no_cohort(tmp_path: Path):
         ({"fractions": (0.7, 0.2, 0.2)}, "that sum to 1"),
         ({"seed": -1}, "--seed must be a whole number, at least 0, got -1"),
         ({"seed": 1.5}, "--seed must be a whole number"),
+        ({"every_nth_slice": 0}, "--every_nth_slice must be a whole number, at least 1, got 0"),
         ({"plane": "side"}, "plane 'side' is unknown: choose one of sagittal, coronal, axial"),
         ({"demographics": "no.csv"}, "no.csv does not exist"),
     ],

@@ -12,11 +12,11 @@ from .pairs import Gain
 from .results import Results
 from .values import HIGHER_IS_BETTER, WHOLE_KIND, Measure
 
-__all__ = ["INPUT", "NOT_CLASSICAL", "Answer", "answers", "best_of_each_network", "main_measures"]
+__all__ = ["INPUT", "Answer", "answers", "best_of_each_network", "main_measures"]
 
 INPUT = "input"
 NOT_CLASSICAL = (INPUT, "published")
-"""Rows that are neither trained here nor a classical filter."""
+"""What the names of rows begin with that are neither trained here nor a classical filter."""
 MAIN_KIND = "mixed"
 CLEAN = "clean"
 
@@ -71,7 +71,7 @@ def answers(results: Results, data: str) -> Iterator[Answer]:
         if not networks:
             continue
         best = networks[0]
-        classical = [name for name in rows["model"] if name not in trained and name not in NOT_CLASSICAL]
+        classical = [name for name in rows["model"] if name not in trained and not name.startswith(NOT_CLASSICAL)]
         over_input = results.pairs.gain(data, measure, best, INPUT)
         over_classical = results.pairs.gain(data, measure, best, classical[0]) if classical else None
         others = [(name, results.pairs.gain(data, measure, best, name)) for name in networks[1:]]

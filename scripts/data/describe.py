@@ -60,6 +60,7 @@ def describe_cohort(
     threshold: float,
     fractions: Sequence[float],
     seed: int,
+    every_nth_slice: int = 1,
 ) -> dict[str, Any]:
     """Split the subjects and write down each image.
 
@@ -71,6 +72,7 @@ def describe_cohort(
         threshold: of the rule; slices above it are kept.
         fractions: shares of training, validation and test.
         seed: of the split.
+        every_nth_slice: of the slices above the threshold, keep the middle one of each N neighbours.
 
     Returns:
         ``seed``, ``fractions``, ``strata`` (attributes by which the split is balanced), ``selection`` and the three
@@ -83,13 +85,19 @@ def describe_cohort(
         ValueError: too few subjects for the fractions.
     """
     items = [_item(one, table, folder, rule, threshold) for one in images]
+    selection: dict[str, Any] = {"rule": rule, "threshold": round(threshold, 4)}
+    if every_nth_slice > 1:
+        selection["every_nth_slice"] = every_nth_slice
+        for item in items:
+            kept = item["slices"]
+            item["slices"] = kept[min(every_nth_slice, len(kept)) // 2 :: every_nth_slice]
     strata, used = stratum_labels({item["subject"]: item for item in items})
     part_of = split_subjects(strata, fractions, seed)
     cohort = {
         "seed": seed,
         "fractions": list(fractions),
         "strata": used,
-        "selection": {"rule": rule, "threshold": round(threshold, 4)},
+        "selection": selection,
         **{part: [item for item in items if part_of[item["subject"]] == part] for part in PARTS},
     }
     check_disjoint(cohort)

@@ -7,7 +7,7 @@ subject), ``summary`` (statistics over subjects).
 
 from .conditions import KINDS, SEVERITIES, Condition, make_conditions
 from .methods import Method, make_methods
-from .network_method import NetworkMethod, published_network, trained_network
+from .network_method import NetworkMethod, published_networks, trained_network
 from .progress import ConditionProgress, EvaluationEvents
 from .provenance import provenance, split_hash
 from .restore_and_measure import RestoreAndMeasure
@@ -32,7 +32,7 @@ __all__ = [
     "make_conditions",
     "make_methods",
     "provenance",
-    "published_network",
+    "published_networks",
     "split_hash",
     "subject_slices",
     "summarise",

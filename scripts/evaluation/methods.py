@@ -18,12 +18,15 @@ Method = Callable[..., Tensor]
 mask of the holes too."""
 
 
-def make_methods(rows: Sequence[str], makers: Mapping[str, Callable[[], Method | None]]) -> dict[str, Method]:
+def make_methods(
+    rows: Sequence[str], makers: Mapping[str, Callable[[], Method | Mapping[str, Method] | None]]
+) -> dict[str, Method]:
     """Set up the methods that are to be compared.
 
     Args:
         rows: their names, in the order of the tables.
-        makers: what makes each method that is known; ``None`` from it leaves the row out.
+        makers: what makes each method that is known; ``None`` from it leaves the row out, several methods make a row
+            each, ``row_name``.
 
     Returns:
         The methods by name, in the order of ``rows``.
@@ -32,7 +35,12 @@ def make_methods(rows: Sequence[str], makers: Mapping[str, Callable[[], Method |
         ValueError: an unknown name (the nearest known one is named), or no method at all.
     """
     made = {name: maker() for name, maker in choose(rows, makers, "row").items()}
-    methods = {name: method for name, method in made.items() if method is not None}
+    methods = {
+        f"{row}_{name}".rstrip("_"): method
+        for row, several in made.items()
+        for name, method in (several if isinstance(several, Mapping) else {"": several}).items()
+        if method is not None
+    }
     if not methods:
         raise ValueError(f"there is no method to evaluate: set rows to some of {', '.join(makers)}.")
     return methods

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,12 +13,28 @@ from torch import Tensor, nn
 
 from ..errors import clean_exit
 from ..inference import load_network
-from ..networks import ResidualUNet
+from ..networks import (
+    MyronenkoCAE,
+    ResidualUNet,
+    ShallowResidualOriginal,
+    ShallowResidualPreactivation,
+    SkipCAE,
+)
 
-__all__ = ["NetworkMethod", "published_network", "trained_network"]
+__all__ = ["NetworkMethod", "published_networks", "trained_network"]
 
 DIVISOR = 8
 """The networks halve the image three times."""
+THESIS_NETWORKS: tuple[Callable[[], nn.Module], ...] = (
+    ResidualUNet,
+    SkipCAE,
+    ShallowResidualPreactivation,
+    partial(ShallowResidualPreactivation, double_norm=True),
+    ShallowResidualOriginal,
+    partial(ShallowResidualOriginal, double_norm=True),
+    MyronenkoCAE,
+)
+"""As they were trained; their weights tell which of them they belong to."""
 
 
 class NetworkMethod:
@@ -70,29 +88,51 @@ def trained_network(
         return NetworkMethod(load_network(network, weights, device, amp), batch_size)
 
 
-def published_network(
+def published_networks(
     weights: str | None, device: torch.device, amp: bool = False, batch_size: int = 32
-) -> NetworkMethod | None:
-    """The thesis's Residual U-Net with its published weights; ``None`` where no file is given.
+) -> dict[str, NetworkMethod] | None:
+    """The thesis's networks with their published weights; ``None`` where none are given.
 
-    It ends in a sigmoid and saw images in [0, 1], so its input is clipped to that range. It was trained on slices that
-    are min-max scaled one by one; here it gets the volume's scale, as every method does.
+    They end in a sigmoid and saw images in [0, 1], so their input is clipped to that range. They were trained on slices
+    that are min-max scaled one by one; here they get the volume's scale, as every method does.
 
     Args:
-        weights: written by ``python -m scripts.import_keras ... --network residual_unet --output FILE``.
-        device: where it runs.
+        weights: a file that ``python -m scripts.import_keras`` wrote, or a folder of such files. Which of the five
+            networks it belongs to is told by its tensors.
+        device: where they run.
         amp: compute in bfloat16.
         batch_size: slices at a time.
 
+    Returns:
+        Methods by the name of their file; by an empty name where ``weights`` is one file.
+
     Raises:
-        SystemExit: there is no such file, or it holds other weights.
+        SystemExit: there is no such file or folder, or it holds other weights.
     """
     if not weights:
         return None
+    place = Path(weights)
     with clean_exit():
-        if not Path(weights).is_file():
+        files = {file.stem: file for file in sorted(place.glob("*.pt"))} if place.is_dir() else {"": place}
+        if not files or not all(file.is_file() for file in files.values()):
             raise FileNotFoundError(
                 f"there are no published weights at {weights}: make them with "
                 "python -m scripts.import_keras WEIGHTS --network residual_unet --output FILE, or leave the row out."
             )
-        return NetworkMethod(load_network(ResidualUNet(), weights, device, amp), batch_size, clip=True)
+        return {
+            name: NetworkMethod(load_network(_network_of(file), str(file), device, amp), batch_size, clip=True)
+            for name, file in files.items()
+        }
+
+
+def _network_of(file: Path) -> nn.Module:
+    """The network of the thesis whose tensors a file holds; the default one if it is none of them."""
+    try:
+        found = {name: tuple(value.shape) for name, value in torch.load(file, weights_only=True).items()}
+    except Exception:  # no file of weights: loading it says so, with its name
+        return ResidualUNet()
+    for make in THESIS_NETWORKS:
+        network = make()
+        if {name: tuple(value.shape) for name, value in network.state_dict().items()} == found:
+            return network
+    return ResidualUNet()

@@ -57,7 +57,9 @@ def _title(cohort: Mapping[str, Any]) -> str:
     selection = cohort["selection"]
     return (
         f"{cohort['name']}: {images} images, {slices:,} {cohort['plane']} slices kept by the rule "
-        f"{selection['rule']} > {selection['threshold']:g}; seed {cohort['seed']}"
+        f"{selection['rule']} > {selection['threshold']:g}"
+        + (f", one of {selection['every_nth_slice']}" if "every_nth_slice" in selection else "")
+        + f"; seed {cohort['seed']}"
     )
 
 

@@ -11,12 +11,12 @@ from scripts.evaluation import (
     RestoreAndMeasure,
     make_conditions,
     make_methods,
-    published_network,
+    published_networks,
     split_hash,
     subject_slices,
     trained_network,
 )
-from scripts.networks import ResidualUNet
+from scripts.networks import ResidualUNet, ShallowResidualPreactivation, SkipCAE
 
 
 @pytest.fixture
@@ -51,17 +51,30 @@ def test_trained_network_reads_its_weights(tmp_path):
     expected = NetworkMethod(network.eval())(images)
     loaded = trained_network(ResidualUNet(residual_output=True), str(tmp_path / "model.pt"), torch.device("cpu"))
     torch.testing.assert_close(loaded(images), expected, atol=1e-5, rtol=1e-5)
-    published = published_network(str(tmp_path / "model.pt"), torch.device("cpu"))
+    published = published_networks(str(tmp_path / "model.pt"), torch.device("cpu"))
     assert published is not None
-    assert published.clip
+    assert published[""].clip
+
+
+def test_each_file_of_published_weights_is_a_row_with_its_own_network(tmp_path):
+    networks = {"shallow": ShallowResidualPreactivation(double_norm=True), "skip": SkipCAE()}
+    for name, network in networks.items():
+        torch.save(network.state_dict(), tmp_path / f"{name}.pt")
+    makers = {"published": lambda: published_networks(str(tmp_path), torch.device("cpu"))}
+    methods = make_methods(["published"], makers)
+    assert list(methods) == ["published_shallow", "published_skip"]
+    images = torch.rand(2, 1, 24, 20)
+    for name, network in networks.items():
+        expected = NetworkMethod(network.eval())(images)
+        torch.testing.assert_close(methods[f"published_{name}"](images), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_missing_weights_say_how_to_make_them(tmp_path):
     with pytest.raises(SystemExit, match=r"no trained weights at .*model\.pt: train first, .* run training"):
         trained_network(ResidualUNet(), str(tmp_path / "model.pt"), torch.device("cpu"))
-    assert published_network(None, torch.device("cpu")) is None
+    assert published_networks(None, torch.device("cpu")) is None
     with pytest.raises(SystemExit, match=r"no published weights at .*: make them with python -m scripts\.import_keras"):
-        published_network(str(tmp_path / "model.pt"), torch.device("cpu"))
+        published_networks(str(tmp_path / "model.pt"), torch.device("cpu"))
 
 
 def test_subject_slices_are_the_kept_ones_with_their_regions(item):
