@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import fire
 import monai
 import torch
 
@@ -24,6 +23,7 @@ from .benchmarking.recipes import find_recipes
 from .benchmarking.record import CellRecord
 from .benchmarking.results import read_results, write_results
 from .benchmarking.running import run_cells
+from .command_line import run_command
 from .errors import clean_exit
 from .evaluation.provenance import git_commit
 from .reports.benchmark_page import write_benchmark_page
@@ -141,5 +141,4 @@ def _say(text: str) -> None:
 if __name__ == "__main__":
     logging.getLogger("monai").setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit interrupts like Ctrl-C
-    # fire would take --help for one more of the **overrides
-    fire.Fire(benchmark, ["--", "--help"] if {"--help", "-h"} & set(sys.argv) else None)
+    run_command(benchmark, "python -m scripts.benchmark")

@@ -7,7 +7,7 @@ import difflib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import fire
@@ -25,16 +25,19 @@ def run_command(command: Callable[..., Any], name: str) -> None:
         name: what the user typed, for the help text, such as "python -m scripts.prepare".
 
     Raises:
-        SystemExit: an unknown option, before any work.
+        SystemExit: an unknown option, before any work. A command with ``**overrides`` judges them itself.
     """
-    with clean_exit():
-        _check_flags(command, sys.argv[1:])
-    fire.Fire(command, name=name)
+    parameters = inspect.signature(command).parameters
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        with clean_exit():
+            _check_flags(parameters, sys.argv[1:])
+    asks_for_help = {"--help", "-h"} & set(sys.argv[1:])  # fire would take it for one more of the **overrides
+    fire.Fire(command, ["--", "--help"] if asks_for_help else None, name=name)
 
 
-def _check_flags(command: Callable[..., Any], arguments: Sequence[str]) -> None:
+def _check_flags(parameters: Iterable[str], arguments: Sequence[str]) -> None:
     """Refuse an unknown flag before the work: fire would complain of it only afterwards."""
-    known = [*inspect.signature(command).parameters, "help"]
+    known = [*parameters, "help"]
     for argument in arguments:
         flag = re.match(r"--([A-Za-z][\w-]*)", argument)
         if flag and (given := flag[1].replace("-", "_")) not in known:

@@ -105,9 +105,7 @@ def prepare(
         raise ValueError(f"{len(problems)} of {len(found)} images were left out:{_lines(problems)}")
 
 
-def _checked_options(
-    selection: str, fractions: Sequence[float], seed: int, every_nth_slice: int
-) -> tuple[float, ...]:
+def _checked_options(selection: str, fractions: Sequence[float], seed: int, every_nth_slice: int) -> tuple[float, ...]:
     """The fractions as numbers; raise for what no cohort can be made with."""
     if selection not in RULES:
         raise ValueError(f"--selection must be one of {', '.join(RULES)}, got {selection!r}.")

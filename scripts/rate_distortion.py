@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import fire
 import monai
 import pandas as pd
 import torch
@@ -26,6 +25,7 @@ from .benchmarking.recipes import ROOT, Recipe, merged_config
 from .benchmarking.record import CellRecord
 from .benchmarking.running import run_cells
 from .coding.rates import summarise_rates
+from .command_line import run_command
 from .data.cohort import load_cohort
 from .errors import clean_exit
 from .evaluation.methods import choose
@@ -200,4 +200,4 @@ def _say(text: str) -> None:
 
 if __name__ == "__main__":
     logging.getLogger("monai").setLevel(logging.ERROR)
-    fire.Fire(rate_distortion)
+    run_command(rate_distortion, "python -m scripts.rate_distortion")
