@@ -7,6 +7,7 @@ from .anatomical_criteria import AnatomicalCriteria
 from .correction import Correction, correct_masks
 from .criteria import CRITERIA, measure_criteria
 from .criteria_transform import AnatomicalCriteriad
+from .least_change import least_change
 from .level_bounds import LevelBounds
 from .valid_bank import ValidBank
 from .validity_metric import AnatomicalValidityMetric
@@ -20,5 +21,6 @@ __all__ = [
     "LevelBounds",
     "ValidBank",
     "correct_masks",
+    "least_change",
     "measure_criteria",
 ]

@@ -27,6 +27,7 @@ class Correction:
         was_valid: before, ``(N,)``; such masks are unchanged.
         valid: after, ``(N,)``. False only where the bank has no code that is plausible at the level of the slice; that
             mask is left as it was.
+        codes: of the corrected masks, ``(N, K)``; NaN for masks that are unchanged.
         distance: from the code of the given mask to that of the corrected one, Euclidean, ``(N,)``; 0 for masks that
             were plausible, or whose own code decodes to a plausible one.
         nearest: index of the nearest valid code of the bank, ``(N,)``; -1 where none was needed or there is none.
@@ -36,6 +37,7 @@ class Correction:
     masks: NDArray[np.uint8]
     was_valid: NDArray[np.bool_]
     valid: NDArray[np.bool_]
+    codes: NDArray[np.float64]
     distance: NDArray[np.float64]
     nearest: NDArray[np.int64]
     decodings: NDArray[np.int64]
@@ -68,7 +70,8 @@ def correct_masks(
         steps: halvings of the interval.
 
     Returns:
-        Masks that are plausible, nearest to the given ones in the latent space, along that segment.
+        Masks that are plausible, nearest to the given ones in the latent space, along that segment. They have the
+        detail of the decoder; :func:`scripts.plausibility.least_change` keeps that of the given masks.
 
     References:
         Painchaud et al., Cardiac segmentation with strong anatomical guarantees, IEEE Trans. Medical Imaging 39(11),
@@ -79,12 +82,13 @@ def correct_masks(
     was_valid = criteria.valid(result, levels)
     valid, distance = was_valid.copy(), np.zeros(len(result))
     nearest, decodings = np.full(len(result), -1), np.zeros(len(result), dtype=np.int64)
+    settled = np.full((len(result), bank.codes.shape[1]), np.nan)
 
     def settle(rows: NDArray[np.intp], codes: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Decode the codes of these masks, keep what is plausible, and say which were."""
         decoded = np.asarray(decode(codes), dtype=np.uint8)
         good = criteria.valid(decoded, levels[rows])
-        result[rows[good]] = decoded[good]
+        result[rows[good]], settled[rows[good]] = decoded[good], codes[good]
         valid[rows[good]] = True
         decodings[rows] += 1
         return good
@@ -106,4 +110,4 @@ def correct_masks(
             good = settle(rows, codes + middle[:, None] * moves)
             low, high = np.where(good, low, middle), np.where(good, middle, high)
         distance[rows] = high * np.linalg.norm(moves, axis=1)
-    return Correction(result, was_valid, valid, distance, nearest, decodings)
+    return Correction(result, was_valid, valid, settled, distance, nearest, decodings)

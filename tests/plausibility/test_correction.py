@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.plausibility import CRITERIA, AnatomicalCriteria, LevelBounds, ValidBank, correct_masks
+from scripts.plausibility import CRITERIA, AnatomicalCriteria, LevelBounds, ValidBank, correct_masks, least_change
 from tests.toy_brain import SPACING_MM, decode, encode, toy_slice
 
 LARGEST_AREA = 12_000.0
@@ -101,6 +101,42 @@ def test_without_a_plausible_code_the_mask_is_left_and_said_to_be_invalid():
     result = correct_masks(masks, encode, decode, strict, ValidBank(BANK, decode, strict))
     np.testing.assert_array_equal(result.masks, masks)
     assert (result.was_valid, result.valid, result.nearest) == ([False], [False], [-1])
+
+
+def test_the_codes_are_those_of_the_corrected_masks(bank: ValidBank):
+    masks = decode(np.array([[90.0, 62.0, 10.0], [60.0, 50.0, 10.0]]))
+    result = correct_masks(masks, encode, decode, CRITERION, bank, [1, 1])
+    np.testing.assert_array_equal(decode(result.codes[:1]), result.masks[:1])
+    assert np.isnan(result.codes[1]).all()
+
+
+def test_the_least_change_repairs_the_damage_and_keeps_the_detail():
+    no_gaps = only(upper={"brain_gap": 8.0, "ventricle_components": 2})
+    plain, given = toy_slice(60, 50), toy_slice(60, 50)
+    given[14:17, 20:28:2] = 3  # detail in the cortex that the decoder does not know
+    detailed = given.copy()
+    given[31:38, 19:27] = 0  # a hole
+    scattered = detailed.copy()
+    scattered[[22, 25, 36], [24, 18, 24]] = 1  # ventricles of a pixel
+    masks = np.stack([given, scattered])
+    assert not no_gaps.valid(masks).any()
+    probabilities = np.stack([0.1 + 0.6 * (plain == tissue) for tissue in range(4)]) * np.ones((2, 1, 1, 1))
+    probabilities[:, :, 12:20] = 0.2 + 0.2 * np.stack([plain[12:20] == tissue for tissue in range(4)])  # less sure
+    result = least_change(masks, probabilities, no_gaps)
+    assert no_gaps.valid(result).all()
+    for mask in result:
+        np.testing.assert_array_equal(mask[12:20], detailed[12:20])
+    np.testing.assert_array_equal(result[1], detailed)
+    assert (result[0] != detailed).sum() < 15
+
+
+def test_the_least_change_is_at_worst_the_decoded_mask():
+    small = only(upper={"brain_area": LARGEST_AREA})
+    masks, plain = toy_slice(90, 62)[None], toy_slice(60, 50)
+    probabilities = np.stack([(plain == tissue) * 1.0 for tissue in range(4)])[None]
+    result = least_change(masks, probabilities, small, [1.0])
+    assert small.valid(result, [1.0]).all()
+    assert (result != masks).sum() <= (plain != masks).sum()
 
 
 def test_a_bank_needs_codes():
