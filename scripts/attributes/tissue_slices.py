@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from monai.transforms import Compose, LoadImaged, Orientationd
+from monai.transforms import Compose, LoadImaged, Orientationd, ResampleToMatchd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..transforms.plane import plane_axcodes
+from ..transforms.volume_scale import ScaleIntensityByVolumePercentiled
 from .brain_window import BrainWindowd
 from .levels import slice_levels
 from .resample_classes import ResampleClassesd
@@ -39,6 +40,8 @@ class TissueSlices:
         subject: ``(N,)`` names.
         index: number of the slice in the cropped volume, ``(N,)``.
         spacing_mm: height and width of a pixel.
+        images: the same slices of the T1 images, ``(N, H, W)`` float32, 1 = the 99.5th percentile of the volume; None
+            where they were not asked for.
     """
 
     classes: NDArray[np.uint8]
@@ -46,6 +49,7 @@ class TissueSlices:
     subject: NDArray[np.str_]
     index: NDArray[np.int64]
     spacing_mm: tuple[float, float]
+    images: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -61,34 +65,41 @@ def tissue_transforms(
     spacing_mm: Sequence[float] = SPACING_MM,
     size: Sequence[int] = SIZE,
     centre: str = "frame",
+    images: bool = False,
 ) -> Compose:
     """From a file of region labels to a volume of tissue classes whose slices all have the same grid.
 
-    Region labels become tissue classes on a grid of the given spacing, cropped to the brain along the slice axis.
+    Region labels become tissue classes on a grid of the given spacing, cropped to the brain along the slice axis. The
+    T1 image is brought onto the same grid by linear interpolation: at twice the spacing, the mean of eight voxels.
 
     Args:
         plane: "axial", "coronal" or "sagittal".
         spacing_mm: pixel height, pixel width, slice distance.
         size: rows and columns.
         centre: "frame" or "brain", see :class:`scripts.attributes.brain_window.BrainWindowd`.
+        images: transform ``image``, the path of the T1 image, too.
 
     Returns:
         A transform of ``{"label": path}``: ``label`` becomes ``(1, H, W, D)``, values of
-        :class:`scripts.attributes.Tissue`.
+        :class:`scripts.attributes.Tissue`; ``image``, on the same grid, 1 at the volume's 99.5th percentile.
 
     Raises:
         ValueError: ``plane`` or ``centre`` is unknown; when applied: labels that are not in the table, no brain, or one
             that does not fit into ``size``.
     """
-    return Compose(
-        [
-            LoadImaged("label", ensure_channel_first=True),
-            Orientationd("label", axcodes=plane_axcodes(plane), labels=None),
-            TissueClassesd("label"),
-            ResampleClassesd("label", spacing_mm),
-            BrainWindowd("label", size, centre),
-        ]
-    )
+    of_labels = [
+        LoadImaged("label", ensure_channel_first=True),
+        Orientationd("label", axcodes=plane_axcodes(plane), labels=None),
+        TissueClassesd("label"),
+        ResampleClassesd("label", spacing_mm),
+        BrainWindowd("label", size, centre),
+    ]
+    of_images = [
+        LoadImaged("image", ensure_channel_first=True),
+        ScaleIntensityByVolumePercentiled("image"),
+        ResampleToMatchd("image", key_dst="label", mode="bilinear", padding_mode="zeros"),
+    ]
+    return Compose(of_labels + of_images * images)
 
 
 def load_tissue_slices(
@@ -99,6 +110,7 @@ def load_tissue_slices(
     centre: str = "frame",
     min_area_mm2: float = MIN_AREA_MM2,
     progress: bool = True,
+    images: bool = False,
 ) -> TissueSlices:
     """Read the label volumes of a cohort as slices of tissue classes.
 
@@ -110,35 +122,38 @@ def load_tissue_slices(
         centre: see :func:`tissue_transforms`.
         min_area_mm2: smallest brain area of a slice that is kept.
         progress: show a progress bar.
+        images: read the T1 images (``image``, a path) too.
 
     Returns:
         The slices of all heads.
 
     Raises:
-        ValueError: an item has no label file or one that cannot be used.
+        ValueError: an item has no label file, or a file that cannot be used.
     """
-    transform = tissue_transforms(plane, spacing_mm, size, centre)
+    transform = tissue_transforms(plane, spacing_mm, size, centre, images)
     area = float(spacing_mm[0] * spacing_mm[1])
     parts = []
     for item in tqdm(items, "reading labels", unit="volume", disable=not progress):
-        classes = _read(item, transform)
+        volumes = _read(item, transform, ("label", "image") if images else ("label",))
+        classes = volumes["label"].astype(np.uint8)
         brain_area = (classes > 0).sum((1, 2)) * area
         kept = np.flatnonzero(brain_area >= min_area_mm2)
-        parts.append((classes[kept], slice_levels(len(classes))[kept], np.full(len(kept), item["subject"]), kept))
-    classes, level, subject, index = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return TissueSlices(classes, level, subject, index, (float(spacing_mm[0]), float(spacing_mm[1])))
+        levels, subjects = slice_levels(len(classes))[kept], np.full(len(kept), item["subject"])
+        parts.append((classes[kept], levels, subjects, kept, *(volumes[key][kept] for key in ("image",) if images)))
+    classes, level, subject, index, *of_images = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return TissueSlices(classes, level, subject, index, (float(spacing_mm[0]), float(spacing_mm[1])), *of_images)
 
 
-def _read(item: Mapping[str, Any], transform: Compose) -> NDArray[np.uint8]:
-    """Tissue classes of one head, ``(D, H, W)``."""
+def _read(item: Mapping[str, Any], transform: Compose, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Volumes of one head, ``(D, H, W)``."""
     if "label" not in item:
         raise ValueError(
             f"subject {item['subject']} has no label file: tissue masks need region labels. Prepare the cohort from a "
             "folder that has them (python -m scripts.prepare --help)."
         )
     try:
-        volume = transform({"label": item["label"]})["label"]
+        volumes = transform({key: item[key] for key in keys})
     except Exception as error:  # readers raise what they like: name the file
         reason = str(error.__cause__ or error).splitlines()[0]
-        raise ValueError(f"{item['label']} could not be used: {reason}") from error
-    return np.ascontiguousarray(volume.numpy()[0].astype(np.uint8).transpose(2, 0, 1))
+        raise ValueError(f"{' or '.join(item[key] for key in keys)} could not be used: {reason}") from error
+    return {key: np.ascontiguousarray(volumes[key].numpy()[0].transpose(2, 0, 1)) for key in keys}

@@ -8,10 +8,12 @@ from .attribute_batch import AttributeBatch
 from .corrupt_batch import CorruptBatch
 from .fold_batch_norm import fold_batch_norm
 from .keep_freed_memory import keep_freed_memory
+from .label_batch import LabelBatch
 
 __all__ = [
     "AttributeBatch",
     "CorruptBatch",
+    "LabelBatch",
     "accelerate",
     "bfloat16_pays",
     "fold_batch_norm",

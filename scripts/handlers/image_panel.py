@@ -22,14 +22,15 @@ def panel(damaged: Tensor, restored: Tensor, clean: Tensor) -> Tensor:
 
     Args:
         damaged: shape ``(B, C, H, W)``, or ``(B, C, H, W, D)``, of which the middle of the last axis is shown.
-        restored: same shape.
-        clean: same shape.
+        restored: same shape, but for the channels: a segmented image has one, its classes more.
+        clean: shape of ``restored``.
 
     Returns:
         Shape ``(1, B * H, 4 * W)``, values in ``[0, 1]``.
     """
-    if clean.shape[1] > 1:
-        damaged, restored, clean = (_expected_class(images) for images in (damaged, restored, clean))
+    damaged, restored, clean = (
+        _expected_class(images) if images.shape[1] > 1 else images for images in (damaged, restored, clean)
+    )
     columns = [damaged, restored, clean, ERROR_GAIN * (restored - clean).abs()]
     if clean.ndim == 5:
         columns = [column[..., clean.shape[-1] // 2] for column in columns]

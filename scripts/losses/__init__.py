@@ -7,6 +7,7 @@ from .attribute_regularisation import AttributeRegularisation, attribute_loss
 from .autoencoder_loss import AutoencoderLoss
 from .class_overlap import ClassOverlap
 from .dssim import DSSIMLoss, ssim_map
+from .info_nce import InfoNCE
 from .kernel_l2 import KernelL2
 from .kl_divergence import KLDivergence, kl_per_dimension
 from .linear_constraint import LinearConstraint
@@ -18,6 +19,7 @@ __all__ = [
     "AutoencoderLoss",
     "ClassOverlap",
     "DSSIMLoss",
+    "InfoNCE",
     "KLDivergence",
     "KernelL2",
     "LinearConstraint",

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from .dense_autoencoder import DenseAutoencoder
-from .latents import Latents
+from .joint_autoencoder import JointAutoencoder
+from .latents import JointLatents, Latents
 from .variational_autoencoder import VariationalAutoencoder
 
-__all__ = ["DenseAutoencoder", "Latents", "VariationalAutoencoder"]
+__all__ = ["DenseAutoencoder", "JointAutoencoder", "JointLatents", "Latents", "VariationalAutoencoder"]
