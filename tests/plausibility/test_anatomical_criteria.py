@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.attributes import TissueSlices, load_tissue_slices, slice_levels
+from scripts.attributes import load_tissue_slices
 from scripts.plausibility import (
     CRITERIA,
     AnatomicalCriteria,
@@ -19,18 +19,10 @@ from scripts.plausibility import (
     LevelBounds,
 )
 from scripts.plausibility.__main__ import check, learn
-from tests.toy_brain import SPACING_MM, toy_head, write_toy_cohort
+from tests.toy_brain import write_toy_cohort
+from tests.toy_slices import toy_slices
 
 COUNT = 15
-
-
-def toy_slices(heads: int, seed: int) -> TissueSlices:
-    rng = np.random.default_rng(seed)
-    classes = np.concatenate([toy_head(rng, COUNT) for _ in range(heads)])
-    subject = np.repeat([f"s{i}" for i in range(heads)], COUNT)
-    return TissueSlices(
-        classes, np.tile(slice_levels(COUNT), heads), subject, np.tile(np.arange(COUNT), heads), SPACING_MM
-    )
 
 
 @pytest.fixture(scope="module")
