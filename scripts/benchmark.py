@@ -63,7 +63,8 @@ def benchmark(
         task: "run" trains and evaluates what is not done, then writes tables and report; "report" only writes these,
             from the cells that are done; "document" writes PAGE from the tables, with pictures of synthetic heads.
         recipes: names with * and ?, separated by commas: files of configs/recipe and cells of configs/grid, such as
-            'factorial_*' or 'thesis_skip_cae_*'; or paths of recipe files.
+            'factorial_*' or 'thesis_skip_cae_*'; or paths of recipe files. 'factorial_*,thesis_*@0' gives the latter
+            the seed 0 alone, @0+1 two seeds.
         dataset_dir: folder of dataset.json (python -m scripts.prepare); the demo cohort if empty.
         output_dir: folder of everything that the benchmark makes.
         seeds: of the trainings, such as 0,1,2. Claims need three.

@@ -20,6 +20,7 @@ from scripts.benchmark import benchmark
 from scripts.benchmarking.cells import Cell, make_cells
 from scripts.benchmarking.recipes import find_recipes
 from scripts.benchmarking.record import CellRecord
+from scripts.benchmarking.runs import budget
 from scripts.reports.benchmark_page import KEPT
 from tests.tiny_cohort import write_tiny_cohort
 
@@ -207,6 +208,15 @@ def test_recipes_with_other_slices_have_baselines_of_their_own(cohort, tmp_path)
     assert len({cell.folder for cell in cells}) == 5
     thesis = make_cells(find_recipes("thesis_skip_cae_dssim"), (0,), str(cohort), tmp_path, SETTINGS)
     assert thesis[0].steps[0].fingerprint == cells[1].steps[0].fingerprint  # whichever recipe comes first
+
+
+def test_a_recipe_can_have_seeds_of_its_own(cohort, tmp_path):
+    cells = plan(cohort, tmp_path, "factorial_skip_cae_mse,factorial_skip_cae_dssim@1", (0, 2))
+    assert [(cell.model, cell.seed) for cell in cells[1:]] == [
+        ("factorial_skip_cae_mse", 0), ("factorial_skip_cae_mse", 2), ("factorial_skip_cae_dssim", 1)
+    ]  # fmt: skip
+    said = "Reduced budget: 1 of the recipes' 50 epochs, one of 6 slices of each head, 1 to 2 of at least 3 seeds."
+    assert budget(cells, cells, every_nth_slice=6) == said
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def make_cells(
 
     Args:
         recipes: what to train.
-        seeds: of the trainings.
+        seeds: of the trainings of all recipes that have none of their own.
         dataset_dir: folder of the cohort, absolute; empty for the demo cohort.
         output_dir: folder of the benchmark, absolute.
         overrides: values for every recipe, such as ``max_epochs``.
@@ -136,9 +136,10 @@ def make_cells(
                 f"{recipe.name} and {first.name} see different slices although both call them {recipe.data!r}: give "
                 "the slices of one of them a fragment of its own in configs/data."
             )
+    all_seeds = dict.fromkeys([*seeds, *(seed for recipe in recipes for seed in recipe.seeds or ())])
     return [
         *(make.baselines(recipe) for recipe in first_of.values()),
-        *(make.network(recipe, seed) for seed in seeds for recipe in recipes),
+        *(make.network(recipe, seed) for seed in all_seeds for recipe in recipes if seed in (recipe.seeds or seeds)),
     ]
 
 

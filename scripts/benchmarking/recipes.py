@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,14 @@ class Recipe:
         files: config files, relative to the root, in the order in which they are merged.
         settings: values that win over the files.
         args_file: the recipe's own file, relative to the root; ``None`` for a cell of a grid.
+        seeds: of its trainings, where it has others than the rest of the benchmark.
     """
 
     name: str
     files: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     args_file: str | None = None
+    seeds: tuple[int, ...] | None = None
 
     def arguments(self) -> dict[str, Any]:
         """What MONAI's runner is told: ``args_file``, or ``config_file`` and the settings."""
@@ -51,19 +53,21 @@ def find_recipes(patterns: str | Sequence[str]) -> list[Recipe]:
     """Recipes whose name fits one of the patterns, or whose file is named.
 
     Args:
-        patterns: names with ``*`` and ``?``, or paths of recipe files; several in a list or separated by commas.
+        patterns: names with ``*`` and ``?``, or paths of recipe files; several in a list or separated by commas. Those
+            of a pattern like ``thesis_*@0+1`` have seeds of their own.
 
     Returns:
-        The recipes in the order of the patterns, each once.
+        The recipes in the order of the patterns, each once, as the last pattern that it fits says.
 
     Raises:
-        ValueError: a pattern that nothing fits (the nearest name is shown).
+        ValueError: a pattern that nothing fits (the nearest name is shown), or seeds that are no numbers.
         FileNotFoundError: a path that names no file.
     """
     listed = patterns.split(",") if isinstance(patterns, str) else [str(pattern) for pattern in patterns]
     known = known_recipes()
     found: dict[str, Recipe] = {}
-    for pattern in (text.strip() for text in listed):
+    for text in listed:
+        pattern, _, numbers = text.strip().partition("@")
         if pattern.endswith((".yaml", ".yml", ".json")):
             fitting = [_from_file(path) for path in _files(pattern)]
         else:
@@ -75,8 +79,16 @@ def find_recipes(patterns: str | Sequence[str]) -> list[Recipe]:
                 f"no recipe fits {pattern!r}: {hint}Known are the files of configs/recipe and the cells of the grids "
                 f"in configs/grid ({', '.join(sorted({name.partition('_')[0] + '_*' for name in known}))})."
             )
-        found |= {recipe.name: recipe for recipe in fitting}
+        found |= {recipe.name: replace(recipe, seeds=_own_seeds(numbers)) for recipe in fitting}
     return list(found.values())
+
+
+def _own_seeds(numbers: str) -> tuple[int, ...] | None:
+    """The seeds behind the ``@`` of a pattern; ``None`` where there are none."""
+    words = numbers.split("+") if numbers else []
+    if not all(word.isdecimal() for word in words):
+        raise ValueError(f"seeds behind @ must be whole numbers joined by +, got {numbers!r}. Example: thesis_*@0+1.")
+    return tuple(dict.fromkeys(map(int, words))) or None
 
 
 def known_recipes() -> dict[str, Recipe]:

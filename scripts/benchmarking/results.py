@@ -128,7 +128,7 @@ def _facts(
     part = config["part"]
     conditions = make_conditions(config["kinds"], config["severities"], config["damage_seed"])
     return {
-        "budget": budget(cells, done),
+        "budget": budget(cells, done, cohort.get("selection", {}).get("every_nth_slice", 1)),
         "cohort": cohort.get("name", "unnamed"),
         "subjects": {name: len({item["subject"] for item in cohort[name]}) for name in PARTS},
         "slices": dict(slices),

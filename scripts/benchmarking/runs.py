@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,26 +55,29 @@ def runs_table(cells: Sequence[Cell], training_slices: int, places: Mapping[str,
     return pd.DataFrame(rows)
 
 
-def budget(cells: Sequence[Cell], done: Sequence[Cell]) -> str:
+def budget(cells: Sequence[Cell], done: Sequence[Cell], every_nth_slice: int = 1) -> str:
     """One sentence that says what was trained, and begins with "Reduced budget" where it is less than it should be.
 
     Args:
         cells: of the plan.
         done: those of them that are done.
+        every_nth_slice: share of the slices that the cohort was made with.
     """
     trained = [cell for cell in cells if cell.seed is not None]
     epochs, full = sorted({cell.epochs for cell in trained}), sorted({cell.full_epochs for cell in trained})
-    seeds = len({cell.seed for cell in trained})
+    seeds = sorted(Counter(cell.model for cell in trained).values())
     missing = len(cells) - len(done)
     shorter = any(cell.epochs < cell.full_epochs for cell in trained)
     parts = [
         f"{_range(epochs)} of the recipes' {_range(full)} epochs" if shorter else f"{_range(epochs)} epochs",
-        f"{seeds} of at least {MIN_SEEDS} seeds" if seeds < MIN_SEEDS else f"{seeds} seeds",
+        *([f"one of {every_nth_slice} slices of each head"] if every_nth_slice > 1 else []),
+        f"{_range(seeds)} of at least {MIN_SEEDS} seeds" if seeds[0] < MIN_SEEDS else f"{_range(seeds)} seeds",
         *([f"{missing} of {len(cells)} cells missing"] if missing else []),
     ]
-    reduced = shorter or seeds < MIN_SEEDS or missing
+    reduced = shorter or seeds[0] < MIN_SEEDS or missing or every_nth_slice > 1
     return f"{'Reduced' if reduced else 'Full'} budget: {', '.join(parts)}."
 
 
 def _range(numbers: Sequence[int]) -> str:
-    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    """The ends of numbers in ascending order."""
+    return f"{numbers[0]}" if numbers[0] == numbers[-1] else f"{numbers[0]} to {numbers[-1]}"

@@ -101,3 +101,11 @@ def test_code_hash_follows_the_code():
     one, other = (code_hash({"_target_": f"scripts.networks.{name}"}) for name in ("SkipCAE", "ResidualUNet"))
     assert one != other
     assert one == code_hash({"a": [{"_target_": "scripts.networks.SkipCAE", "spatial_dims": 3}]})
+
+
+def test_a_pattern_can_have_seeds_of_its_own():
+    found = {recipe.name: recipe.seeds for recipe in find_recipes("thesis_skip_*,thesis_skip_cae_mse@0+2")}
+    assert found.pop("thesis_skip_cae_mse") == (0, 2)
+    assert set(found.values()) == {None}
+    with pytest.raises(ValueError, match=r"seeds behind @ must be whole numbers joined by \+, got '0,1'"):
+        find_recipes(["thesis_skip_*@0,1"])
