@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A normative chart: the distribution of each measure given age and sex, and the place of a head in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+
+from .location_scale import LocationScale
+from .measures import Measure
+
+__all__ = ["BAND", "SEXES", "NormativeChart"]
+
+SEXES = ("F", "M")
+BAND = (0.05, 0.95)
+MIN_HEADS = 10
+"""Of each sex."""
+
+
+class NormativeChart:
+    """Distributions of measures, learned from the heads of a table.
+
+    Args:
+        heads: a row for each head, with ``age`` (years), ``sex`` ("F" or "M") and the measures; a value that is not
+            finite does not count.
+        measures: unit and scale of each measure.
+        knots: number of knots of the centre's spline, at quantiles of age; 2 for a straight line.
+        ages: of which the knots are quantiles; those of ``heads`` by default.
+
+    Attributes:
+        models: of each measure, a :class:`LocationScale` of its value or, where its measure says so, its logarithm.
+
+    Raises:
+        ValueError: there are fewer than ten heads of a sex, or a measure cannot be described.
+    """
+
+    def __init__(
+        self, heads: pd.DataFrame, measures: Mapping[str, Measure], knots: int = 3, ages: ArrayLike | None = None
+    ) -> None:
+        if knots < 2:
+            raise ValueError(f"knots must be 2 (a straight line) or more, got {knots}.")
+        for sex in SEXES:
+            if (count := int((heads["sex"] == sex).sum())) < MIN_HEADS:
+                raise ValueError(
+                    f"there are {count} heads of sex {sex} with a known age: a chart needs {MIN_HEADS} of each sex."
+                )
+        self.heads = heads.reset_index(drop=True)
+        self.measures = dict(measures)
+        self.knots = np.quantile(heads["age"] if ages is None else np.asarray(ages), np.linspace(0, 1, knots))
+        self.models = {name: self._model(name) for name in self.measures}
+
+    def place(self, age: float, sex: str, values: Mapping[str, float]) -> pd.DataFrame:
+        """Place a head on the chart.
+
+        Args:
+            age: years, within those of the chart's heads of that sex.
+            sex: "F" or "M".
+            values: of the measures.
+
+        Returns:
+            For each measure: ``value``; ``median``, ``low`` and ``high`` (5th and 95th percentile) of its age and sex;
+            ``deviation`` from the centre in spreads, on the scale of the model; ``percentile``, 0 to 100, with the
+            95 % Clopper-Pearson interval ``percentile_low`` to ``percentile_high`` of a rank among so many heads (what
+            the curves themselves are unsure of is not in it).
+
+        Raises:
+            ValueError: an unknown sex, or an age outside the chart: nothing is extrapolated.
+        """
+        self.check(age, sex)
+        rows = []
+        for name, measure in self.measures.items():
+            model, value = self.models[name], float(values[name])
+            y = self._scaled(name, np.array([value]))
+            of = ([age], [sex == "F"])
+            median, low, high = (self.quantile(name, [age], sex, share)[0] for share in (0.5, *BAND))
+            n = len(model.residuals)
+            known = bool(np.isfinite(y[0]))
+            percentile = model.percentile(*of, y)[0] if known else np.nan
+            interval = binomtest(round(percentile * (n + 1) - 0.5), n).proportion_ci() if known else (np.nan, np.nan)
+            rows.append(
+                {
+                    "measure": name,
+                    "unit": measure.unit,
+                    "value": value,
+                    "median": median,
+                    "low": low,
+                    "high": high,
+                    "deviation": model.deviation(*of, y)[0],
+                    "percentile": 100 * percentile,
+                    "percentile_low": 100 * interval[0],
+                    "percentile_high": 100 * interval[1],
+                    "heads": n,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def check(self, age: float, sex: str) -> None:
+        """Refuse what the chart knows nothing of; see :meth:`place`."""
+        if sex not in SEXES:
+            raise ValueError(f"sex must be one of {', '.join(SEXES)}, got {sex!r}: the chart has one curve for each.")
+        low, high = self.age_range(sex)
+        if not low <= age <= high:
+            raise ValueError(
+                f"age {age:g} is outside the chart: its heads of sex {sex} are {low:.1f} to {high:.1f} years old, and "
+                "nothing is extrapolated. Learn a chart from a cohort of that age."
+            )
+
+    def age_range(self, sex: str) -> tuple[float, float]:
+        """Youngest and oldest head of a sex, in years."""
+        ages = self.heads.loc[self.heads["sex"] == sex, "age"]
+        return float(ages.min()), float(ages.max())
+
+    def percentiles(self, name: str, heads: pd.DataFrame) -> NDArray[np.float64]:
+        """Percentiles, 0 to 1, of a measure of other heads (columns ``age``, ``sex`` and the measure); NaN stays."""
+        y = self._scaled(name, heads[name].to_numpy(np.float64))
+        percentile = self.models[name].percentile(heads["age"], heads["sex"] == "F", y)
+        return np.where(np.isfinite(y), percentile, np.nan)
+
+    def median_scaled(self, name: str, heads: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of other heads, their values and the medians for their age and sex, both on the scale of the model."""
+        median = self.models[name].quantile(heads["age"], heads["sex"] == "F", 0.5)
+        return self._scaled(name, heads[name].to_numpy(np.float64)), median
+
+    def quantile(self, name: str, age: ArrayLike, sex: str, share: float) -> NDArray[np.float64]:
+        """Curve of a measure below which a share of the heads of a sex lies, in the measure's unit."""
+        years = np.asarray(age, dtype=np.float64)
+        curve = self.models[name].quantile(years, np.full(years.shape, sex == "F"), share)
+        return np.exp(curve) if self.measures[name].log else curve
+
+    def _scaled(self, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not self.measures[name].log:
+            return values
+        if (values <= 0).any():
+            raise ValueError(f"{name} must be above 0, got {values[values <= 0][0]:g}: its chart is of its logarithm.")
+        return np.log(values)
+
+    def _model(self, name: str) -> LocationScale:
+        y = self._scaled(name, self.heads[name].to_numpy(np.float64))
+        known = np.isfinite(y)
+        try:
+            return LocationScale(self.heads["age"][known], self.heads["sex"][known] == "F", y[known], self.knots)
+        except ValueError as error:
+            raise ValueError(f"there is no chart of {name}: {error}") from error
