@@ -33,8 +33,11 @@ from .latents.evaluation import (
 )
 from .latents.measures import spearman_matrix
 from .latents.paths import interpolation, traversal
+from .latents.smallest_area import ATTRIBUTE, smallest_area_table
 from .latents.space import LatentSpace
 from .latents.stack import save_stack
+from .latents.validity import Validity
+from .plausibility import CRITERIA
 from .replacing import replacing
 from .reports.latent_figures import code_figure, conditional_figure, mask_grid
 from .reports.latent_report import Section, write_latent_report
@@ -54,15 +57,20 @@ def evaluate(
     output_dir: str = "",
     weights: str | None = None,
     samples: int = 500,
+    judged: int = 200,
+    bank: int = 3000,
     seed: int = 0,
     device: str = "cpu",
+    part: str = "test",
 ) -> None:
-    """Measure on the test subjects what the latent space of a trained recipe is worth.
+    """Measure on held-out subjects what the latent space of a trained recipe is worth.
 
     Writes attributes.csv (how single dimensions follow single attributes), measures.csv (interpretability, SCC, MIG,
     SAP, modularity), dimensions.csv (KL divergence and active units), reconstruction.csv (Dice), samples.csv (density
     and nearest training subject of every sample), rejection.csv (acceptance rates), conditional.csv (samples for an
-    attribute value), summary.json, traversal_<attribute>.nii.gz and report.html.
+    attribute value), validity.csv (plausible masks before and after correction), smallest_area.csv (rank correlation
+    of the ventricle area over the smallest brain area of a slice), summary.json, traversal_<attribute>.nii.gz and
+    report.html.
 
     Args:
         recipe: a recipe of tissue masks, such as ar_vae, vae_tissue or constrained_vae.
@@ -70,11 +78,15 @@ def evaluate(
         output_dir: folder of the results; eval/<recipe>/latent if empty.
         weights: model.pt of a training of the recipe; that in eval/<recipe> by default.
         samples: number of samples of each kind.
+        judged: number of masks of each kind whose plausibility is judged and corrected.
+        bank: codes drawn from the Parzen window that join the training codes as places to correct masks towards.
         seed: of the samples.
         device: cpu or cuda.
+        part: of the cohort: test, or validation to make choices on.
     """
-    _at_least_one("samples", samples)
-    space = LatentSpace(recipe, dataset_dir, weights, device)
+    for name, value in {"samples": samples, "judged": judged, "bank": bank}.items():
+        _at_least_one(name, value)
+    space = LatentSpace(recipe, dataset_dir, weights, device, part)
     folder = Path(str(output_dir) or f"eval/{space.recipe}/latent")
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -85,6 +97,8 @@ def evaluate(
         "dimensions": lambda: dimension_table(space),
         "reconstruction": lambda: reconstruction_table(space),
     }
+    if ATTRIBUTE in space.names:
+        steps["smallest_area"] = lambda: smallest_area_table(space, dataset_dir)
     for name, step in tqdm(steps.items(), "evaluating", unit="table"):
         tables[name] = _written(step(), folder / f"{name}.csv")
     drawn, rejection = draw_samples(space, samples, rng)
@@ -92,9 +106,13 @@ def evaluate(
     tables["samples"] = _written(sample_table(space, drawn), folder / "samples.csv")
     conditional, asked, got = conditional_table(space, rng)
     tables["conditional"] = _written(conditional, folder / "conditional.csv")
+    validity = Validity(space, bank, rng)
+    validity.judge_held_out(judged, rng)
+    validity.judge_drawn(drawn, judged)
+    tables["validity"] = _written(validity.table(), folder / "validity.csv")
     figures = {
         "codes": code_figure(
-            spearman_matrix(space.codes["test"], space.attributes("test")),
+            spearman_matrix(space.codes[space.part], space.attributes(space.part)),
             space.names,
             tables["dimensions"].get("kl", ()),
         ),
@@ -107,7 +125,7 @@ def evaluate(
     write_latent_report(
         f"The latent space of {space.recipe}",
         _facts(space, summary),
-        _sections(tables, figures),
+        [*_sections(tables, figures, space.part), *_validity_sections(tables, validity)],
         folder / "report.html",
     )
     sys.stdout.write(f"{tables['attributes'].to_string(index=False)}\nwrote {folder / 'report.html'}\n")
@@ -141,7 +159,7 @@ def traverse(
     _at_least_one("steps", steps)
     space = LatentSpace(recipe, dataset_dir, weights)
     dimension = _dimension(space, attribute)
-    start = space.codes["test"][[_row(space, subject, level)]]
+    start = space.codes[space.part][[_row(space, subject, level)]]
     values = space.codes["training"][:, dimension]
     codes = traversal(start, dimension, values.min(), values.max(), steps)[0]
     _write_masks(space, codes, Path(output_dir), f"traversal_{attribute}", _numbers(codes[:, dimension]))
@@ -174,7 +192,7 @@ def interpolate(
     """
     _at_least_one("steps", steps)
     space = LatentSpace(recipe, dataset_dir, weights)
-    start, end = (space.codes["test"][_row(space, str(subject), level)] for subject in (first, last))
+    start, end = (space.codes[space.part][_row(space, str(subject), level)] for subject in (first, last))
     _write_masks(
         space, interpolation(start, end, steps), Path(output_dir), "interpolation", _numbers(np.linspace(0, 1, steps))
     )
@@ -249,7 +267,7 @@ def _dimension(space: LatentSpace, attribute: str) -> int:
 
 def _row(space: LatentSpace, subject: str | None, level: float) -> int:
     """The slice of a test subject that is nearest to a level."""
-    tissue = space.masks["test"].tissue
+    tissue = space.masks[space.part].tissue
     subjects = list(dict.fromkeys(tissue.subject.tolist()))
     name = subjects[0] if subject is None else str(subject)
     if name not in subjects:
@@ -283,7 +301,7 @@ def _write_masks(
         table = pd.concat([table, further.reset_index(drop=True)], axis=1)
     folder.mkdir(parents=True, exist_ok=True)
     _written(table, folder / f"{name}.csv")
-    save_stack(masks, space.masks["test"].tissue.spacing_mm, folder / f"{name}.nii.gz")
+    save_stack(masks, space.masks[space.part].tissue.spacing_mm, folder / f"{name}.nii.gz")
     rows = [masks[start : start + SHOWN] for start in range(0, min(len(masks), 8 * SHOWN), SHOWN)]
     _save(mask_grid(rows, column_titles=titles if len(rows) == 1 else ()), folder / f"{name}.png")
     sys.stdout.write(f"wrote {name}.png, {name}.nii.gz and {name}.csv into {folder}\n")
@@ -291,12 +309,12 @@ def _write_masks(
 
 def _traversals(space: LatentSpace, folder: Path) -> Figure:
     """A row for each attribute, from the middle slice of the first test subject; each is written as a stack, too."""
-    start = space.codes["test"][[_row(space, None, 0.6)]]
+    start = space.codes[space.part][[_row(space, None, 0.6)]]
     rows = []
     for name, dimension in space.dims.items():
         values = space.codes["training"][:, dimension]
         rows.append(space.model.decode(traversal(start, dimension, values.min(), values.max(), STEPS)[0]))
-        save_stack(rows[-1], space.masks["test"].tissue.spacing_mm, folder / f"traversal_{name}.nii.gz")
+        save_stack(rows[-1], space.masks[space.part].tissue.spacing_mm, folder / f"traversal_{name}.nii.gz")
     return mask_grid(rows, [name.replace("_", " ") for name in space.dims])
 
 
@@ -307,6 +325,7 @@ def _summary(space: LatentSpace, tables: dict[str, pd.DataFrame], seed: int) -> 
         "recipe": space.recipe,
         "weights": str(space.weights),
         "seed": seed,
+        "part": space.part,
         "subjects": {part: len(set(masks.tissue.subject.tolist())) for part, masks in space.masks.items()},
         "slices": {part: len(masks) for part, masks in space.masks.items()},
         "kl_nats": float(dimensions["kl"].sum()) if "kl" in dimensions else None,
@@ -320,10 +339,11 @@ def _summary(space: LatentSpace, tables: dict[str, pd.DataFrame], seed: int) -> 
 
 
 def _facts(space: LatentSpace, summary: dict[str, Any]) -> list[str]:
+    part = space.part
     dice = ", ".join(f"{name} {value:.3f}" for name, value in summary["dice"].items())
     facts = [
         (
-            f"{summary['slices']['test']} axial slices of {summary['subjects']['test']} test subjects; trained on "
+            f"{summary['slices'][part]} axial slices of {summary['subjects'][part]} {part} subjects; trained on "
             f"{summary['slices']['training']} of {summary['subjects']['training']}."
         ),
         f"{summary['active_units']} of {summary['latent_size']} dimensions are active.",
@@ -334,7 +354,7 @@ def _facts(space: LatentSpace, summary: dict[str, Any]) -> list[str]:
     return facts
 
 
-def _sections(tables: dict[str, pd.DataFrame], figures: dict[str, Figure]) -> list[Section]:
+def _sections(tables: dict[str, pd.DataFrame], figures: dict[str, Figure], part: str) -> list[Section]:
     units = ", ".join(f"{name.replace('_', ' ')} {unit}" for name, unit in UNITS.items() if unit)
     samples = tables["samples"].groupby("source")[["log_density", "difference"]].median().reset_index()
     return [
@@ -344,11 +364,11 @@ def _sections(tables: dict[str, pd.DataFrame], figures: dict[str, Figure]) -> li
             "share of steps along the dimension that raise the attribute of the decoded mask. Attributes that are "
             "themselves correlated cannot have dimensions that are not.",
             tables["attributes"],
-            {"Rank correlation of attributes and dimensions, test subjects": figures["codes"]},
+            {f"Rank correlation of attributes and dimensions, {part} subjects": figures["codes"]},
         ),
         Section(
             "Measures in common use",
-            "Over all attributes, test subjects; 1 is best.",
+            f"Over all attributes, {part} subjects; 1 is best.",
             tables["measures"],
         ),
         Section(
@@ -360,9 +380,9 @@ def _sections(tables: dict[str, pd.DataFrame], figures: dict[str, Figure]) -> li
         Section(
             "Samples",
             "Median log-density in the Parzen window, and median share of the brain that differs from the nearest "
-            "training mask. The row test is real masks of unseen subjects: samples well below it would be copies.",
+            f"training mask. The row {part} is real masks of unseen subjects: samples well below it would be copies.",
             samples,
-            {"From the prior, from the Parzen window, and half way between two test subjects": figures["samples"]},
+            {"From the prior, from the Parzen window, and half way between two held-out subjects": figures["samples"]},
         ),
         Section(
             "Rejection sampling",
@@ -376,6 +396,44 @@ def _sections(tables: dict[str, pd.DataFrame], figures: dict[str, Figure]) -> li
             {"Each dot is a sample": figures["conditional"]},
         ),
     ]
+
+
+def _validity_sections(tables: dict[str, pd.DataFrame], validity: Validity) -> list[Section]:
+    table = tables["validity"]
+    rates = table[[name for name in table if not name.startswith(tuple(CRITERIA))]]
+    criteria = pd.DataFrame(
+        {
+            "criterion": [name.replace("_", " ") for name in CRITERIA],
+            "meaning": [criterion.meaning for criterion in CRITERIA.values()],
+            **{row["masks"]: [row[f"{name}_before"] for name in CRITERIA] for _, row in table.iterrows()},
+        }
+    )
+    sections = [
+        Section(
+            "Plausible anatomy",
+            "Share of the masks that meet all twelve criteria at their level, with bounds learned from the training "
+            "subjects' labels, before and after correction. Corrected are the implausible ones: towards the nearest "
+            "plausible code of the bank; distance is how far the code moved. Damaged segmentations are labels with a "
+            "hole, pieces outside, ventricles cut open or a bite; of the decoded mask they take only what makes them "
+            "plausible. Dice is against the undamaged labels.",
+            rates,
+            {
+                f"Implausible masks and what became of them: {name}": mask_grid(list(stages.values()), list(stages))
+                for name, stages in validity.shown.items()
+            },
+        ),
+        Section("Criteria", "Share of the masks, before correction, that meet each criterion.", criteria),
+    ]
+    if "smallest_area" in tables:
+        sections.append(
+            Section(
+                "Slices without ventricles",
+                "Rank correlation of the ventricle area with its dimension over the slices that show at least so much "
+                "brain, and the largest that the ties of slices without ventricles leave possible.",
+                tables["smallest_area"],
+            )
+        )
+    return sections
 
 
 if __name__ == "__main__":

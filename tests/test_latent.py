@@ -10,6 +10,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from scripts.latent import evaluate, interpolate, sample, traverse
+from scripts.plausibility import CRITERIA
 
 RECIPE = """
 recipe: small
@@ -41,7 +42,7 @@ def arguments(tmp_path_factory, labelled_cohort) -> dict[str, str]:
 
 
 def test_evaluate_writes_all_tables_and_the_report(arguments, tmp_path):
-    evaluate(**arguments, output_dir=str(tmp_path), samples=5)
+    evaluate(**arguments, output_dir=str(tmp_path), samples=5, judged=4, bank=20)
     attributes = pd.read_csv(tmp_path / "attributes.csv")
     assert list(attributes.columns) == ["attribute", "spearman_own", "spearman_best_other", "monotonic_share"]
     assert list(attributes["attribute"][:2]) == ["slice_level", "brain_area"]
@@ -54,17 +55,29 @@ def test_evaluate_writes_all_tables_and_the_report(arguments, tmp_path):
     assert len(pd.read_csv(tmp_path / "dimensions.csv")) == 16
     assert len(pd.read_csv(tmp_path / "rejection.csv")) == 4
     assert len(pd.read_csv(tmp_path / "conditional.csv")) == len(attributes)
+    validity = pd.read_csv(tmp_path / "validity.csv").set_index("masks")
+    assert {"labels", "reconstructions", "prior", "parzen", "interpolation", "damaged segmentation"} <= set(
+        validity.index
+    )
+    assert validity.loc["labels", "valid_before"] > 0.9
+    assert validity.loc["prior", "n"] == 4
+    assert validity.loc["damaged segmentation", "dice_before"] < 1
+    passes = [f"{name}_before" for name in CRITERIA]
+    assert (validity["valid_before"] <= validity[passes].min(axis=1)).all()
+    assert (validity["valid_after"] >= validity["valid_before"]).all()
+    areas = pd.read_csv(tmp_path / "smallest_area.csv")
+    assert areas["slices"].is_monotonic_decreasing
     assert nib.load(tmp_path / "traversal_brain_area.nii.gz").shape == (48, 48, 9)
     page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:image/png;base64,") >= 5
     assert "<table" in page
     assert "&lt;table" not in page
 
 
 def test_evaluate_gives_the_same_twice(arguments, tmp_path):
     for name in ("one", "two"):
-        evaluate(**arguments, output_dir=str(tmp_path / name), samples=3)
-    for table in ("attributes", "samples", "conditional"):
+        evaluate(**arguments, output_dir=str(tmp_path / name), samples=3, judged=2, bank=5)
+    for table in ("attributes", "samples", "conditional", "validity"):
         one, two = ((tmp_path / name / f"{table}.csv").read_text() for name in ("one", "two"))
         assert one == two
 
@@ -96,6 +109,8 @@ def test_samples_are_written(arguments, tmp_path, settings):
         ({"recipe": "ar_vea"}, "there is no recipe 'ar_vea'. The recipes are: (?s:.*)ar_vae"),
         ({"recipe": "vae"}, "recipe vae is not of tissue masks"),
         ({"weights": "nowhere.pt"}, "there are no weights at nowhere.pt: train with"),
+        ({"part": "training"}, "--part must be one of test, validation, got 'training'"),
+        ({"judged": 0}, "--judged must be a whole number of at least 1, got 0"),
         ({"samples": 0}, "--samples must be a whole number of at least 1, got 0"),
     ],
 )

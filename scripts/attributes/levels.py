@@ -24,20 +24,25 @@ def slice_levels(count: int) -> NDArray[np.float64]:
     return (np.arange(count) + 0.5) / count
 
 
-def level_windows(level: ArrayLike) -> list[NDArray[np.intp]]:
+def level_windows(level: ArrayLike, whole_heads: bool = True) -> list[NDArray[np.intp]]:
     """Which slices lie near each of :data:`LEVELS`, 0.05 to either side.
 
     Args:
-        level: of slices of whole heads, ``(N,)``.
+        level: of slices, ``(N,)``.
+        whole_heads: the slices are of whole heads. If they are not, because small ones at the ends were left out, a
+            level without slices has those of the nearest level that has some.
 
     Returns:
         Indices for each of the 19 levels.
 
     Raises:
-        ValueError: there is no slice near some level.
+        ValueError: there is no slice near some level, or at all.
     """
     where = np.asarray(level, dtype=np.float64)
     windows = [np.flatnonzero(np.abs(where - centre) <= HALF_WINDOW) for centre in LEVELS]
+    if not whole_heads and any(map(len, windows)):
+        filled = np.flatnonzero([len(window) for window in windows])
+        return [windows[filled[np.abs(filled - position).argmin()]] for position in range(len(windows))]
     if empty := [f"{centre:.2f}" for centre, window in zip(LEVELS, windows, strict=True) if not len(window)]:
         raise ValueError(f"no slices near the levels {', '.join(empty)}: learning needs the slices of whole heads.")
     return windows

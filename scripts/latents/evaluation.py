@@ -41,12 +41,12 @@ SAMPLES_PER_VALUE = 40
 
 
 def attribute_table_of(space: LatentSpace, rng: np.random.Generator) -> pd.DataFrame:
-    """``attributes.csv``: rank correlations on the test subjects, and how steadily each attribute can be moved.
+    """``attributes.csv``: rank correlations on the held-out subjects, and how steadily each attribute can be moved.
 
-    For the latter, up to 100 test codes are moved along the attribute's dimension from the smallest to the largest
+    For the latter, up to 100 of their codes are moved along the attribute's dimension from the smallest to the largest
     training value in 9 steps, decoded and measured.
     """
-    codes, training = space.codes["test"], space.codes["training"]
+    codes, training = space.codes[space.part], space.codes["training"]
     starts = codes[rng.permutation(len(codes))[:TRAVERSALS]]
     monotonic = {}
     for name in space.names:
@@ -57,23 +57,23 @@ def attribute_table_of(space: LatentSpace, rng: np.random.Generator) -> pd.DataF
         profiles = space.measured(masks, [name]).reshape(len(starts), STEPS)
         share = monotonic_share(profiles)
         monotonic[name] = share if space.regularised else max(share, 1 - share)
-    return pd.DataFrame(attribute_rows(space.names, codes, space.attributes("test"), space.dims, monotonic))
+    return pd.DataFrame(attribute_rows(space.names, codes, space.attributes(space.part), space.dims, monotonic))
 
 
 def measure_table(space: LatentSpace) -> pd.DataFrame:
-    """The five measures of :func:`~scripts.latents.measures.disentanglement` on the test subjects."""
-    values = disentanglement(space.codes["test"], space.attributes("test"))
+    """The five measures of :func:`~scripts.latents.measures.disentanglement` on the held-out subjects."""
+    values = disentanglement(space.codes[space.part], space.attributes(space.part))
     return pd.DataFrame([{"measure": name, "value": round(value, 4)} for name, value in values.items()])
 
 
 @torch.inference_mode()
 def dimension_table(space: LatentSpace) -> pd.DataFrame:
-    """Of each dimension, on the test subjects: divergence from the prior in nats, and whether it is active."""
-    codes = space.codes["test"]
+    """Of each dimension, on the held-out subjects: divergence from the prior in nats, and whether it is active."""
+    codes = space.codes[space.part]
     rows: dict[str, Any] = {"dimension": range(codes.shape[1])}
     network = space.model.network
     if isinstance(network, VariationalAutoencoder):
-        batches = torch.from_numpy(space.masks["test"].tissue.classes).split(space.model.batch_size)
+        batches = torch.from_numpy(space.masks[space.part].tissue.classes).split(space.model.batch_size)
         kl = torch.cat([kl_per_dimension(*network.posterior(one_hot(b).to(space.model.device))).cpu() for b in batches])
         rows["kl"] = kl.mean(0).numpy().round(4)
     rows["variance_of_mean"] = codes.var(0).round(4)
@@ -82,9 +82,9 @@ def dimension_table(space: LatentSpace) -> pd.DataFrame:
 
 
 def reconstruction_table(space: LatentSpace) -> pd.DataFrame:
-    """Dice of the reconstructed test masks, for each subject and class, pooled over the slices of the subject."""
-    tissue = space.masks["test"].tissue
-    decoded = space.model.decode(space.codes["test"])
+    """Dice of the reconstructed masks of held-out subjects, by class, pooled over the slices of a subject."""
+    tissue = space.masks[space.part].tissue
+    decoded = space.model.decode(space.codes[space.part])
     rows = []
     for subject in np.unique(tissue.subject):
         of = tissue.subject == subject
@@ -100,8 +100,9 @@ def draw_samples(space: LatentSpace, count: int, rng: np.random.Generator) -> tu
     """Codes from every source, and how rejection sampling fared.
 
     Returns:
-        Codes ``(count, K)`` of ``prior``, ``parzen`` (exact) and ``interpolation`` (half way between test subjects at
-        the same level); and a table of the acceptance rate of rejection sampling for each way to take its bound.
+        Codes ``(count, K)`` of ``prior``, ``parzen`` (exact), ``interpolation`` (half way between held-out subjects at
+        the same level) and, where any was accepted, ``rejection`` (with the last bound that accepted any); and a table
+        of the acceptance rate of rejection sampling for each way to take its bound.
     """
     size = space.window.codes.shape[1]
     samples = {
@@ -113,6 +114,8 @@ def draw_samples(space: LatentSpace, count: int, rng: np.random.Generator) -> tu
     for bound in get_args(Bound):
         for leave_one_out in (False, True):
             rejection = space.window.sample_by_rejection(20 * count, rng, bound, leave_one_out)
+            if len(rejection.codes):
+                samples["rejection"] = rejection.codes[:count]
             rows.append(
                 {
                     "bound": bound,
@@ -128,8 +131,8 @@ def draw_samples(space: LatentSpace, count: int, rng: np.random.Generator) -> tu
 
 
 def _halfway(space: LatentSpace, count: int, rng: np.random.Generator) -> NDArray:
-    """Codes half way between slices of two test subjects whose levels are closest."""
-    codes, tissue = space.codes["test"], space.masks["test"].tissue
+    """Codes half way between slices of two held-out subjects whose levels are closest."""
+    codes, tissue = space.codes[space.part], space.masks[space.part].tissue
     first = rng.integers(len(codes), size=count)
     subjects = np.unique(tissue.subject)
     last = []
@@ -143,13 +146,13 @@ def _halfway(space: LatentSpace, count: int, rng: np.random.Generator) -> NDArra
 def sample_table(space: LatentSpace, samples: Mapping[str, NDArray]) -> pd.DataFrame:
     """Every sample: its log-density, and the nearest training subject, as a check against copying.
 
-    The rows ``test`` are real masks of unseen subjects: samples that lie much closer to a training mask than these do
-    are copies.
+    The rows ``test`` (the part) are real masks of unseen subjects: samples that lie much closer to a training mask than
+    these do are copies.
     """
     training = space.masks["training"].tissue
     tables = []
-    for source, codes in {**samples, "test": space.codes["test"]}.items():
-        masks = space.masks["test"].tissue.classes if source == "test" else space.model.decode(codes)
+    for source, codes in {**samples, space.part: space.codes[space.part]}.items():
+        masks = space.masks[space.part].tissue.classes if source == space.part else space.model.decode(codes)
         nearest, difference = nearest_masks(masks, training.classes)
         index = nearest[:, 0]
         tables.append(

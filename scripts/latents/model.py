@@ -35,6 +35,13 @@ class LatentModel:
         return torch.cat(codes).numpy() if codes else np.zeros((0, self.network.latent_size), np.float32)
 
     @torch.inference_mode()
+    def probabilities(self, codes: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Probabilities of the classes ``(N, C, H, W)`` of codes ``(N, K)``."""
+        batches = torch.from_numpy(np.asarray(codes, np.float32)).split(self.batch_size)
+        shares = [self.network.decode(batch.to(self.device)).cpu() for batch in batches]
+        return torch.cat(shares).numpy() if shares else np.zeros((0, *self.network.image_shape), np.float32)
+
+    @torch.inference_mode()
     def decode(self, codes: NDArray[np.floating]) -> NDArray[np.uint8]:
         """Masks ``(N, H, W)`` of codes ``(N, K)``: the most probable class of each pixel."""
         batches = torch.from_numpy(np.asarray(codes, np.float32)).split(self.batch_size)

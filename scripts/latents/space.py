@@ -21,6 +21,7 @@ __all__ = ["LatentSpace"]
 
 LEVEL = "slice_level"
 NEIGHBOURS = 10
+HELD_OUT = ("test", "validation")
 
 
 class LatentSpace:
@@ -31,8 +32,10 @@ class LatentSpace:
         dataset_dir: folder of dataset.json, with region labels.
         weights: ``model.pt`` of a training of the recipe; by default that of its default ``output_dir``.
         device: where the network runs.
+        part: of the cohort, "test" or "validation": the subjects on whom everything is measured and shown.
 
     Attributes:
+        trained: the recipe with its weights.
         config: the merged config of the recipe.
         regularised: whether the recipe ties its first latent dimensions to the attributes.
         names: of the attributes.
@@ -45,8 +48,13 @@ class LatentSpace:
         ValueError: the recipe is not of tissue masks, or the weights are of another network.
     """
 
-    def __init__(self, recipe: str, dataset_dir: str = "", weights: str | None = None, device: str = "cpu") -> None:
-        trained = TrainedRecipe(recipe, weights, device)
+    def __init__(
+        self, recipe: str, dataset_dir: str = "", weights: str | None = None, device: str = "cpu", part: str = "test"
+    ) -> None:
+        if part not in HELD_OUT:
+            raise ValueError(f"--part must be one of {', '.join(HELD_OUT)}, got {part!r}.")
+        self.part = part
+        self.trained = trained = TrainedRecipe(recipe, weights, device)
         self.recipe, self.config, self.weights = trained.name, trained.config, trained.weights
         self.model, self.regularised = trained.model, trained.regularised
         self.masks: dict[str, TissueSliceDataset] = {
@@ -75,11 +83,13 @@ class LatentSpace:
     def measured(self, masks: NDArray[np.uint8], names: Sequence[str] = ()) -> NDArray[np.float64]:
         """Attributes of decoded masks ``(N, H, W)``: ``(N, L)``, or only those named.
 
-        A mask alone has no slice level: it gets the mean of the ten training masks that it is most alike.
+        The level is that of :meth:`apparent_level`.
         """
         names = names or self.names
+        level = self.apparent_level(masks) if LEVEL in names else None
+        return attribute_table(masks, self.masks["training"].tissue.spacing_mm, level, names)
+
+    def apparent_level(self, masks: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Level of masks that come from no head, ``(N,)``: the mean of the ten training masks that are most alike."""
         training = self.masks["training"].tissue
-        level = (
-            training.level[nearest_masks(masks, training.classes, NEIGHBOURS)[0]].mean(1) if LEVEL in names else None
-        )
-        return attribute_table(masks, training.spacing_mm, level, names)
+        return training.level[nearest_masks(masks, training.classes, NEIGHBOURS)[0]].mean(1)

@@ -57,8 +57,15 @@ class TrainedRecipe:
         _load(network, self.weights, self.name)
         self.model = LatentModel(network, device)
 
-    def dataset(self, items: Sequence[Mapping[str, Any]], progress: bool = True) -> TissueSliceDataset:
+    def dataset(
+        self, items: Sequence[Mapping[str, Any]], progress: bool = True, min_area_mm2: float | None = None
+    ) -> TissueSliceDataset:
         """The masks of heads with ``subject`` and ``label``, on the grid of the recipe.
+
+        Args:
+            items: the heads.
+            progress: show a progress bar.
+            min_area_mm2: smallest brain area of a slice that is kept; that of the recipe by default.
 
         Raises:
             ValueError: a label file is missing or cannot be used.
@@ -66,6 +73,8 @@ class TrainedRecipe:
         parser = self._parser()
         parser["train"]["datalist"] = list(items)
         parser["train"]["dataset"]["progress"] = progress
+        if min_area_mm2 is not None:
+            parser["train"]["dataset"]["min_area_mm2"] = min_area_mm2
         return parser.get_parsed_content("train#dataset")
 
     @cached_property

@@ -7,6 +7,7 @@ from .anatomical_criteria import AnatomicalCriteria
 from .correction import Correction, correct_masks
 from .criteria import CRITERIA, measure_criteria
 from .criteria_transform import AnatomicalCriteriad
+from .damage import DAMAGES, damage_masks
 from .least_change import least_change
 from .level_bounds import LevelBounds
 from .valid_bank import ValidBank
@@ -14,6 +15,7 @@ from .validity_metric import AnatomicalValidityMetric
 
 __all__ = [
     "CRITERIA",
+    "DAMAGES",
     "AnatomicalCriteria",
     "AnatomicalCriteriad",
     "AnatomicalValidityMetric",
@@ -21,6 +23,7 @@ __all__ = [
     "LevelBounds",
     "ValidBank",
     "correct_masks",
+    "damage_masks",
     "least_change",
     "measure_criteria",
 ]

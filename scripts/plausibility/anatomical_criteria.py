@@ -43,12 +43,15 @@ class AnatomicalCriteria:
     learned_from: dict[str, float]
 
     @classmethod
-    def learn(cls, slices: TissueSlices, tail_percent: float = TAIL_PERCENT) -> AnatomicalCriteria:
+    def learn(
+        cls, slices: TissueSlices, tail_percent: float = TAIL_PERCENT, whole_heads: bool = True
+    ) -> AnatomicalCriteria:
         """Learn the bounds from the slices of healthy heads, as percentiles at each level.
 
         Args:
             slices: of the training heads.
             tail_percent: share of the slices beyond each bound.
+            whole_heads: see :func:`scripts.attributes.levels.level_windows`.
 
         Raises:
             ValueError: see :meth:`LevelBounds.learn`.
@@ -60,7 +63,7 @@ class AnatomicalCriteria:
         measures = measure_criteria(slices.classes, slices.spacing_mm)
         has_lower = [criterion.lower for criterion in CRITERIA.values()]
         has_upper = [criterion.upper for criterion in CRITERIA.values()]
-        bounds = LevelBounds.learn(measures, slices.level, has_lower, has_upper, tail_percent)
+        bounds = LevelBounds.learn(measures, slices.level, has_lower, has_upper, tail_percent, whole_heads)
         upper = bounds.upper.copy()
         for name, value in FIXED_UPPER.items():
             upper[:, list(CRITERIA).index(name)] = value

@@ -37,6 +37,7 @@ class LevelBounds:
         has_lower: Sequence[bool],
         has_upper: Sequence[bool],
         tail_percent: float,
+        whole_heads: bool = True,
     ) -> LevelBounds:
         """Learn percentiles in a window around each level.
 
@@ -49,6 +50,7 @@ class LevelBounds:
             has_lower: which of the numbers have a lower bound, ``(C,)``.
             has_upper: which of the numbers have an upper bound, ``(C,)``.
             tail_percent: share of healthy values beyond each bound, 0 to 50.
+            whole_heads: see :func:`scripts.attributes.levels.level_windows`.
 
         Raises:
             ValueError: ``tail_percent`` is out of range, or there is no slice at some level.
@@ -56,7 +58,7 @@ class LevelBounds:
         if not 0 <= tail_percent < 50:
             raise ValueError(f"tail_percent must be at least 0 and less than 50, got {tail_percent:g}.")
         table = np.asarray(values, dtype=np.float64)
-        windows = [table[rows] for rows in level_windows(level)]
+        windows = [table[rows] for rows in level_windows(level, whole_heads)]
         lower = np.stack([_quantiles(window, tail_percent / 100, "lower") for window in windows])
         upper = np.stack([_quantiles(window, 1 - tail_percent / 100, "higher") for window in windows])
         lower = np.where(has_lower, np.where(np.isnan(lower), np.nanmin(lower, axis=0), lower), -np.inf)

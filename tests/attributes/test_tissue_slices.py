@@ -129,6 +129,13 @@ def test_windows_of_levels_need_whole_heads():
         level_windows([0.5, 0.6])
 
 
+def test_windows_of_parts_of_heads_are_those_of_the_nearest_level():
+    windows = level_windows([0.5, 0.6], whole_heads=False)
+    assert [window.tolist() for window in (windows[0], windows[9], windows[-1])] == [[0], [0], [1]]
+    with pytest.raises(ValueError, match="no slices near the levels"):
+        level_windows([], whole_heads=False)
+
+
 def test_a_real_head(real_data: Path):
     file = sorted((real_data / "ixi_hh_2mm" / "labels").glob("*.nii.gz"))[0]
     slices = load_tissue_slices([{"label": str(file), "subject": "a"}], progress=False)
