@@ -29,7 +29,10 @@ __all__ = ["build"]
 ROOT = Path(__file__).resolve().parent.parent
 """The repository, which is itself a bundle."""
 
-TOOLS = ("speed.py", "measuring", "weak_scaling.py", "benchmark.py", "benchmarking")
+TOOLS = (
+    *("speed.py", "measuring", "weak_scaling.py", "benchmark.py", "benchmarking"),
+    *("vae_peer.py", "peers", "normative", "normative_figure.py"),
+)
 """Commands that compare networks, machines and peers: they need the whole repository."""
 
 RESERVED_NAMES = ("classification", "deepedit", "deepgrow", "detection")
