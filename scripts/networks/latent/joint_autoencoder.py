@@ -87,11 +87,10 @@ class JointAutoencoder(DenseAutoencoder):
             Probabilities of classes, shape of ``mask``.
         """
         z = self.encode(mask)
-        if not torch.jit.is_scripting():
-            joint = JointLatents(
-                image=self.image_direction(image),
-                mask=F.normalize(self.project_mask(z), dim=1),
-                scale=self.log_scale.clamp(max=MAX_LOG_SCALE).exp(),
-            )
-            self.latents = Latents(mu=z, z=z, joint=joint)
+        joint = JointLatents(
+            image=self.image_direction(image),
+            mask=F.normalize(self.project_mask(z), dim=1),
+            scale=self.log_scale.clamp(max=MAX_LOG_SCALE).exp(),
+        )
+        self.latents = Latents(mu=z, z=z, joint=joint)
         return self.decode(z)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network of a recipe with the weights of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+
+__all__ = ["RecipeNetwork"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class RecipeNetwork:
+    """Config and network of a recipe, and how it reads heads.
+
+    Args:
+        recipe: name of a file of configs/recipe, or its path.
+        weights: ``model.pt`` of a training of the recipe; by default that of its default ``output_dir``.
+        device: where the network runs.
+
+    Attributes:
+        name: of the recipe.
+        config: its merged config.
+        weights: path of the weights.
+        network: loaded when it is first asked for, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: there is no such recipe; when the network is asked for: there are no weights.
+        ValueError: when the network is asked for: the weights are of another one.
+    """
+
+    def __init__(self, recipe: str, weights: str | None = None, device: str = "cpu") -> None:
+        path = _recipe_file(str(recipe))
+        self.name = path.stem
+        self._settings: dict[str, Any] = dict(ConfigParser.load_config_file(path))
+        self._files = [str(ROOT / file) for file in self._settings.pop("config_file")]
+        self._settings |= {"bundle_root": str(ROOT), "device": torch.device(device)}
+        self.config = self._parser().get()
+        self.weights = Path(weights) if weights else ROOT / "eval" / self.name / "model.pt"
+
+    @cached_property
+    def network(self) -> Any:
+        """The network with its weights."""
+        network = self._parser().get_parsed_content("network_def")
+        _load(network, self.weights, self.name)
+        return network.eval().to(self._settings["device"])
+
+    def dataset(self, items: Sequence[Mapping[str, Any]], progress: bool = True) -> Any:
+        """The slices of heads as :func:`scripts.data.cohort.load_datalist` gives them, on the grid of the recipe.
+
+        Raises:
+            ValueError: a file is missing or cannot be used.
+        """
+        parser = self._parser()
+        parser["train"]["datalist"] = list(items)
+        parser["train"]["dataset"]["progress"] = progress
+        return parser.get_parsed_content("train#dataset")
+
+    def _parser(self) -> ConfigParser:
+        parser = ConfigParser()
+        parser.read_config(self._files)
+        parser.update(self._settings)
+        return parser
+
+
+def _recipe_file(recipe: str) -> Path:
+    path = Path(recipe) if recipe.endswith(".yaml") else ROOT / "configs" / "recipe" / f"{recipe}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in (ROOT / "configs" / "recipe").glob("*.yaml")))
+        raise FileNotFoundError(f"there is no recipe {recipe!r}. The recipes are: {known}.")
+    return path
+
+
+def _load(network: torch.nn.Module, weights: Path, recipe: str) -> None:
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"there are no weights at {weights}: train with python -m monai.bundle run training --args_file "
+            f"configs/recipe/{recipe}.yaml --dataset_dir DATA, or name a file with --weights FILE."
+        )
+    try:
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except Exception as error:  # a damaged file makes torch.load raise nearly anything
+        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"weights {weights} do not fit the network of recipe {recipe}: {reason}") from error
