@@ -75,13 +75,13 @@ def write_labels(path: Path, classes: np.ndarray, spacing_mm: float = 4.0, origi
     return path
 
 
-def write_toy_cohort(folder: Path, training: int = 5, test: int = 2) -> Path:
-    """Write toy heads as label files with their dataset.json."""
+def write_toy_cohort(folder: Path, training: int = 5, test: int = 2, count: int = 12) -> Path:
+    """Write toy heads of ``count`` slices as label files with their dataset.json."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     cohort: dict = {"name": "toy", "plane": "axial", "training": [], "validation": [], "test": []}
     for number in range(training + test):
-        file = write_labels(folder / f"s{number}.nii.gz", toy_head(rng, 12))
+        file = write_labels(folder / f"s{number}.nii.gz", toy_head(rng, count))
         item = {"image": file.name, "label": file.name, "subject": f"s{number}", "sha256": str(number)}
         cohort["training" if number < training else "test"].append(item)
     (folder / "dataset.json").write_text(json.dumps(cohort))

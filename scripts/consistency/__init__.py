@@ -4,7 +4,19 @@
 from __future__ import annotations
 
 from .consistency_thresholds import CONSISTENCY_ATTRIBUTES, ConsistencyThresholds
+from .consistency_transform import ThroughPlaneConsistencyd
 from .inconsistency import inconsistency
+from .sequence_correction import correct_sequence
 from .smoothing import smooth_signal
+from .volume_correction import VolumeCorrection, correct_volume
 
-__all__ = ["CONSISTENCY_ATTRIBUTES", "ConsistencyThresholds", "inconsistency", "smooth_signal"]
+__all__ = [
+    "CONSISTENCY_ATTRIBUTES",
+    "ConsistencyThresholds",
+    "ThroughPlaneConsistencyd",
+    "VolumeCorrection",
+    "correct_sequence",
+    "correct_volume",
+    "inconsistency",
+    "smooth_signal",
+]

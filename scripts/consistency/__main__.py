@@ -6,15 +6,24 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from pathlib import Path
 
 import fire
+import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from ..attributes.tissue_slices import SPACING_MM, TissueSlices, load_tissue_slices
 from ..data.cohort import load_datalist
 from ..errors import clean_exit
+from ..latents.trained_recipe import TrainedRecipe
+from ..replacing import replacing
+from ..reports.consistency_figure import profile_figure
+from ..reports.latent_figures import mask_grid
 from .consistency_thresholds import FALSE_ALARM_PERCENT, ConsistencyThresholds
-from .detection import false_alarms, trials
+from .correction_trials import Corrected, correct_trial, detection_row, summary_of
+from .detection import Trial, false_alarms, trials
+from .jumps import JUMPS
 
 __all__ = ["check", "learn"]
 
@@ -44,32 +53,107 @@ def learn(
 
 @clean_exit()
 def check(
-    path: str = "eval/consistency.json", dataset_dir: str = "", part: str = "test", per_head: int = 4, seed: int = 0
+    path: str = "eval/consistency.json",
+    dataset_dir: str = "",
+    output_dir: str = "eval/consistency",
+    part: str = "test",
+    recipe: str = "",
+    weights: str | None = None,
+    per_head: int = 4,
+    seed: int = 0,
 ) -> None:
     """Say how many healthy slices are flagged, and how many of the slices that were replaced on purpose are found.
+
+    Writes consistency.csv (a row for each replaced slice) and summary.csv (for each kind of jump). With a recipe the
+    slices are also corrected, by replacing those that are found and as published, and profiles.png and slices.png show
+    an example before and after.
 
     Args:
         path: JSON file that "learn" wrote.
         dataset_dir: folder of dataset.json (python -m scripts.prepare), with labels.
+        output_dir: folder of the results.
         part: "validation" or "test".
+        recipe: of tissue masks, such as ar_vae, to correct with; its slices are used. Without, slices are only looked
+            for, in whole heads.
+        weights: model.pt of a training of the recipe; that in eval/<recipe> by default.
         per_head: slices of each head that are replaced, one at a time.
         seed: of their choice.
     """
-    if not isinstance(per_head, int) or per_head < 1:
+    if not isinstance(per_head, int) or isinstance(per_head, bool) or per_head < 1:
         raise ValueError(f"--per_head must be a whole number of at least 1, got {per_head!r}.")
+    if weights and not recipe:
+        raise ValueError("--weights go with --recipe: name the recipe that they were trained with.")
     thresholds = ConsistencyThresholds.load(path)
-    slices, donors = (_slices(dataset_dir, name, thresholds.spacing_mm[2]) for name in (part, "training"))
+    corrector = _Corrector(recipe, weights, thresholds) if recipe else None
+    slices, donors = (
+        corrector.slices(dataset_dir, name) if corrector else _slices(dataset_dir, name, thresholds.spacing_mm[2])
+        for name in (part, "training")
+    )
     alarms = false_alarms(slices, thresholds)
+    rows, example = [], None
+    count = per_head * len(slices.volumes()) * len(JUMPS)
+    for trial in tqdm(trials(slices, donors, thresholds, per_head, seed), "replacing", count, unit="slice"):
+        row = detection_row(trial)
+        if corrector:
+            corrected = corrector(trial)
+            row |= corrected.row
+            example = example or ((trial, corrected) if row["found"] else None)
+        rows.append(row)
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = summary_of(rows)
+    for name, table in {"consistency.csv": pd.DataFrame(rows).round(4), "summary.csv": summary}.items():
+        with replacing(folder / name) as partial:
+            table.to_csv(partial, index=False)
+    if example:
+        _draw(*example, thresholds, folder)
     _say(f"{part}: {alarms.slices} healthy slices of {len(slices.volumes())} heads")
     _say(f"  flagged {100 * alarms.flagged:.2f} %, found to be wrong {100 * alarms.found:.2f} %")
-    table = pd.DataFrame(
-        [
-            (trial.jump, trial.found[trial.place.position], trial.found.sum() - trial.found[trial.place.position])
-            for trial in trials(slices, donors, thresholds, per_head, seed)
-        ],
-        columns=["jump", "found", "others"],
-    )
-    _say(table.groupby("jump", sort=False).mean().round(3).to_string())
+    _say(f"{summary.to_string(index=False)}\nwrote {folder / 'summary.csv'}")
+
+
+class _Corrector:
+    """Corrects trials with the network of a recipe."""
+
+    def __init__(self, recipe: str, weights: str | None, thresholds: ConsistencyThresholds) -> None:
+        self.recipe, self.thresholds = TrainedRecipe(recipe, weights), thresholds
+        self.dims = range(self.recipe.model.network.latent_size)
+
+    def slices(self, dataset_dir: str, part: str) -> TissueSlices:
+        """Those of a part, on the grid of the recipe."""
+        masks = self.recipe.dataset(load_datalist(dataset_dir, part))
+        if self.recipe.regularised:
+            self.dims = range(len(masks.names))
+        if masks.tissue.spacing_mm != self.thresholds.spacing_mm[:2]:
+            raise ValueError(
+                f"the thresholds are for pixels of {self.thresholds.spacing_mm[0]:g} mm, those of recipe "
+                f"{self.recipe.name} have {masks.tissue.spacing_mm[0]:g} mm: learn them with --spacing_mm "
+                f"{masks.tissue.spacing_mm[0]:g}."
+            )
+        return masks.tissue
+
+    def __call__(self, trial: Trial) -> Corrected:
+        return correct_trial(trial, self.recipe.model, self.thresholds, self.dims)
+
+
+def _draw(trial: Trial, corrected: Corrected, thresholds: ConsistencyThresholds, folder: Path) -> None:
+    """Attributes along the head, and the slice with its neighbours."""
+    place = trial.place
+    masks, level = place.slices.classes[place.rows], place.slices.level[place.rows]
+    profiles = {
+        "labels": thresholds.profile(masks, level),
+        "with a wrong slice": trial.profile,
+        "corrected": corrected.profile,
+    }
+    below, right, above = masks[place.position - 1 : place.position + 2]
+    row = np.stack([below, right, above, trial.mask, corrected.mask])
+    figures = {
+        "profiles.png": profile_figure(level, profiles, thresholds.names, place.position),
+        "slices.png": mask_grid([row], column_titles=["below", "labels", "above", "replaced", "corrected"], size=1.4),
+    }
+    for name, figure in figures.items():
+        with replacing(folder / name) as partial:
+            figure.savefig(partial, dpi=130)
 
 
 def _slices(dataset_dir: str, part: str, spacing_mm: float) -> TissueSlices:

@@ -3,22 +3,30 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from .anatomical_criteria import AnatomicalCriteria
 from .components import slice_components
 
-__all__ = ["least_change"]
+__all__ = ["Judge", "least_change"]
 
 SIGMAS = (0.0, 1.0)
 """Standard deviations in pixels over which the margin is averaged: for scattered pixels and for larger damage."""
 SEARCH_STEPS = 8
 
 
+class Judge(Protocol):
+    """What says whether masks are valid, such as :class:`scripts.plausibility.AnatomicalCriteria`."""
+
+    def valid(self, classes: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
+        """Which masks ``(N, H, W)`` at levels ``(N,)`` are valid, ``(N,)``."""
+
+
 def least_change(
-    masks: ArrayLike, probabilities: ArrayLike, criteria: AnatomicalCriteria, level: ArrayLike | None = None
+    masks: ArrayLike, probabilities: ArrayLike, criteria: Judge, level: ArrayLike | None = None
 ) -> NDArray[np.uint8]:
     """Change as few pixels of implausible masks as possible, towards plausible decoded ones.
 
