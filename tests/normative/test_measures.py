@@ -19,7 +19,7 @@ def _saved(labels, path) -> dict[str, str]:
 
 def test_a_box_has_the_measures_of_a_box(tmp_path):
     measures = head_measures(_saved(box_head(ventricle=12), tmp_path / "a.nii.gz"))
-    assert list(measures) == list(MEASURES)
+    assert set(measures) == set(MEASURES)
     brain, ventricle = np.prod(BRAIN) * MM3 / 1000, 12 * 8 * 8 * MM3 / 1000  # mL
     white = 20 * 10 * 20 * MM3 / 1000 - ventricle
     assert measures["brain_volume"] == pytest.approx(brain)
