@@ -23,7 +23,7 @@ from .data.cohort import PARTS, load_datalist, write_json
 from .data.tissue_slices import one_hot
 from .errors import clean_exit
 from .evaluation.summary import bootstrap_interval
-from .latents.recipe_network import RecipeNetwork
+from .latents.trained_recipe import TrainedRecipe
 from .networks.latent import JointAutoencoder
 from .replacing import replacing
 from .reports.latent_report import Section, write_latent_report
@@ -80,8 +80,8 @@ def evaluate(
     """
     for name, value in {"masks": masks, "passes": passes}.items():
         _at_least_one(name, value)
-    segmentation = RecipeNetwork(segmentation_recipe, segmentation_weights, device)
-    crisp = RecipeNetwork(crisp_recipe, crisp_weights, device)
+    segmentation = TrainedRecipe(segmentation_recipe, segmentation_weights, device)
+    crisp = TrainedRecipe(crisp_recipe, crisp_weights, device)
     unet, joint = segmentation.network, _joint_network(crisp)
     data = {part: segmentation.dataset(load_datalist(dataset_dir, part)) for part in PARTS}
     directions = _mask_directions(joint, data["training"].classes, device)
@@ -118,7 +118,7 @@ def _at_least_one(name: str, value: Any) -> None:
         raise ValueError(f"--{name} must be a whole number of at least 1, got {value!r}.")
 
 
-def _joint_network(crisp: RecipeNetwork) -> JointAutoencoder:
+def _joint_network(crisp: TrainedRecipe) -> JointAutoencoder:
     if not isinstance(crisp.network, JointAutoencoder):
         raise ValueError(
             f"recipe {crisp.name} has a {type(crisp.network).__name__}, which does not see images and masks. Choose "

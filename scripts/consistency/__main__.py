@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..attributes.tissue_slices import SPACING_MM, TissueSlices, load_tissue_slices
 from ..data.cohort import load_datalist
 from ..errors import clean_exit
-from ..latents.trained_recipe import TrainedRecipe
+from ..latents.tissue_recipe import TissueRecipe
 from ..replacing import replacing
 from ..reports.consistency_figure import profile_figure
 from ..reports.latent_figures import mask_grid
@@ -116,7 +116,7 @@ class _Corrector:
     """Corrects trials with the network of a recipe."""
 
     def __init__(self, recipe: str, weights: str | None, thresholds: ConsistencyThresholds) -> None:
-        self.recipe, self.thresholds = TrainedRecipe(recipe, weights), thresholds
+        self.recipe, self.thresholds = TissueRecipe(recipe, weights), thresholds
         self.dims = range(self.recipe.model.network.latent_size)
 
     def slices(self, dataset_dir: str, part: str) -> TissueSlices:

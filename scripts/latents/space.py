@@ -15,7 +15,7 @@ from ..data.tissue_slices import TissueSliceDataset
 from .density import ParzenWindow
 from .measures import spearman_matrix
 from .nearest import nearest_masks
-from .trained_recipe import TrainedRecipe
+from .tissue_recipe import TissueRecipe
 
 __all__ = ["LatentSpace"]
 
@@ -54,7 +54,7 @@ class LatentSpace:
         if part not in HELD_OUT:
             raise ValueError(f"--part must be one of {', '.join(HELD_OUT)}, got {part!r}.")
         self.part = part
-        self.trained = trained = TrainedRecipe(recipe, weights, device)
+        self.trained = trained = TissueRecipe(recipe, weights, device)
         self.recipe, self.config, self.weights = trained.name, trained.config, trained.weights
         self.model, self.regularised = trained.model, trained.regularised
         self.masks: dict[str, TissueSliceDataset] = {

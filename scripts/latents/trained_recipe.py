@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recipe of tissue masks with the weights of its training."""
+"""A recipe with the weights of its training."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
-from ..data.tissue_slices import TissueSliceDataset
-from .model import LatentModel
-
 __all__ = ["TrainedRecipe"]
 
 ROOT = Path(__file__).resolve().parents[2]
-REGULARISED = "AttributeRegularisation"
 
 
 class TrainedRecipe:
@@ -32,11 +28,11 @@ class TrainedRecipe:
         name: of the recipe.
         config: its merged config.
         weights: path of the weights.
-        model: the network.
+        network: loaded when it is first asked for, in evaluation mode.
 
     Raises:
-        FileNotFoundError: there is no such recipe, or no weights.
-        ValueError: the recipe is not of tissue masks, or the weights are of another network.
+        FileNotFoundError: there is no such recipe; when the network is asked for: there are no weights.
+        ValueError: when the network is asked for: the weights are of another one.
     """
 
     def __init__(self, recipe: str, weights: str | None = None, device: str = "cpu") -> None:
@@ -45,42 +41,31 @@ class TrainedRecipe:
         self._settings: dict[str, Any] = dict(ConfigParser.load_config_file(path))
         self._files = [str(ROOT / file) for file in self._settings.pop("config_file")]
         self._settings |= {"bundle_root": str(ROOT), "device": torch.device(device)}
-        parser = self._parser()
-        self.config = parser.get()
-        if "attributes" not in self.config["train"]["dataset"]:
-            raise ValueError(
-                f"recipe {self.name} is not of tissue masks, so it has no attributes. Choose one whose config_file "
-                "lists configs/data/tissue_slices.yaml, such as ar_vae."
-            )
+        self.config = self._parser().get()
         self.weights = Path(weights) if weights else ROOT / "eval" / self.name / "model.pt"
-        network = parser.get_parsed_content("network_def")
-        _load(network, self.weights, self.name)
-        self.model = LatentModel(network, device)
 
-    def dataset(
-        self, items: Sequence[Mapping[str, Any]], progress: bool = True, min_area_mm2: float | None = None
-    ) -> TissueSliceDataset:
-        """The masks of heads with ``subject`` and ``label``, on the grid of the recipe.
+    @cached_property
+    def network(self) -> Any:
+        """The network with its weights."""
+        network = self._parser().get_parsed_content("network_def")
+        _load(network, self.weights, self.name)
+        return network.eval().to(self._settings["device"])
+
+    def dataset(self, items: Sequence[Mapping[str, Any]], progress: bool = True, **settings: Any) -> Any:
+        """The slices of heads, on the grid of the recipe.
 
         Args:
-            items: the heads.
+            items: the heads, as :func:`scripts.data.cohort.load_datalist` gives them.
             progress: show a progress bar.
-            min_area_mm2: smallest brain area of a slice that is kept; that of the recipe by default.
+            **settings: arguments of the recipe's dataset that are to differ, such as ``min_area_mm2``.
 
         Raises:
-            ValueError: a label file is missing or cannot be used.
+            ValueError: a file is missing or cannot be used.
         """
         parser = self._parser()
         parser["train"]["datalist"] = list(items)
-        parser["train"]["dataset"]["progress"] = progress
-        if min_area_mm2 is not None:
-            parser["train"]["dataset"]["min_area_mm2"] = min_area_mm2
+        parser["train"]["dataset"] |= {"progress": progress, **settings}
         return parser.get_parsed_content("train#dataset")
-
-    @cached_property
-    def regularised(self) -> bool:
-        """Whether the recipe ties its first latent dimensions to the attributes."""
-        return any(REGULARISED in str(term.get("_target_")) for term in self.config["regularisers"])
 
     def _parser(self) -> ConfigParser:
         parser = ConfigParser()

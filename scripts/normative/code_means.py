@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..latents.trained_recipe import TrainedRecipe
+from ..latents.tissue_recipe import TissueRecipe
 from .measures import Measure
 
 __all__ = ["CODE", "CodeMeans"]
@@ -34,7 +34,7 @@ class CodeMeans:
     """
 
     def __init__(self, recipe: str, weights: str) -> None:
-        self.trained = TrainedRecipe(recipe, weights)
+        self.trained = TissueRecipe(recipe, weights)
         if not self.trained.regularised:
             raise ValueError(
                 f"recipe {self.trained.name} ties no latent dimension to an attribute, so that they mean nothing for a "
