@@ -131,6 +131,7 @@ def _shown(**values: Any) -> str:
     """The command as one types it, without the places and the number of jobs of this machine."""
     values = {name: value for name, value in values.items() if value is not None and name not in UNTOLD}
     texts = {n: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for n, v in values.items()}
+    texts = {n: Path(text).name if Path(text).is_absolute() else text for n, text in texts.items()}
     words = [f"--{name} {typed(text)}" for name, text in texts.items()]
     return " ".join(["python -m scripts.benchmark", *words, "--dataset_dir DATA --output_dir OUT"])
 

@@ -12,10 +12,12 @@ from .pairs import Gain
 from .results import Results
 from .values import HIGHER_IS_BETTER, WHOLE_KIND, Measure
 
-__all__ = ["INPUT", "Answer", "answers", "best_of_each_network", "main_measures"]
+__all__ = ["INPUT", "PUBLISHED", "Answer", "answers", "best_of_each_network", "main_measures"]
 
 INPUT = "input"
-NOT_CLASSICAL = (INPUT, "published")
+PUBLISHED = "published"
+"""What the names of the thesis's published weights begin with."""
+NOT_CLASSICAL = (INPUT, PUBLISHED)
 """What the names of rows begin with that are neither trained here nor a classical filter."""
 MAIN_KIND = "mixed"
 CLEAN = "clean"

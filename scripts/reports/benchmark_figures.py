@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..benchmarking.answers import PUBLISHED
 from ..benchmarking.examples import Example
 from ..benchmarking.pairs import Pairs
 from ..benchmarking.values import Measure
@@ -20,6 +21,7 @@ __all__ = ["curves_figure", "labelled_example", "matrix_figure"]
 LABEL_WIDTH = 24
 
 GREY = "#7f7f7f"
+BROWN = "#a6761d"
 BRIGHT = [colour for colour in COLOURS if colour != GREY]
 
 
@@ -69,13 +71,15 @@ def matrix_figure(pairs: Pairs, data: str, measure: Measure, names: Sequence[str
 def curves_figure(
     summary: pd.DataFrame, data: str, networks: Sequence[str], baselines: Sequence[str], region: str = "head"
 ) -> Figure | None:
-    """PSNR against severity for each kind of damage: networks with full lines, baselines with broken ones.
+    """PSNR against severity for each kind of damage.
+
+    Networks have full lines, baselines broken ones, published weights dotted ones.
 
     Args:
         summary: of the benchmark.
         data: kind of slices.
         networks: models with a colour each.
-        baselines: in grey.
+        baselines: in grey, the published weights among them in brown.
         region: where.
 
     Returns:
@@ -91,27 +95,33 @@ def curves_figure(
     axes = figure.subplots(-(-len(kinds) // columns), columns, squeeze=False)
     for axis in axes.flat[len(kinds) :]:
         axis.remove()
+    groups = {
+        "-": (networks, BRIGHT),
+        "--": ([name for name in baselines if not name.startswith(PUBLISHED)], (GREY,)),
+        ":": ([name for name in baselines if name.startswith(PUBLISHED)], (BROWN,)),
+    }
+    lines = [
+        (name, {"linestyle": style, "color": colours[i % len(colours)], "marker": MARKERS[i % len(MARKERS)]})
+        for style, (names, colours) in groups.items()
+        for i, name in enumerate(names)
+    ]
     for axis, kind in zip(axes.flat, kinds, strict=False):
         here = rows[rows["corruption"] == kind]
-        for number, name in enumerate((*networks, *baselines)):
+        for name, look in lines:
             part = here[here["model"] == name].sort_values("severity")
             ends = np.nan_to_num([part["mean"] - part["ci_low"], part["ci_high"] - part["mean"]])
-            ours = number < len(networks)
             axis.errorbar(
                 part["severity"], part["mean"], ends,
-                color=BRIGHT[number % len(BRIGHT)] if ours else GREY,
-                linestyle="-" if ours else "--",
-                marker=MARKERS[(number if ours else number - len(networks)) % len(MARKERS)],
-                markersize=4, linewidth=1.3, capsize=2, label=method_label(name),
+                **look, markersize=4, linewidth=1.3, capsize=2, label=method_label(name),
             )  # fmt: skip
         axis.set_title(kind.replace("_", " "), fontsize=9)
+        axis.set_xlabel("severity", fontsize=8)
         axis.set_xticks(sorted(here["severity"].unique()))
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)
     for row in axes:
         row[0].set_ylabel(f"PSNR in the {region} (dB)" if region != "whole" else "PSNR (dB)", fontsize=8)
-    figure.supxlabel("severity", fontsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure
