@@ -10,29 +10,22 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import monai
-import torch
-
-from .benchmarking.cells import UNTOLD, Cell, make_cells, typed
-from .benchmarking.machine import available_cores, describe_machine
+from .benchmarking.cells import UNTOLD, make_cells, typed
 from .benchmarking.recipes import find_recipes
 from .benchmarking.record import CellRecord
 from .benchmarking.results import read_results, write_results
-from .benchmarking.running import run_cells
-from .command_line import run_command
+from .benchmarking.this_machine import run_on_this_machine
+from .command_line import run_command, whole_numbers
 from .errors import clean_exit
-from .evaluation.provenance import git_commit
 from .reports.benchmark_page import write_benchmark_page
 from .reports.benchmark_report import write_benchmark_report
 
 __all__ = ["benchmark"]
 
 TASKS = ("run", "report", "document")
-GPU_JOBS = 4
 
 
 @clean_exit()
@@ -86,8 +79,8 @@ def benchmark(
     command = _shown(recipes=recipes, seeds=seeds, max_epochs=max_epochs, **overrides)
     settings = overrides | {k: v for k, v in (("max_epochs", max_epochs), ("device", device)) if v is not None}
     folder = str(Path(str(dataset_dir)).absolute()) if str(dataset_dir) else ""
-    cells = make_cells(find_recipes(recipes), _whole_numbers("seeds", seeds, 0), folder, output, settings)
-    failures = _run(cells, jobs, threads, device, keep_old_code) if task == "run" else {}
+    cells = make_cells(find_recipes(recipes), whole_numbers("seeds", seeds, 0), folder, output, settings)
+    failures = run_on_this_machine(cells, jobs, threads, device, keep_old_code) if task == "run" else {}
     records = {cell.name: CellRecord(cell, keep_old_code) for cell in cells}
     done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
     for name, reason in failures.items():
@@ -99,32 +92,6 @@ def benchmark(
         _say(f"wrote {output / 'report.html'}")
     if failures:
         raise ValueError(f"{len(failures)} of {len(cells)} cells failed; the same command tries them again.")
-
-
-def _run(
-    cells: Sequence[Cell], jobs: int | None, threads: int, device: str | None, keep_old_code: bool
-) -> dict[str, str]:
-    """Run the cells, as many at a time as there is room for."""
-    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    (threads,) = _whole_numbers("threads", threads, 1)
-    room = max(1, available_cores() // threads) if where == "cpu" else GPU_JOBS
-    (jobs,) = _whole_numbers("jobs", room if jobs is None else jobs, 1)
-    facts = {
-        "device": where, "machine": describe_machine(where), "threads": threads, "commit": git_commit(),
-        "versions": f"torch {torch.__version__}, MONAI {monai.__version__}",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-    }  # fmt: skip
-    try:
-        return run_cells(cells, facts, jobs, threads, keep_old_code)
-    except KeyboardInterrupt:
-        raise SystemExit("\ninterrupted: the same command goes on from here.") from None
-
-
-def _whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
-    numbers = [given] if isinstance(given, int) else list(given)
-    if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers):
-        raise ValueError(f"--{name} must be whole numbers, at least {least}, got {given!r}. Example: --{name} {least}.")
-    return list(dict.fromkeys(numbers))
 
 
 def _shown(**values: Any) -> str:

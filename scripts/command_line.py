@@ -14,7 +14,7 @@ import fire
 
 from .errors import clean_exit
 
-__all__ = ["run_command"]
+__all__ = ["run_command", "whole_numbers"]
 
 
 def run_command(command: Callable[..., Any], name: str) -> None:
@@ -33,6 +33,23 @@ def run_command(command: Callable[..., Any], name: str) -> None:
             _check_flags(parameters, sys.argv[1:])
     asks_for_help = {"--help", "-h"} & set(sys.argv[1:])  # fire would take it for one more of the **overrides
     fire.Fire(command, ["--", "--help"] if asks_for_help else None, name=name)
+
+
+def whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
+    """One or several whole numbers of an option, each once, in order.
+
+    Args:
+        name: of the option.
+        given: what the user typed, as fire reads it.
+        least: smallest that is allowed.
+
+    Raises:
+        ValueError: none, another kind of value, or a smaller one.
+    """
+    numbers = [given] if isinstance(given, int) else list(given)
+    if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers):
+        raise ValueError(f"--{name} must be whole numbers, at least {least}, got {given!r}. Example: --{name} {least}.")
+    return list(dict.fromkeys(numbers))
 
 
 def _check_flags(parameters: Iterable[str], arguments: Sequence[str]) -> None:

@@ -10,26 +10,22 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import monai
 import pandas as pd
-import torch
 
 from .benchmarking.cells import Cell, Step
 from .benchmarking.fingerprint import fingerprint, training_config
-from .benchmarking.machine import available_cores, describe_machine
 from .benchmarking.recipes import ROOT, Recipe, merged_config
 from .benchmarking.record import CellRecord
-from .benchmarking.running import run_cells
+from .benchmarking.this_machine import run_on_this_machine
 from .coding.rates import summarise_rates
-from .command_line import run_command
+from .command_line import run_command, whole_numbers
 from .data.cohort import load_cohort
 from .errors import clean_exit
 from .evaluation.methods import choose
-from .evaluation.provenance import git_commit, split_hash
+from .evaluation.provenance import split_hash
 from .replacing import replacing
 from .reports.rate_distortion_figure import rate_distortion_figure
 from .reports.rate_distortion_table import rate_table
@@ -43,7 +39,6 @@ DATA = "configs/data/unit_range.yaml"
 """Slices in [0, 1]: the networks of the thesis end in a sigmoid, and what they cannot reach is not asked of anyone."""
 CLASSICAL = ("pca", "block_pca", "jpeg2000")
 RESULT = "coding.csv"
-GPU_JOBS = 4
 
 
 @clean_exit()
@@ -83,13 +78,13 @@ def rate_distortion(
     settings = overrides | {k: v for k, v in (("max_epochs", max_epochs), ("device", device)) if v is not None}
     folder = str(Path(str(dataset_dir)).absolute()) if str(dataset_dir) else ""
     maker = _CellMaker(folder, output, settings)
-    rates = _whole_numbers("compressions", compressions, 2)
+    rates = whole_numbers("compressions", compressions, 2)
     names = list(choose(networks, {path.stem: path for path in (ROOT / "configs/net").glob("*.yaml")}, "network"))
     cells = [maker.classical([1 / rate for rate in rates])]
-    for seed in _whole_numbers("seeds", seeds, 0):
+    for seed in whole_numbers("seeds", seeds, 0):
         cells += [maker.network(_compressive(rate), seed) for rate in rates]
         cells += [maker.network(_clean(name, name), seed) for name in names]
-    failures = _run(cells, jobs, threads, device, keep_old_code)
+    failures = run_on_this_machine(cells, jobs, threads, device, keep_old_code)
     records = {cell.name: CellRecord(cell, keep_old_code) for cell in cells}
     done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
     if done:
@@ -155,24 +150,6 @@ class _CellMaker:
         return {**recipe.arguments(), **values, **places}
 
 
-def _run(
-    cells: Sequence[Cell], jobs: int | None, threads: int, device: str | None, keep_old_code: bool
-) -> dict[str, str]:
-    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    (threads,) = _whole_numbers("threads", threads, 1)
-    room = max(1, available_cores() // threads) if where == "cpu" else GPU_JOBS
-    (jobs,) = _whole_numbers("jobs", room if jobs is None else jobs, 1)
-    facts = {
-        "device": where, "machine": describe_machine(where), "threads": threads, "commit": git_commit(),
-        "versions": f"torch {torch.__version__}, MONAI {monai.__version__}",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-    }  # fmt: skip
-    try:
-        return run_cells(cells, facts, jobs, threads, keep_old_code)
-    except KeyboardInterrupt:
-        raise SystemExit("\ninterrupted: the same command goes on from here.") from None
-
-
 def _write(done: Sequence[Cell], output: Path) -> None:
     tables = [pd.read_csv(cell.folder / RESULT).assign(seed=-1 if cell.seed is None else cell.seed) for cell in done]
     table = pd.concat(tables, ignore_index=True)
@@ -185,13 +162,6 @@ def _write(done: Sequence[Cell], output: Path) -> None:
     with replacing(output / "rate_distortion.md") as partial:
         partial.write_text(rate_table(summary), encoding="utf-8")
     _say(f"wrote {output / 'rate_distortion_summary.csv'}, rate_distortion.md and rate_distortion.png")
-
-
-def _whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
-    numbers = [given] if isinstance(given, int) else list(given)
-    if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers):
-        raise ValueError(f"--{name} must be whole numbers, at least {least}, got {given!r}. Example: --{name} {least}.")
-    return list(dict.fromkeys(numbers))
 
 
 def _say(text: str) -> None:
