@@ -16,7 +16,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from tqdm import tqdm
 
 from ..transforms.plane import plane_axcodes
-from . import demo_head
+from . import demo_head, demo_regions
 from .cohort import DATASET_FILE, write_json
 from .demographics import read_demographics
 from .describe import describe_cohort, usable_images
@@ -54,8 +54,8 @@ def ensure_demo_cohort(
         spacing_mm: isotropic voxel size in mm.
 
     Returns:
-        Folder with ``images/``, ``labels/`` (0 outside the brain, 1 fluid, 2 gray, 3 white matter), ``subjects.csv``
-        (age and sex, invented) and ``dataset.json``.
+        Folder with ``images/``, ``labels/`` (:data:`scripts.data.demo_regions.REGIONS`), ``subjects.csv`` (age and sex,
+        invented) and ``dataset.json``.
 
     Raises:
         ValueError: fewer than 4 subjects, or a folder that holds something else.
@@ -88,7 +88,8 @@ def ensure_demo_cohort(
 
 def _code_sha256() -> str:
     """Digest of the code that makes the cohort: a change of it makes a cohort stale."""
-    return hashlib.sha256(Path(demo_head.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    files = (demo_head.__file__, demo_regions.__file__, __file__)
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
 
 
 def _is_made(folder: Path, fingerprint: dict[str, object]) -> bool:
@@ -122,7 +123,8 @@ def _write_heads(folder: Path, num_subjects: int, seed: int, spacing_mm: float) 
         scale = generator.uniform(400.0, 1600.0)  # the unit of a T1-weighted image is the scanner's own
         orientation = ORIENTATIONS[index % len(ORIENTATIONS)]
         _save(folder / "images" / f"{subject}_T1w.nii.gz", np.rint(head.image * scale), head.affine, orientation)
-        _save(folder / "labels" / f"{subject}_label.nii.gz", head.label, head.affine, orientation)
+        labels = demo_regions.region_labels(head.label, spacing_mm)
+        _save(folder / "labels" / f"{subject}_label.nii.gz", labels, head.affine, orientation)
         rows.append(f"{subject},{age},{'FM'[generator.integers(2)]}")
     (folder / "subjects.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 

@@ -7,10 +7,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
+from scripts.attributes import Tissue, tissue_classes
 from scripts.data.cohort import PARTS, load_cohort, load_datalist
 from scripts.data.demo_cohort import ORIENTATIONS, ensure_demo_cohort
 from scripts.data.demo_head import TISSUES, head_atlas, make_head
+from scripts.data.demo_regions import REGIONS, region_labels
 
 COARSE_MM = 4.0
 
@@ -62,6 +65,19 @@ def test_same_seed_gives_the_same_head_and_another_seed_another():
     assert np.abs(first - other).mean() > 0.02
 
 
+def test_regions_are_those_of_real_cohorts():
+    head = make_head(seed=4, age=60.0)
+    regions = region_labels(head.label, 2.0)
+    tissues = tissue_classes(torch.from_numpy(regions)).numpy()
+    volume_ml = {tissue: np.count_nonzero(tissues == tissue) * 8 / 1000 for tissue in Tissue}
+    assert 5 < volume_ml[Tissue.VENTRICLE] < 60
+    agree = tissues == np.choose(head.label, [0, 0, 2, 3])
+    assert agree[head.label > 0].mean() > 0.97  # all but the ventricles
+    right, left = (np.argwhere(regions == label)[:, 0].mean() for label in REGIONS["ventricle"])
+    assert right > left
+    np.testing.assert_array_equal(regions > 0, head.label > 0)
+
+
 def test_cohort_is_the_same_byte_for_byte(cohort_dir, tmp_path):
     again = ensure_demo_cohort(tmp_path / "again", num_subjects=4, spacing_mm=COARSE_MM)
     assert _content(again) == _content(cohort_dir)
@@ -90,8 +106,11 @@ def test_files_are_aligned_and_oriented_in_turn(cohort_dir):
         assert "".join(nib.aff2axcodes(image.affine)) == ORIENTATIONS[index % len(ORIENTATIONS)]
         np.testing.assert_array_equal(image.affine, label.affine)
         intensities, classes = image.get_fdata(), np.asarray(label.dataobj)
-        assert set(np.unique(classes)) == {0, 1, 2, 3}
-        assert intensities[classes == 3].mean() > 1.2 * intensities[classes == 2].mean()
+        assert set(np.unique(classes)) == {0, *(label for labels in REGIONS.values() for label in labels)}
+        white, gray, ventricle = (
+            intensities[np.isin(classes, REGIONS[kind])].mean() for kind in ("white", "gray", "ventricle")
+        )
+        assert white > 1.2 * gray > 1.2 * ventricle
         assert 300 < np.percentile(intensities, 99.5) < 2000
 
 
