@@ -76,7 +76,7 @@ def evaluate(
         recipe: a recipe of tissue masks, such as ar_vae, vae_tissue or constrained_vae.
         dataset_dir: folder of dataset.json (python -m scripts.prepare), with region labels.
         output_dir: folder of the results; eval/<recipe>/latent if empty.
-        weights: model.pt of a training of the recipe; that in eval/<recipe> by default.
+        weights: model.pt of a training of the recipe; by default that in eval/<recipe>, or else the shipped one.
         samples: number of samples of each kind.
         judged: number of masks of each kind whose plausibility is judged and corrected.
         bank: codes drawn from the Parzen window that join the training codes as places to correct masks towards.
@@ -151,7 +151,7 @@ def traverse(
         recipe: a recipe of tissue masks.
         dataset_dir: folder of dataset.json, with region labels.
         output_dir: folder of the results.
-        weights: model.pt of a training of the recipe; that in eval/<recipe> by default.
+        weights: model.pt of a training of the recipe; by default that in eval/<recipe>, or else the shipped one.
         subject: a test subject, where to start; the first by default.
         level: which of its slices, from 0 (lowest) to 1.
         steps: number of masks.
@@ -186,7 +186,7 @@ def interpolate(
         recipe: a recipe of tissue masks.
         dataset_dir: folder of dataset.json, with region labels.
         output_dir: folder of the results.
-        weights: model.pt of a training of the recipe; that in eval/<recipe> by default.
+        weights: model.pt of a training of the recipe; by default that in eval/<recipe>, or else the shipped one.
         level: which slice of both, from 0 (lowest) to 1.
         steps: number of masks, both ends included.
     """
@@ -219,7 +219,7 @@ def sample(
         recipe: a recipe of tissue masks.
         dataset_dir: folder of dataset.json, with region labels.
         output_dir: folder of the results.
-        weights: model.pt of a training of the recipe; that in eval/<recipe> by default.
+        weights: model.pt of a training of the recipe; by default that in eval/<recipe>, or else the shipped one.
         source: parzen (exact), rejection (from the same window; of count proposals few are kept) or prior.
         count: number of masks.
         attribute: one that all masks shall have a value of; only with parzen.

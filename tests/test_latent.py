@@ -64,6 +64,10 @@ def test_evaluate_writes_all_tables_and_the_report(arguments, tmp_path):
     passes = [f"{name}_before" for name in CRITERIA]
     assert (validity["valid_before"] <= validity[passes].min(axis=1)).all()
     assert (validity["valid_after"] >= validity["valid_before"]).all()
+    # an untrained network decodes no plausible mask: all repairs are with training labels
+    assert validity.loc["damaged segmentation", "with_training_labels"] > 0
+    assert validity.loc["damaged segmentation", "valid_after"] > validity.loc["damaged segmentation", "valid_before"]
+    assert validity.loc["prior", "with_training_labels"] == 0
     areas = pd.read_csv(tmp_path / "smallest_area.csv")
     assert areas["slices"].is_monotonic_decreasing
     assert nib.load(tmp_path / "traversal_brain_area.nii.gz").shape == (48, 48, 9)

@@ -75,7 +75,7 @@ def check(
         part: "validation" or "test".
         recipe: of tissue masks, such as ar_vae, to correct with; its slices are used. Without, slices are only looked
             for, in whole heads.
-        weights: model.pt of a training of the recipe; that in eval/<recipe> by default.
+        weights: model.pt of a training of the recipe; by default that in eval/<recipe>, or else the shipped one.
         per_head: slices of each head that are replaced, one at a time.
         seed: of their choice.
     """

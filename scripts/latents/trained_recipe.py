@@ -21,7 +21,8 @@ class TrainedRecipe:
 
     Args:
         recipe: name of a file of configs/recipe, or its path.
-        weights: ``model.pt`` of a training of the recipe; by default that of its default ``output_dir``.
+        weights: ``model.pt`` of a training of the recipe; by default that of its default ``output_dir``, and if there is
+            none, the shipped one.
         device: where the network runs.
 
     Attributes:
@@ -42,7 +43,7 @@ class TrainedRecipe:
         self._files = [str(ROOT / file) for file in self._settings.pop("config_file")]
         self._settings |= {"bundle_root": str(ROOT), "device": torch.device(device)}
         self.config = self._parser().get()
-        self.weights = Path(weights) if weights else ROOT / "eval" / self.name / "model.pt"
+        self.weights = Path(weights) if weights else _default_weights(self.name)
 
     @cached_property
     def network(self) -> Any:
@@ -80,6 +81,12 @@ def _recipe_file(recipe: str) -> Path:
         known = ", ".join(sorted(file.stem for file in (ROOT / "configs" / "recipe").glob("*.yaml")))
         raise FileNotFoundError(f"there is no recipe {recipe!r}. The recipes are: {known}.")
     return path
+
+
+def _default_weights(name: str) -> Path:
+    """Of a training here, or else those that come with the repository."""
+    trained, shipped = (ROOT / folder / name / "model.pt" for folder in ("eval", "bundle"))
+    return shipped if shipped.is_file() and not trained.is_file() else trained
 
 
 def _load(network: torch.nn.Module, weights: Path, recipe: str) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from ..attributes import Tissue
+from ..data.tissue_slices import one_hot
 from ..plausibility import (
     CRITERIA,
     DAMAGES,
@@ -21,10 +23,13 @@ from ..plausibility import (
     damage_masks,
     least_change,
 )
+from .nearest import nearest_masks
 from .space import LatentSpace
 
 __all__ = ["Validity", "mean_dice"]
 
+NEAREST = 50
+"""Training masks among which a plausible one is looked for."""
 SHOWN = 12
 """Masks of each kind that are kept for pictures."""
 
@@ -93,6 +98,8 @@ class Validity:
         repaired[changed] = least_change(
             damaged[changed], self.space.model.probabilities(correction.codes[changed]), self.criteria, levels[changed]
         )
+        left = np.flatnonzero(~correction.valid)
+        repaired[left] = self._with_training_labels(damaged[left], levels[left])
         self._add("damaged segmentation, decoded", damaged, correction, levels, labels)
         self._add("damaged segmentation", damaged, correction, levels, labels, repaired)
         for kind in DAMAGES:
@@ -105,6 +112,23 @@ class Validity:
             "decoded": correction.masks[:SHOWN],
             "corrected": repaired[:SHOWN],
         }
+
+    def _with_training_labels(self, masks: NDArray[np.uint8], levels: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Repair masks for which the latent space has no plausible code at their level, with the nearest real mask.
+
+        Not in the paper, where the bank has a valid code for every slice. Masks with no plausible real mask among the
+        nearest stay as they are.
+        """
+        training = self.space.masks["training"].tissue.classes
+        repaired = masks.copy()
+        for row, (mask, level, nearest) in enumerate(
+            zip(masks, levels, nearest_masks(masks, training, NEAREST)[0], strict=True)
+        ):
+            plausible = nearest[self.criteria.valid(training[nearest], np.full(len(nearest), level))]
+            if len(plausible):
+                shares = one_hot(torch.from_numpy(training[plausible[:1]])).numpy()
+                repaired[row] = least_change(mask[None], shares, self.criteria, [level])[0]
+        return repaired
 
     def _corrected(self, masks: NDArray[np.uint8], levels: NDArray[np.float64]) -> Correction:
         return correct_masks(masks, self.space.model.encode, self.space.model.decode, self.criteria, self.bank, levels)
@@ -131,6 +155,7 @@ class Validity:
             "valid_before": before_passes.all(1).mean(),
             "valid_after": after_passes.all(1).mean(),
             "corrected": len(distance),
+            "with_training_labels": int((after_passes.all(1) & ~correction.valid[chosen]).sum()),
             "distance_median": np.median(distance) if len(distance) else np.nan,
             "distance_90": np.quantile(distance, 0.9) if len(distance) else np.nan,
         }
