@@ -17,7 +17,7 @@ import pandas as pd
 
 from .benchmarking.cells import Cell, Step
 from .benchmarking.fingerprint import fingerprint, training_config
-from .benchmarking.recipes import ROOT, Recipe, merged_config
+from .benchmarking.recipes import ROOT, Recipe, find_recipes, merged_config
 from .benchmarking.record import CellRecord
 from .benchmarking.this_machine import run_on_this_machine
 from .coding.rates import summarise_rates
@@ -34,6 +34,7 @@ __all__ = ["rate_distortion"]
 
 COMPRESSIONS = (2, 4, 8, 16, 32, 64, 128, 256)
 THESIS = ("residual_unet", "shallow_residual_original", "shallow_residual_preactivation", "skip_cae", "myronenko_cae")
+LATENT = ("ae_dense", "vae", "beta_vae")
 COMPLETE = ("configs/train.yaml", "configs/evaluate.yaml")
 DATA = "configs/data/unit_range.yaml"
 """Slices in [0, 1]: the networks of the thesis end in a sigmoid, and what they cannot reach is not asked of anyone."""
@@ -47,6 +48,7 @@ def rate_distortion(
     output_dir: str = "eval/rate_distortion",
     compressions: int | Sequence[int] = COMPRESSIONS,
     networks: str | Sequence[str] = THESIS,
+    recipes: str | Sequence[str] = LATENT,
     seeds: int | Sequence[int] = 0,
     max_epochs: int | None = None,
     jobs: int | None = None,
@@ -57,7 +59,8 @@ def rate_distortion(
 ) -> None:
     """Train the compressive autoencoder at several rates and compare it with classical codecs, on undamaged slices.
 
-    All networks are trained alike, on slices clipped to [0, 1], the range of the thesis's networks. What is done is
+    All networks are trained alike, on slices clipped to [0, 1], the range of the thesis's networks; recipes keep their
+    own loss, learning rate and frame. What is done is
     kept: the same command goes on where it stopped. Writes rate_distortion.csv (a row per subject and rate),
     rate_distortion_summary.csv, rate_distortion.md and rate_distortion.png into OUTPUT_DIR.
 
@@ -66,6 +69,7 @@ def rate_distortion(
         output_dir: folder of everything that this command makes.
         compressions: pixels per latent value, such as 4,16,64.
         networks: files of configs/net that are compared as points, none: [].
+        recipes: files of configs/recipe with a code of few numbers, compared as points, none: [].
         seeds: of the trainings, such as 0,1,2.
         max_epochs: of every training; that of configs/train.yaml by default.
         jobs: trainings at a time; by default the number of CPU cores divided by THREADS, on a GPU 4.
@@ -80,10 +84,12 @@ def rate_distortion(
     maker = _CellMaker(folder, output, settings)
     rates = whole_numbers("compressions", compressions, 2)
     names = list(choose(networks, {path.stem: path for path in (ROOT / "configs/net").glob("*.yaml")}, "network"))
+    coded = [_as_files(recipe) for recipe in find_recipes(recipes)] if recipes else []
     cells = [maker.classical([1 / rate for rate in rates])]
     for seed in whole_numbers("seeds", seeds, 0):
         cells += [maker.network(_compressive(rate), seed) for rate in rates]
         cells += [maker.network(_clean(name, name), seed) for name in names]
+        cells += [maker.network(recipe, seed) for recipe in coded]
     failures = run_on_this_machine(cells, jobs, threads, device, keep_old_code)
     records = {cell.name: CellRecord(cell, keep_old_code) for cell in cells}
     done = [cell for cell in cells if all(records[cell.name].is_done(step) for step in cell.steps)]
@@ -104,6 +110,11 @@ def _clean(name: str, network: str, settings: Mapping[str, Any] | None = None) -
     """A network trained on undamaged slices."""
     fragments = (DATA, f"configs/net/{network}.yaml", "configs/corruption/none.yaml")
     return Recipe(name, (*COMPLETE, *fragments), {"recipe": name, **(settings or {})})
+
+
+def _as_files(recipe: Recipe) -> Recipe:
+    """A recipe as the files and settings that it names, into which more can be put."""
+    return replace(recipe, args_file=None, settings={"recipe": recipe.name, **recipe.settings})
 
 
 def _with_coding(recipe: Recipe) -> Recipe:

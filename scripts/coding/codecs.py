@@ -26,7 +26,7 @@ __all__ = ["block_pca_codecs", "jpeg2000_codecs", "make_codecs", "network_codecs
 FIT_SLICES = 2048
 """Training slices from which the tables of an entropy code are made."""
 PROBE = 64
-"""Side of the image by which a network's rate is counted: a multiple of any block."""
+"""Side of the image by which a network's rate is counted, if it takes any: a multiple of any block."""
 
 
 def make_codecs(codecs: Sequence[str], makers: Mapping[str, Callable[[], list[Codec]]]) -> list[Codec]:
@@ -59,6 +59,7 @@ def network_codecs(
     bits: Sequence[int],
     device: torch.device,
     batch_size: int = 32,
+    name: str = "",
 ) -> list[Codec]:
     """The network of a recipe with the weights that its training wrote, in single precision.
 
@@ -71,6 +72,7 @@ def network_codecs(
         bits: per value, of each quantiser.
         device: where it runs.
         batch_size: slices at a time.
+        name: of the codec if the network is none of ``NETWORKS``, such as the recipe's: a dense autoencoder.
 
     Raises:
         FileNotFoundError: there are no such weights.
@@ -86,11 +88,12 @@ def network_codecs(
     except RuntimeError as error:
         raise ValueError(f"{weights} does not hold weights of {type(network).__name__}: {error}") from error
     accelerate(network.eval(), device, amp=False)
-    name = next(name for name, known in NETWORKS.items() if type(network) is known)
+    name = next((known for known, kind in NETWORKS.items() if type(network) is kind), name)
     if not isinstance(network, Autoencoder):
         return [PlainNetwork(network, name, batch_size)]
+    probe = torch.zeros(1, *getattr(network, "image_shape", (1, PROBE, PROBE)), device=device)
     with torch.inference_mode():
-        compression = network.encode(torch.zeros(1, 1, PROBE, PROBE, device=device)).numel() / PROBE**2
+        compression = network.encode(probe).numel() / probe.numel()
     images = training_images(training, device, FIT_SLICES)
     return [fit_latent_codec(network, name, compression, images, bits, batch_size)]
 

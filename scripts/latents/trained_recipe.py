@@ -21,8 +21,8 @@ class TrainedRecipe:
 
     Args:
         recipe: name of a file of configs/recipe, or its path.
-        weights: ``model.pt`` of a training of the recipe; by default that of its default ``output_dir``, and if there is
-            none, the shipped one.
+        weights: ``model.pt`` of a training of the recipe; by default that of its default ``output_dir``, or else the
+            shipped one.
         device: where the network runs.
 
     Attributes:

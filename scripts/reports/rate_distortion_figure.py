@@ -36,15 +36,22 @@ def rate_distortion_figure(summary: pd.DataFrame, region: str = "head") -> Figur
     values, bits = figure.subplots(1, 2, sharey=True)
     plain = psnr[psnr["bits_per_value"] == 0]
     points = iter(POINT_MARKERS * len(plain))
+    markers = {codec: next(points) for codec in plain["codec"].unique() if codec not in LINES}
     for codec in plain["codec"].unique():
         part = plain[plain["codec"] == codec].dropna(subset="values_per_pixel")
         if codec in LINES:
             _line(values, codec, part, "values_per_pixel")
         else:
             label = codec.replace("_", " ")
-            values.plot(part["values_per_pixel"], part["mean"], next(points), color="#555", markersize=7, label=label)
+            values.plot(part["values_per_pixel"], part["mean"], markers[codec], color="#555", markersize=7, label=label)
     for codec in LINES:
         _line(bits, codec, best_rates(psnr[psnr["codec"] == codec].dropna(subset="bits_per_pixel")), "bits_per_pixel")
+    for codec, marker in markers.items():
+        part = best_rates(psnr[psnr["codec"] == codec].dropna(subset="bits_per_pixel"))
+        if len(part):
+            bits.plot(
+                part["bits_per_pixel"], part["mean"], marker, color="#555", markersize=7, label=codec.replace("_", " ")
+            )
     values.axvline(1, color="#999", linewidth=0.8, linestyle=":")
     values.annotate(
         " as many values as pixels", (1, 0), xycoords=("data", "axes fraction"), fontsize=7, color="#777",

@@ -12,6 +12,7 @@ from PIL import Image
 from scripts.coding import Jpeg2000, PlainNetwork, fit_block_pca, fit_latent_codec, make_codecs, transferred_values
 from scripts.coding.codecs import block_pca_codecs, jpeg2000_codecs, network_codecs, pca_codecs
 from scripts.networks import NETWORKS, CompressiveAutoencoder, ResidualUNet
+from scripts.networks.latent import VariationalAutoencoder
 
 
 def smooth_images(count: int = 40, height: int = 32, width: int = 24, seed: int = 0) -> torch.Tensor:
@@ -140,6 +141,18 @@ def test_networks_become_codecs_by_what_they_can(tmp_path):
         network_codecs(plain, str(tmp_path / "2.pt"), training, [8], device)
     with pytest.raises(ValueError, match=r"0\.pt does not hold weights of SkipCAE"):
         network_codecs(plain, str(tmp_path / "0.pt"), training, [8], device)
+
+
+def test_a_dense_code_is_a_codec_named_after_its_recipe(tmp_path):
+    network = VariationalAutoencoder(spatial_shape=(48, 64), latent_size=12, channels=(4, 4), strides=(2, 2))
+    images = smooth_images(9, 48, 64)
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    (codec,) = network_codecs(network, str(tmp_path / "model.pt"), Slices(images), [8], torch.device("cpu"), name="vae")
+    exact, coded = codec.code(images)
+    assert (codec.name, codec.compression) == ("vae", 12 / (48 * 64))
+    assert exact.values == 9 * 12
+    assert coded.bits <= 9 * 12 * 8 + 9 * 12
+    torch.testing.assert_close(exact.images, network.decode(network.encode(images)), atol=1e-5, rtol=1e-5)
 
 
 def test_rates_that_a_codec_cannot_have_are_left_out(capsys):
