@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Use the latent space of a trained autoencoder of tissue masks: ``python -m scripts.latent evaluate --recipe ar_vae``.
+"""Use the latent space of a trained autoencoder: ``python -m scripts.latent evaluate --recipe ar_vae``.
 
-The other commands are ``traverse``, ``interpolate`` and ``sample``. They need the region labels of the cohort.
+The other commands are ``traverse``, ``interpolate``, ``sample`` and ``compare``. Recipes of tissue masks need the
+region labels of the cohort.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import fire
 import numpy as np
@@ -18,31 +19,34 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from .attributes import UNITS
-from .data.cohort import write_json
 from .errors import clean_exit
+from .latents.comparison import comparison_markdown, comparison_table
 from .latents.conditional import AttributeScale, sample_with_attribute
 from .latents.evaluation import (
     attribute_table_of,
     conditional_table,
+    dice_table,
     dimension_table,
     draw_samples,
+    interval_table,
     measure_table,
-    reconstruction_table,
+    psnr_table,
     sample_table,
 )
 from .latents.measures import spearman_matrix
 from .latents.paths import interpolation, traversal
+from .latents.results import Results
+from .latents.slice_space import SliceSpace
 from .latents.smallest_area import ATTRIBUTE, smallest_area_table
 from .latents.space import LatentSpace
-from .latents.stack import save_stack
+from .latents.spaces import open_space, open_tissue_space
+from .latents.tissue_space import TissueSpace
 from .latents.validity import Validity
-from .plausibility import CRITERIA
 from .replacing import replacing
-from .reports.latent_figures import code_figure, conditional_figure, mask_grid
-from .reports.latent_report import Section, write_latent_report
+from .reports.latent_figures import code_figure, conditional_figure
+from .reports.latent_sections import mask_sections, slice_sections, validity_sections
 
-__all__ = ["evaluate", "interpolate", "sample", "traverse"]
+__all__ = ["compare", "evaluate", "interpolate", "sample", "traverse"]
 
 SOURCES = ("parzen", "prior", "rejection")
 SHOWN = 12
@@ -65,16 +69,17 @@ def evaluate(
 ) -> None:
     """Measure on held-out subjects what the latent space of a trained recipe is worth.
 
-    Writes attributes.csv (how single dimensions follow single attributes), measures.csv (interpretability, SCC, MIG,
-    SAP, modularity), dimensions.csv (KL divergence and active units), reconstruction.csv (Dice), samples.csv (density
-    and nearest training subject of every sample), rejection.csv (acceptance rates), conditional.csv (samples for an
-    attribute value), validity.csv (plausible masks before and after correction), smallest_area.csv (rank correlation
-    of the ventricle area over the smallest brain area of a slice), summary.json, traversal_<attribute>.nii.gz and
-    report.html.
+    Of tissue masks it writes attributes.csv (how single dimensions follow single attributes), intervals.csv (of these
+    numbers over the subjects), measures.csv (interpretability, SCC, MIG, SAP, modularity), conditional.csv (samples for
+    an attribute value), validity.csv (plausible masks before and after correction), smallest_area.csv (rank correlation
+    of the ventricle area over the smallest brain area of a slice) and traversal_<attribute>.nii.gz. Of all recipes it
+    writes dimensions.csv (KL divergence and active units), reconstruction.csv (Dice of masks, PSNR of slices),
+    samples.csv (density and nearest training subject of every sample), rejection.csv (acceptance rates), summary.json,
+    the figures as PNG and report.html.
 
     Args:
-        recipe: a recipe of tissue masks, such as ar_vae, vae_tissue or constrained_vae.
-        dataset_dir: folder of dataset.json (python -m scripts.prepare), with region labels.
+        recipe: a recipe of tissue masks, such as ar_vae, vae_tissue or constrained_vae, or of slices, such as vae.
+        dataset_dir: folder of dataset.json (python -m scripts.prepare); for tissue masks with region labels.
         output_dir: folder of the results; eval/<recipe>/latent if empty.
         weights: model.pt of a training of the recipe; by default that in eval/<recipe>, or else the shipped one.
         samples: number of samples of each kind.
@@ -86,49 +91,78 @@ def evaluate(
     """
     for name, value in {"samples": samples, "judged": judged, "bank": bank}.items():
         _at_least_one(name, value)
-    space = LatentSpace(recipe, dataset_dir, weights, device, part)
+    space = open_space(recipe, dataset_dir, weights, device, part)
     folder = Path(str(output_dir) or f"eval/{space.recipe}/latent")
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    tables: dict[str, pd.DataFrame] = {}
+    results = Results(space, folder, seed)
+    if isinstance(space, TissueSpace):
+        _evaluate_masks(space, results, dataset_dir, samples, judged, bank, rng)
+    else:
+        _evaluate_slices(cast(SliceSpace, space), results, samples, rng)
+    results.write()
+    shown = results.tables["attributes" if "attributes" in results.tables else "reconstruction"]
+    sys.stdout.write(f"{shown.to_string(index=False)}\nwrote {folder / 'report.html'}\n")
+
+
+def _evaluate_masks(
+    space: TissueSpace,
+    results: Results,
+    dataset_dir: str,
+    samples: int,
+    judged: int,
+    bank: int,
+    rng: np.random.Generator,
+) -> None:
     steps: dict[str, Callable[[], pd.DataFrame]] = {
         "attributes": lambda: attribute_table_of(space, rng),
         "measures": lambda: measure_table(space),
         "dimensions": lambda: dimension_table(space),
-        "reconstruction": lambda: reconstruction_table(space),
+        "reconstruction": lambda: dice_table(space),
+        "intervals": lambda: interval_table(space, np.random.default_rng(results.seed)),
     }
     if ATTRIBUTE in space.names:
         steps["smallest_area"] = lambda: smallest_area_table(space, dataset_dir)
     for name, step in tqdm(steps.items(), "evaluating", unit="table"):
-        tables[name] = _written(step(), folder / f"{name}.csv")
+        results.add(name, step())
     drawn, rejection = draw_samples(space, samples, rng)
-    tables["rejection"] = _written(rejection, folder / "rejection.csv")
-    tables["samples"] = _written(sample_table(space, drawn), folder / "samples.csv")
+    results.add("rejection", rejection)
+    results.add("samples", sample_table(space, drawn))
     conditional, asked, got = conditional_table(space, rng)
-    tables["conditional"] = _written(conditional, folder / "conditional.csv")
+    results.add("conditional", conditional)
     validity = Validity(space, bank, rng)
     validity.judge_held_out(judged, rng)
     validity.judge_drawn(drawn, judged)
-    tables["validity"] = _written(validity.table(), folder / "validity.csv")
-    figures = {
-        "codes": code_figure(
-            spearman_matrix(space.codes[space.part], space.attributes(space.part)),
-            space.names,
-            tables["dimensions"].get("kl", ()),
-        ),
-        "traversals": _traversals(space, folder),
-        "samples": mask_grid([space.model.decode(codes[:SHOWN]) for codes in drawn.values()], list(drawn)),
+    results.add("validity", validity.table())
+    rank_correlations = spearman_matrix(space.codes[space.part], space.attributes(space.part))
+    results.figures |= {
+        "codes": code_figure(rank_correlations, space.names, results.tables["dimensions"].get("kl", ())),
+        "traversals": _traversals(space, results.folder),
+        "samples": space.picture([space.model.decode(codes[:SHOWN]) for codes in drawn.values()], list(drawn)),
         "conditional": conditional_figure(asked, got, space.names),
     }
-    summary = _summary(space, tables, seed)
-    write_json(folder / "summary.json", summary)
-    write_latent_report(
-        f"The latent space of {space.recipe}",
-        _facts(space, summary),
-        [*_sections(tables, figures, space.part), *_validity_sections(tables, validity)],
-        folder / "report.html",
-    )
-    sys.stdout.write(f"{tables['attributes'].to_string(index=False)}\nwrote {folder / 'report.html'}\n")
+    results.sections = [*mask_sections(results), *validity_sections(results, validity)]
+
+
+def _evaluate_slices(space: SliceSpace, results: Results, samples: int, rng: np.random.Generator) -> None:
+    for name, make in tqdm(
+        {"dimensions": dimension_table, "reconstruction": psnr_table}.items(), "evaluating", unit="table"
+    ):
+        results.add(name, make(space))
+    drawn, rejection = draw_samples(space, samples, rng)
+    results.add("rejection", rejection)
+    results.add("samples", sample_table(space, drawn))
+    images, codes = space.images[space.part], space.codes[space.part]
+    shown = np.linspace(0, len(images) - 1, 8).astype(int)
+    real, decoded = images[shown].astype(np.float32), space.model.decode(codes[shown])
+    first, last = _row(space, None, 0.5), _row(space, str(space.subject[space.part][-1]), 0.5)
+    path = space.model.decode(interpolation(codes[first], codes[last], STEPS))
+    results.figures |= {
+        "reconstructions": space.picture([real, decoded, np.abs(real - decoded)], ["slice", "decoded", "difference"]),
+        "interpolation": space.picture([path]),
+        "samples": space.picture([space.model.decode(codes[:8]) for codes in drawn.values()], list(drawn)),
+    }
+    results.sections = slice_sections(results)
 
 
 @clean_exit()
@@ -157,12 +191,12 @@ def traverse(
         steps: number of masks.
     """
     _at_least_one("steps", steps)
-    space = LatentSpace(recipe, dataset_dir, weights)
+    space = open_tissue_space(recipe, dataset_dir, weights)
     dimension = _dimension(space, attribute)
     start = space.codes[space.part][[_row(space, subject, level)]]
     values = space.codes["training"][:, dimension]
     codes = traversal(start, dimension, values.min(), values.max(), steps)[0]
-    _write_masks(space, codes, Path(output_dir), f"traversal_{attribute}", _numbers(codes[:, dimension]))
+    _write_images(space, codes, Path(output_dir), f"traversal_{attribute}", _numbers(codes[:, dimension]))
 
 
 @clean_exit()
@@ -191,9 +225,9 @@ def interpolate(
         steps: number of masks, both ends included.
     """
     _at_least_one("steps", steps)
-    space = LatentSpace(recipe, dataset_dir, weights)
+    space = open_space(recipe, dataset_dir, weights)
     start, end = (space.codes[space.part][_row(space, str(subject), level)] for subject in (first, last))
-    _write_masks(
+    _write_images(
         space, interpolation(start, end, steps), Path(output_dir), "interpolation", _numbers(np.linspace(0, 1, steps))
     )
 
@@ -231,9 +265,11 @@ def sample(
         raise ValueError(f"--source must be one of {', '.join(SOURCES)}, got {source!r}.")
     if (attribute is None) != (value is None) or (attribute is not None and source != "parzen"):
         raise ValueError("--attribute and --value go together, and with --source parzen only.")
-    space = LatentSpace(recipe, dataset_dir, weights)
     rng = np.random.default_rng(seed)
+    space = open_space(recipe, dataset_dir, weights)
     if attribute is not None and value is not None:
+        if not isinstance(space, TissueSpace):
+            raise ValueError(f"recipe {space.recipe} is not of tissue masks, so it has no attributes; try ar_vae.")
         dimension = _dimension(space, attribute)
         known = space.attributes("training")[:, space.names.index(attribute)]
         scale = AttributeScale(space.codes["training"][:, dimension], known)
@@ -251,7 +287,29 @@ def sample(
     if len(codes) == 0:
         raise ValueError(f"none of {count} proposals was kept. Raise --count, or use --source parzen, which is exact.")
     density = sample_table(space, {"drawn": codes})
-    _write_masks(space, codes, Path(output_dir), "samples", (), density[density["source"] == "drawn"])
+    _write_images(space, codes, Path(output_dir), "samples", (), density[density["source"] == "drawn"])
+
+
+@clean_exit()
+def compare(*folders: str, output_dir: str = "eval/comparison") -> None:
+    """Put the results of several trainings side by side, such as three seeds each of ar_vae and vae_tissue.
+
+    Writes comparison.csv and comparison.md: means over the trainings of a recipe, their spread, and intervals over the
+    held-out subjects.
+
+    Args:
+        folders: output folders of evaluate, of recipes of tissue masks.
+        output_dir: folder of the tables.
+    """
+    if not folders:
+        raise ValueError("name the folders of results: python -m scripts.latent compare FOLDER FOLDER ...")
+    table = comparison_table([Path(str(folder)) for folder in folders])
+    target = Path(str(output_dir))
+    target.mkdir(parents=True, exist_ok=True)
+    _written(table, target / "comparison.csv")
+    with replacing(target / "comparison.md") as partial:
+        partial.write_text(comparison_markdown(table), encoding="utf-8")
+    sys.stdout.write(f"wrote {target / 'comparison.csv'} and comparison.md\n")
 
 
 def _at_least_one(name: str, value: Any) -> None:
@@ -259,7 +317,7 @@ def _at_least_one(name: str, value: Any) -> None:
         raise ValueError(f"--{name} must be a whole number of at least 1, got {value!r}.")
 
 
-def _dimension(space: LatentSpace, attribute: str) -> int:
+def _dimension(space: TissueSpace, attribute: str) -> int:
     if attribute not in space.dims:
         raise ValueError(f"--attribute must be one of {', '.join(space.dims)}, got {attribute!r}.")
     return space.dims[attribute]
@@ -267,175 +325,55 @@ def _dimension(space: LatentSpace, attribute: str) -> int:
 
 def _row(space: LatentSpace, subject: str | None, level: float) -> int:
     """The slice of a test subject that is nearest to a level."""
-    tissue = space.masks[space.part].tissue
-    subjects = list(dict.fromkeys(tissue.subject.tolist()))
+    subjects = list(dict.fromkeys(space.subject[space.part].tolist()))
     name = subjects[0] if subject is None else str(subject)
     if name not in subjects:
         raise ValueError(f"{name} is no test subject of this cohort: choose one of {', '.join(subjects)}.")
-    rows = np.flatnonzero(tissue.subject == name)
-    return int(rows[np.abs(tissue.level[rows] - level).argmin()])
+    rows = np.flatnonzero(space.subject[space.part] == name)
+    return int(rows[np.abs(space.level[space.part][rows] - level).argmin()])
 
 
 def _numbers(values: np.ndarray) -> list[str]:
     return [f"{value:.2f}" for value in values]
 
 
-def _written(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _written(table: pd.DataFrame, path: Path) -> None:
     with replacing(path) as partial:
         table.to_csv(partial, index=False)
-    return table
 
 
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as partial:
-        figure.savefig(partial, dpi=130)
-
-
-def _write_masks(
+def _write_images(
     space: LatentSpace, codes: np.ndarray, folder: Path, name: str, titles: Any, further: pd.DataFrame | None = None
 ) -> None:
-    """Picture, stack and table of the masks of some codes."""
-    masks = space.model.decode(codes)
-    table = pd.DataFrame(space.measured(masks), columns=list(space.names)).round(4)
+    """Picture, stack and table of the images of some codes."""
+    images = space.model.decode(codes)
+    table = space.table(images)
     if further is not None:
         table = pd.concat([table, further.reset_index(drop=True)], axis=1)
     folder.mkdir(parents=True, exist_ok=True)
-    _written(table, folder / f"{name}.csv")
-    save_stack(masks, space.masks[space.part].tissue.spacing_mm, folder / f"{name}.nii.gz")
-    rows = [masks[start : start + SHOWN] for start in range(0, min(len(masks), 8 * SHOWN), SHOWN)]
-    _save(mask_grid(rows, column_titles=titles if len(rows) == 1 else ()), folder / f"{name}.png")
-    sys.stdout.write(f"wrote {name}.png, {name}.nii.gz and {name}.csv into {folder}\n")
+    written = [f"{name}.png", f"{name}.nii.gz"]
+    if len(table.columns):
+        _written(table, folder / f"{name}.csv")
+        written.append(f"{name}.csv")
+    space.save(images, folder / f"{name}.nii.gz")
+    rows = [images[start : start + SHOWN] for start in range(0, min(len(images), 8 * SHOWN), SHOWN)]
+    with replacing(folder / f"{name}.png") as partial:
+        space.picture(rows, column_titles=titles if len(rows) == 1 else ()).savefig(partial, dpi=130)
+    sys.stdout.write(f"wrote {', '.join(written)} into {folder}\n")
 
 
-def _traversals(space: LatentSpace, folder: Path) -> Figure:
+def _traversals(space: TissueSpace, folder: Path) -> Figure:
     """A row for each attribute, from the middle slice of the first test subject; each is written as a stack, too."""
     start = space.codes[space.part][[_row(space, None, 0.6)]]
     rows = []
     for name, dimension in space.dims.items():
         values = space.codes["training"][:, dimension]
         rows.append(space.model.decode(traversal(start, dimension, values.min(), values.max(), STEPS)[0]))
-        save_stack(rows[-1], space.masks[space.part].tissue.spacing_mm, folder / f"traversal_{name}.nii.gz")
-    return mask_grid(rows, [name.replace("_", " ") for name in space.dims])
-
-
-def _summary(space: LatentSpace, tables: dict[str, pd.DataFrame], seed: int) -> dict[str, Any]:
-    samples = tables["samples"].groupby("source")["difference"].median()
-    dimensions = tables["dimensions"]
-    return {
-        "recipe": space.recipe,
-        "weights": str(space.weights),
-        "seed": seed,
-        "part": space.part,
-        "subjects": {part: len(set(masks.tissue.subject.tolist())) for part, masks in space.masks.items()},
-        "slices": {part: len(masks) for part, masks in space.masks.items()},
-        "kl_nats": float(dimensions["kl"].sum()) if "kl" in dimensions else None,
-        "active_units": int(dimensions["active"].sum()),
-        "latent_size": len(dimensions),
-        "bandwidth": space.window.bandwidth,
-        "dice": tables["reconstruction"].groupby("class")["dice"].mean().round(4).to_dict(),
-        "difference_from_nearest_training_mask": samples.round(4).to_dict(),
-        **{row["measure"]: row["value"] for _, row in tables["measures"].iterrows()},
-    }
-
-
-def _facts(space: LatentSpace, summary: dict[str, Any]) -> list[str]:
-    part = space.part
-    dice = ", ".join(f"{name} {value:.3f}" for name, value in summary["dice"].items())
-    facts = [
-        (
-            f"{summary['slices'][part]} axial slices of {summary['subjects'][part]} {part} subjects; trained on "
-            f"{summary['slices']['training']} of {summary['subjects']['training']}."
-        ),
-        f"{summary['active_units']} of {summary['latent_size']} dimensions are active.",
-        f"Dice of the reconstructions, mean over subjects: {dice}.",
-    ]
-    if summary["kl_nats"] is not None:
-        facts.insert(2, f"KL divergence from the prior: {summary['kl_nats']:.1f} nats.")
-    return facts
-
-
-def _sections(tables: dict[str, pd.DataFrame], figures: dict[str, Figure], part: str) -> list[Section]:
-    units = ", ".join(f"{name.replace('_', ' ')} {unit}" for name, unit in UNITS.items() if unit)
-    samples = tables["samples"].groupby("source")[["log_density", "difference"]].median().reset_index()
-    return [
-        Section(
-            "Attributes",
-            "Rank correlation of each attribute with its own latent dimension and with the best of the others, and the "
-            "share of steps along the dimension that raise the attribute of the decoded mask. Attributes that are "
-            "themselves correlated cannot have dimensions that are not.",
-            tables["attributes"],
-            {f"Rank correlation of attributes and dimensions, {part} subjects": figures["codes"]},
-        ),
-        Section(
-            "Measures in common use",
-            f"Over all attributes, {part} subjects; 1 is best.",
-            tables["measures"],
-        ),
-        Section(
-            "Traversals",
-            "One slice, one dimension moved from the smallest to the largest training value.",
-            None,
-            {"Orange: ventricles, grey: grey matter, white: white matter": figures["traversals"]},
-        ),
-        Section(
-            "Samples",
-            "Median log-density in the Parzen window, and median share of the brain that differs from the nearest "
-            f"training mask. The row {part} is real masks of unseen subjects: samples well below it would be copies.",
-            samples,
-            {"From the prior, from the Parzen window, and half way between two held-out subjects": figures["samples"]},
-        ),
-        Section(
-            "Rejection sampling",
-            "Share of proposals that are kept, for each way to take the bound. Exact drawing needs none.",
-            tables["rejection"],
-        ),
-        Section(
-            "Samples for an attribute value",
-            f"Asked for and measured. Units: {units}.",
-            tables["conditional"],
-            {"Each dot is a sample": figures["conditional"]},
-        ),
-    ]
-
-
-def _validity_sections(tables: dict[str, pd.DataFrame], validity: Validity) -> list[Section]:
-    table = tables["validity"]
-    rates = table[[name for name in table if not name.startswith(tuple(CRITERIA))]]
-    criteria = pd.DataFrame(
-        {
-            "criterion": [name.replace("_", " ") for name in CRITERIA],
-            "meaning": [criterion.meaning for criterion in CRITERIA.values()],
-            **{row["masks"]: [row[f"{name}_before"] for name in CRITERIA] for _, row in table.iterrows()},
-        }
-    )
-    sections = [
-        Section(
-            "Plausible anatomy",
-            "Share of the masks that meet all twelve criteria at their level, with bounds learned from the training "
-            "subjects' labels, before and after correction. Corrected are the implausible ones: towards the nearest "
-            "plausible code of the bank; distance is how far the code moved. Damaged segmentations are labels with a "
-            "hole, pieces outside, ventricles cut open or a bite; of the decoded mask they take only what makes them "
-            "plausible. Dice is against the undamaged labels.",
-            rates,
-            {
-                f"Implausible masks and what became of them: {name}": mask_grid(list(stages.values()), list(stages))
-                for name, stages in validity.shown.items()
-            },
-        ),
-        Section("Criteria", "Share of the masks, before correction, that meet each criterion.", criteria),
-    ]
-    if "smallest_area" in tables:
-        sections.append(
-            Section(
-                "Slices without ventricles",
-                "Rank correlation of the ventricle area with its dimension over the slices that show at least so much "
-                "brain, and the largest that the ties of slices without ventricles leave possible.",
-                tables["smallest_area"],
-            )
-        )
-    return sections
+        space.save(rows[-1], folder / f"traversal_{name}.nii.gz")
+    return space.picture(rows, [name.replace("_", " ") for name in space.dims])
 
 
 if __name__ == "__main__":
     logging.getLogger("monai").setLevel(logging.ERROR)
-    fire.Fire({"evaluate": evaluate, "traverse": traverse, "interpolate": interpolate, "sample": sample})
+    commands = (evaluate, traverse, interpolate, sample, compare)
+    fire.Fire({command.__name__: command for command in commands})

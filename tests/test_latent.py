@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from scripts.latent import evaluate, interpolate, sample, traverse
+from scripts.latent import compare, evaluate, interpolate, sample, traverse
+from scripts.latents.spaces import open_space
+from scripts.networks.latent import VariationalAutoencoder
 from scripts.plausibility import CRITERIA
 
 RECIPE = """
@@ -24,6 +29,37 @@ config_file:
 - configs/corruption/none.yaml
 network_def#channels: [2, 4, 4]
 """
+
+
+SLICE_RECIPE = """
+recipe: small_slices
+config_file:
+- configs/train.yaml
+- configs/data/frame_128.yaml
+- configs/net/variational_autoencoder.yaml
+- configs/loss/elbo.yaml
+- configs/reg/kl.yaml
+- configs/corruption/none.yaml
+network_def#channels: [2, 2, 4, 4]
+network_def#latent_size: 6
+cache_dir: ""
+"""
+
+
+@pytest.fixture(scope="module")
+def slice_arguments(tmp_path_factory, tiny_cohort) -> dict[str, str]:
+    """The same for T1-weighted slices."""
+    folder = tmp_path_factory.mktemp("slices")
+    recipe, weights = folder / "small_slices.yaml", folder / "model.pt"
+    recipe.write_text(SLICE_RECIPE)
+    torch.manual_seed(0)
+    torch.save(
+        VariationalAutoencoder(
+            spatial_shape=(128, 128), latent_size=6, channels=(2, 2, 4, 4), strides=(2, 2, 2, 2), output="sigmoid"
+        ).state_dict(),
+        weights,
+    )
+    return {"recipe": str(recipe), "dataset_dir": str(tiny_cohort), "weights": str(weights)}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +77,17 @@ def arguments(tmp_path_factory, labelled_cohort) -> dict[str, str]:
     return {"recipe": str(recipe), "dataset_dir": str(labelled_cohort), "weights": str(weights)}
 
 
-def test_evaluate_writes_all_tables_and_the_report(arguments, tmp_path):
-    evaluate(**arguments, output_dir=str(tmp_path), samples=5, judged=4, bank=20)
+@pytest.fixture(scope="module")
+def evaluated(arguments, tmp_path_factory) -> list[Path]:
+    """The same evaluation, twice."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
+    for folder in folders:
+        evaluate(**arguments, output_dir=str(folder), samples=5, judged=4, bank=20)
+    return folders
+
+
+def test_evaluate_writes_all_tables_and_the_report(evaluated):
+    tmp_path = evaluated[0]
     attributes = pd.read_csv(tmp_path / "attributes.csv")
     assert list(attributes.columns) == ["attribute", "spearman_own", "spearman_best_other", "monotonic_share"]
     assert list(attributes["attribute"][:2]) == ["slice_level", "brain_area"]
@@ -71,17 +116,16 @@ def test_evaluate_writes_all_tables_and_the_report(arguments, tmp_path):
     areas = pd.read_csv(tmp_path / "smallest_area.csv")
     assert areas["slices"].is_monotonic_decreasing
     assert nib.load(tmp_path / "traversal_brain_area.nii.gz").shape == (48, 48, 9)
+    assert (tmp_path / "traversals.png").stat().st_size > 1000
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/png;base64,") >= 5
     assert "<table" in page
     assert "&lt;table" not in page
 
 
-def test_evaluate_gives_the_same_twice(arguments, tmp_path):
-    for name in ("one", "two"):
-        evaluate(**arguments, output_dir=str(tmp_path / name), samples=3, judged=2, bank=5)
-    for table in ("attributes", "samples", "conditional", "validity"):
-        one, two = ((tmp_path / name / f"{table}.csv").read_text() for name in ("one", "two"))
+def test_evaluate_gives_the_same_twice(evaluated):
+    for table in ("attributes", "intervals", "samples", "conditional", "validity"):
+        one, two = ((folder / f"{table}.csv").read_text() for folder in evaluated)
         assert one == two
 
 
@@ -106,14 +150,72 @@ def test_samples_are_written(arguments, tmp_path, settings):
     assert set(table["nearest_subject"]) <= {"a", "b", "c"}
 
 
+def test_slices_are_evaluated_without_attributes(slice_arguments, tmp_path):
+    evaluate(**slice_arguments, output_dir=str(tmp_path), samples=5)
+    table = pd.read_csv(tmp_path / "reconstruction.csv").set_index("subject")
+    assert list(table.index) == ["e"]
+    space = open_space(**slice_arguments)
+    decoded = space.model.decode(space.codes["test"])
+    error = np.mean((decoded - space.images["test"].astype(np.float32)) ** 2)
+    assert table.loc["e", "psnr_whole"] == pytest.approx(-10 * np.log10(error), abs=1e-3)
+    mean_kl = pd.read_csv(tmp_path / "dimensions.csv")["kl"].sum()
+    assert table.loc["e", "bits_per_pixel"] == pytest.approx(mean_kl / np.log(2) / 128**2, rel=1e-2)  # 4 digits
+    samples = pd.read_csv(tmp_path / "samples.csv")
+    assert set(samples["nearest_subject"]) <= {"a", "b", "c"}
+    assert not (tmp_path / "attributes.csv").exists()
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+
+
+def test_the_nearest_slice_of_a_training_slice_is_itself(slice_arguments):
+    space = open_space(**slice_arguments)
+    rows, distance = space.nearest(space.images["training"][[4, 7]])
+    assert rows.tolist() == [4, 7]
+    assert distance == pytest.approx(0, abs=1e-3)
+    moved = np.clip(space.images["training"][[4]].astype(np.float32) + 0.01, 0, 2)
+    assert space.nearest(moved)[1][0] == pytest.approx(0.01, rel=0.02)  # half precision
+
+
+def test_slices_are_interpolated_and_sampled(slice_arguments, tmp_path):
+    interpolate("e", "e", **slice_arguments, output_dir=str(tmp_path), steps=3)
+    stack = nib.load(tmp_path / "interpolation.nii.gz")
+    assert stack.shape == (128, 128, 3)
+    assert nib.aff2axcodes(stack.affine) == ("I", "P", "R")
+    sample(**slice_arguments, output_dir=str(tmp_path), count=4)
+    assert len(pd.read_csv(tmp_path / "samples.csv")) == 4
+    with pytest.raises(SystemExit, match="recipe small_slices is not of tissue masks"):
+        sample(**slice_arguments, attribute="brain_area", value=1.0)
+
+
+def test_trainings_are_compared(evaluated, tmp_path):
+    compare(*map(str, evaluated), output_dir=str(tmp_path / "both"))
+    table = pd.read_csv(tmp_path / "both" / "comparison.csv")
+    assert set(table["recipe"]) == {"small"}
+    assert (table["trainings"] == 2).all()
+    row = table[(table["quantity"] == "Spearman, own") & (table["of"] == "brain_area")].iloc[0]
+    one = pd.read_csv(evaluated[0] / "attributes.csv").set_index("attribute")
+    assert row["mean"] == pytest.approx(abs(one.loc["brain_area", "spearman_own"]), abs=1e-3)  # the same weights
+    assert row["sd"] == 0
+    assert row["low"] <= row["mean"] <= row["high"]
+    dice = pd.read_csv(evaluated[0] / "reconstruction.csv").groupby("class")["dice"].mean()
+    found = table[table["quantity"] == "Dice"].set_index("of")["mean"]
+    assert found["grey"] == pytest.approx(dice["grey"], abs=1e-3)
+    assert "| small |" in (tmp_path / "both" / "comparison.md").read_text()
+    with pytest.raises(SystemExit, match="nowhere holds no results of tissue masks: make them with"):
+        compare("nowhere", output_dir=str(tmp_path / "no"))
+    with pytest.raises(SystemExit, match="name the folders of results"):
+        compare()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"recipe": "ar_vea"}, "there is no recipe 'ar_vea'. The recipes are: (?s:.*)ar_vae"),
-        ({"recipe": "vae"}, "recipe vae is not of tissue masks"),
+        ({"recipe": "residual_unet_mse"}, "weights .* do not fit the network of recipe residual_unet_mse"),
         ({"weights": "nowhere.pt"}, "there are no weights at nowhere.pt: train with"),
         ({"part": "training"}, "--part must be one of test, validation, got 'training'"),
         ({"judged": 0}, "--judged must be a whole number of at least 1, got 0"),
+        ({"recipe": "vae"}, "weights .* do not fit the network of recipe vae"),
         ({"samples": 0}, "--samples must be a whole number of at least 1, got 0"),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
-from ..latents.model import LatentModel
+from ..latents.model import MaskModel
 from .consistency_thresholds import ConsistencyThresholds
 from .volume_correction import correct_volume
 
@@ -35,7 +35,7 @@ class ThroughPlaneConsistencyd(MapTransform):
     def __init__(
         self,
         keys: KeysCollection,
-        model: LatentModel,
+        model: MaskModel,
         thresholds: ConsistencyThresholds | str | os.PathLike[str],
         allow_missing_keys: bool = False,
     ) -> None:

@@ -13,7 +13,7 @@ from monai.metrics import compute_dice
 from numpy.typing import NDArray
 
 from ..data.tissue_slices import one_hot
-from ..latents.model import LatentModel
+from ..latents.model import MaskModel
 from .consistency_thresholds import ConsistencyThresholds
 from .detection import Trial
 from .sequence_correction import correct_sequence
@@ -50,7 +50,7 @@ def detection_row(trial: Trial) -> dict[str, str | int | float]:
 
 
 def correct_trial(
-    trial: Trial, model: LatentModel, thresholds: ConsistencyThresholds, dims: Collection[int]
+    trial: Trial, model: MaskModel, thresholds: ConsistencyThresholds, dims: Collection[int]
 ) -> Corrected:
     """Correct a head with a jump, by :func:`scripts.consistency.correct_volume` and as published.
 

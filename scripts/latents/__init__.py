@@ -6,13 +6,14 @@ from __future__ import annotations
 from .conditional import AttributeScale, sample_with_attribute
 from .density import ParzenWindow, Rejection
 from .measures import attribute_rows, disentanglement
-from .model import LatentModel
+from .model import LatentModel, MaskModel
 from .nearest import nearest_masks
 from .paths import interpolation, traversal
 
 __all__ = [
     "AttributeScale",
     "LatentModel",
+    "MaskModel",
     "ParzenWindow",
     "Rejection",
     "attribute_rows",

@@ -13,24 +13,25 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from ..attributes import Tissue
-from ..data.tissue_slices import one_hot
 from ..handlers.latent_statistics import ACTIVE_VARIANCE
-from ..losses import kl_per_dimension
-from ..networks.latent import VariationalAutoencoder
+from ..metrics import RestorationMetrics, head_mask
 from .conditional import AttributeScale, sample_with_attribute
 from .density import Bound
-from .measures import attribute_rows, disentanglement, monotonic_share
-from .nearest import nearest_masks
+from .measures import attribute_rows, disentanglement, monotonic_share, spearman_matrix
 from .paths import interpolation, traversal
+from .slice_space import SliceSpace
 from .space import LatentSpace
+from .tissue_space import TissueSpace
 
 __all__ = [
     "attribute_table_of",
     "conditional_table",
+    "dice_table",
     "dimension_table",
     "draw_samples",
+    "interval_table",
     "measure_table",
-    "reconstruction_table",
+    "psnr_table",
     "sample_table",
 ]
 
@@ -38,9 +39,10 @@ TRAVERSALS = 100
 STEPS = 9
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 SAMPLES_PER_VALUE = 40
+RESAMPLES = 1000
 
 
-def attribute_table_of(space: LatentSpace, rng: np.random.Generator) -> pd.DataFrame:
+def attribute_table_of(space: TissueSpace, rng: np.random.Generator) -> pd.DataFrame:
     """``attributes.csv``: rank correlations on the held-out subjects, and how steadily each attribute can be moved.
 
     For the latter, up to 100 of their codes are moved along the attribute's dimension from the smallest to the largest
@@ -60,36 +62,75 @@ def attribute_table_of(space: LatentSpace, rng: np.random.Generator) -> pd.DataF
     return pd.DataFrame(attribute_rows(space.names, codes, space.attributes(space.part), space.dims, monotonic))
 
 
-def measure_table(space: LatentSpace) -> pd.DataFrame:
+def interval_table(space: TissueSpace, rng: np.random.Generator) -> pd.DataFrame:
+    """``intervals.csv``: 95 % interval of the absolute rank correlation of each attribute with its own dimension.
+
+    Bootstrap over the held-out subjects, with all their slices: slices of a subject are not independent.
+    """
+    subjects = space.subject[space.part]
+    rows_of = [np.flatnonzero(subjects == subject) for subject in np.unique(subjects)]
+    codes, attributes = space.codes[space.part], space.attributes(space.part)
+    draws = []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([rows_of[index] for index in rng.integers(len(rows_of), size=len(rows_of))])
+        own = [
+            spearman_matrix(codes[rows, space.dims[name], None], attributes[rows, column, None])[0, 0]
+            for column, name in enumerate(space.names)
+        ]
+        draws.append(np.abs(own))
+    low, high = np.quantile(draws, (0.025, 0.975), axis=0).round(4)
+    return pd.DataFrame({"attribute": space.names, "low": low, "high": high})
+
+
+def measure_table(space: TissueSpace) -> pd.DataFrame:
     """The five measures of :func:`~scripts.latents.measures.disentanglement` on the held-out subjects."""
     values = disentanglement(space.codes[space.part], space.attributes(space.part))
     return pd.DataFrame([{"measure": name, "value": round(value, 4)} for name, value in values.items()])
 
 
-@torch.inference_mode()
 def dimension_table(space: LatentSpace) -> pd.DataFrame:
     """Of each dimension, on the held-out subjects: divergence from the prior in nats, and whether it is active."""
     codes = space.codes[space.part]
     rows: dict[str, Any] = {"dimension": range(codes.shape[1])}
-    network = space.model.network
-    if isinstance(network, VariationalAutoencoder):
-        batches = torch.from_numpy(space.masks[space.part].tissue.classes).split(space.model.batch_size)
-        kl = torch.cat([kl_per_dimension(*network.posterior(one_hot(b).to(space.model.device))).cpu() for b in batches])
-        rows["kl"] = kl.mean(0).numpy().round(4)
+    if (kl := space.model.kl(space.images[space.part])) is not None:
+        rows["kl"] = kl.mean(0).round(4)
     rows["variance_of_mean"] = codes.var(0).round(4)
     rows["active"] = codes.var(0) > ACTIVE_VARIANCE
     return pd.DataFrame(rows)
 
 
-def reconstruction_table(space: LatentSpace) -> pd.DataFrame:
+def psnr_table(space: SliceSpace) -> pd.DataFrame:
+    """PSNR of the decoded codes of each held-out subject, of all its slices and inside the head, and their rate.
+
+    The rate is the divergence from the prior in bits for each pixel, what sending a sample of the posterior costs a
+    coder that gets its bits back; none without a distribution.
+    """
+    images, decoded = space.images[space.part], space.model.decode(space.codes[space.part])
+    kl = space.model.kl(images)
+    rows = []
+    for subject in dict.fromkeys(space.subject[space.part].tolist()):
+        of = np.flatnonzero(space.subject[space.part] == subject)
+        target = torch.from_numpy(images[of].astype(np.float32))
+        head = torch.from_numpy(head_mask(target.movedim(0, -1))).movedim(-1, 0)
+        measure = RestorationMetrics(target[:, None], {"head": head[:, None]})
+        values = measure(torch.from_numpy(decoded[of])[:, None])
+        rows.append(
+            {"subject": subject}
+            | {f"psnr_{region}": round(values[region]["psnr"], 4) for region in ("whole", "head")}
+            | {"bits_per_pixel": np.nan if kl is None else kl[of].sum(1).mean() / np.log(2) / images[0].size}
+        )
+    return pd.DataFrame(rows)
+
+
+def dice_table(space: TissueSpace) -> pd.DataFrame:
     """Dice of the reconstructed masks of held-out subjects, by class, pooled over the slices of a subject."""
-    tissue = space.masks[space.part].tissue
+    masks, subjects = space.images[space.part], space.subject[space.part]
     decoded = space.model.decode(space.codes[space.part])
     rows = []
-    for subject in np.unique(tissue.subject):
-        of = tissue.subject == subject
+    for subject in np.unique(subjects):
+        of = subjects == subject
         for label in list(Tissue)[1:]:
-            a, b = tissue.classes[of] == label, decoded[of] == label
+            a, b = masks[of] == label, decoded[of] == label
             total = a.sum() + b.sum()
             dice = 2 * (a & b).sum() / total if total else np.nan
             rows.append({"subject": subject, "class": label.name.lower(), "dice": dice})
@@ -132,36 +173,35 @@ def draw_samples(space: LatentSpace, count: int, rng: np.random.Generator) -> tu
 
 def _halfway(space: LatentSpace, count: int, rng: np.random.Generator) -> NDArray:
     """Codes half way between slices of two held-out subjects whose levels are closest."""
-    codes, tissue = space.codes[space.part], space.masks[space.part].tissue
+    codes, subject, level = space.codes[space.part], space.subject[space.part], space.level[space.part]
     first = rng.integers(len(codes), size=count)
-    subjects = np.unique(tissue.subject)
+    subjects = np.unique(subject)
     last = []
     for index in first:
-        others = subjects[subjects != tissue.subject[index]]
-        rows = np.flatnonzero(tissue.subject == rng.choice(others if len(others) else subjects))
-        last.append(rows[np.abs(tissue.level[rows] - tissue.level[index]).argmin()])
+        others = subjects[subjects != subject[index]]
+        rows = np.flatnonzero(subject == rng.choice(others if len(others) else subjects))
+        last.append(rows[np.abs(level[rows] - level[index]).argmin()])
     return interpolation(codes[first], codes[last], 3)[:, 1]
 
 
 def sample_table(space: LatentSpace, samples: Mapping[str, NDArray]) -> pd.DataFrame:
     """Every sample: its log-density, and the nearest training subject, as a check against copying.
 
-    The rows ``test`` (the part) are real masks of unseen subjects: samples that lie much closer to a training mask than
-    these do are copies.
+    The rows ``test`` (the part) are real images of unseen subjects: samples that lie much closer to a training image
+    than these do are copies.
     """
-    training = space.masks["training"].tissue
     tables = []
     for source, codes in {**samples, space.part: space.codes[space.part]}.items():
-        masks = space.masks[space.part].tissue.classes if source == space.part else space.model.decode(codes)
-        nearest, difference = nearest_masks(masks, training.classes)
-        index = nearest[:, 0]
+        index, difference = space.nearest(
+            space.images[space.part] if source == space.part else space.model.decode(codes)
+        )
         tables.append(
             pd.DataFrame(
                 {
                     "source": source,
                     "log_density": space.window.log_density(codes),
-                    "nearest_subject": training.subject[index],
-                    "nearest_level": training.level[index].round(4),
+                    "nearest_subject": space.subject["training"][index],
+                    "nearest_level": space.level["training"][index].round(4),
                     "difference": difference.round(4),
                 }
             )
@@ -170,7 +210,7 @@ def sample_table(space: LatentSpace, samples: Mapping[str, NDArray]) -> pd.DataF
 
 
 def conditional_table(
-    space: LatentSpace, rng: np.random.Generator
+    space: TissueSpace, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, list[NDArray], list[NDArray]]:
     """How well samples have the attribute value that was asked for.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nearest training mask of a generated one: a check against copying."""
+"""Nearest training image of a generated one: a check against copying."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..data.tissue_slices import one_hot
 
-__all__ = ["nearest_masks"]
+__all__ = ["nearest_masks", "nearest_slices"]
 
 CHUNK = 512
 
@@ -41,3 +41,27 @@ def nearest_masks(
     if not indices:
         return np.zeros((0, count), np.int64), np.zeros(0)
     return torch.cat(indices).numpy(), torch.cat(shares).numpy()
+
+
+def nearest_slices(
+    slices: NDArray[np.floating], training: NDArray[np.floating]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The training slice of each slice with the smallest squared difference.
+
+    Args:
+        slices: ``(M, H, W)``.
+        training: ``(N, H, W)``.
+
+    Returns:
+        Its index and the root of the mean squared difference, both ``(M,)``.
+    """
+    given = torch.from_numpy(np.asarray(slices, np.float32)).flatten(1)
+    best = torch.full((len(given),), torch.inf, dtype=torch.float64)
+    index = torch.zeros(len(given), dtype=torch.int64)
+    for start in range(0, len(training), CHUNK):
+        known = torch.from_numpy(np.asarray(training[start : start + CHUNK], np.float32)).flatten(1)
+        squared = torch.cdist(given, known).double().square() / given.shape[1]
+        nearest = squared.min(1)
+        closer = nearest.values < best
+        best[closer], index[closer] = nearest.values[closer], start + nearest.indices[closer]
+    return index.numpy(), best.sqrt().numpy()

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from ..data.cohort import load_datalist
-from .space import LatentSpace
+from .tissue_space import TissueSpace
 
 __all__ = ["ATTRIBUTE", "largest_spearman", "smallest_area_table"]
 
@@ -30,7 +30,7 @@ def largest_spearman(tied_share: float) -> float:
     return float(np.sqrt(1 - tied_share**3))
 
 
-def smallest_area_table(space: LatentSpace, dataset_dir: str) -> pd.DataFrame:
+def smallest_area_table(space: TissueSpace, dataset_dir: str) -> pd.DataFrame:
     """Rank correlation of the ventricle area with its own dimension, over the smallest brain area of a slice.
 
     The weights stay those of the recipe: below its own ``min_area_mm2`` they see slices unlike those of their training.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Masks of a path or of samples as a NIfTI stack."""
+"""Images of a path or of samples as a NIfTI stack."""
 
 from __future__ import annotations
 
@@ -11,19 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..replacing import replacing
+from ..transforms.plane import plane_axcodes
 
 __all__ = ["save_stack"]
 
 
-def save_stack(masks: NDArray[np.uint8], spacing_mm: Sequence[float], path: Path) -> None:
-    """Write masks one above the other, so that a viewer scrolls through them.
+AXES = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
+
+
+def save_stack(images: NDArray, spacing_mm: Sequence[float], path: Path, plane: str = "axial") -> None:
+    """Write images one above the other, so that a viewer scrolls through them.
 
     Args:
-        masks: axial slices ``(N, H, W)``, rows from anterior to posterior, columns from right to left.
-        spacing_mm: height and width of a pixel; the third axis counts masks, not mm.
+        images: slices ``(N, H, W)``, rows and columns as in :data:`scripts.transforms.PLANE_AXCODES`.
+        spacing_mm: height and width of a pixel; the third axis counts images, not mm.
         path: ``.nii.gz`` file.
+        plane: of the slices.
     """
     affine = np.zeros((4, 4))
-    affine[1, 0], affine[0, 1], affine[2, 2], affine[3, 3] = -spacing_mm[0], -spacing_mm[1], 1, 1
+    affine[3, 3] = 1
+    for axis, (letter, size) in enumerate(zip(plane_axcodes(plane), (*spacing_mm, 1.0), strict=True)):
+        row, sign = AXES[letter]
+        affine[row, axis] = sign * size
     with replacing(path) as partial:
-        nib.save(nib.Nifti1Image(np.moveaxis(masks, 0, 2), affine), partial)
+        nib.save(nib.Nifti1Image(np.moveaxis(images, 0, 2), affine), partial)

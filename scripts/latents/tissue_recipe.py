@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from .model import LatentModel
+from .model import MaskModel
 from .trained_recipe import TrainedRecipe
 
 __all__ = ["TissueRecipe"]
@@ -36,7 +36,7 @@ class TissueRecipe(TrainedRecipe):
                 f"recipe {self.name} is not of tissue masks, so it has no attributes. Choose one whose config_file "
                 "lists configs/data/tissue_slices.yaml, such as ar_vae."
             )
-        self.model = LatentModel(self.network, device)
+        self.model = MaskModel(self.network, device)
 
     @cached_property
     def regularised(self) -> bool:

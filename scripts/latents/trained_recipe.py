@@ -29,6 +29,7 @@ class TrainedRecipe:
         name: of the recipe.
         config: its merged config.
         weights: path of the weights.
+        device: where the network runs.
         network: loaded when it is first asked for, in evaluation mode.
 
     Raises:
@@ -41,7 +42,8 @@ class TrainedRecipe:
         self.name = path.stem
         self._settings: dict[str, Any] = dict(ConfigParser.load_config_file(path))
         self._files = [str(ROOT / file) for file in self._settings.pop("config_file")]
-        self._settings |= {"bundle_root": str(ROOT), "device": torch.device(device)}
+        self.device = torch.device(device)
+        self._settings |= {"bundle_root": str(ROOT), "device": self.device}
         self.config = self._parser().get()
         self.weights = Path(weights) if weights else _default_weights(self.name)
 
@@ -50,7 +52,7 @@ class TrainedRecipe:
         """The network with its weights."""
         network = self._parser().get_parsed_content("network_def")
         _load(network, self.weights, self.name)
-        return network.eval().to(self._settings["device"])
+        return network.eval().to(self.device)
 
     def dataset(self, items: Sequence[Mapping[str, Any]], progress: bool = True, **settings: Any) -> Any:
         """The slices of heads, on the grid of the recipe.

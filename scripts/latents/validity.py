@@ -24,7 +24,7 @@ from ..plausibility import (
     least_change,
 )
 from .nearest import nearest_masks
-from .space import LatentSpace
+from .tissue_space import TissueSpace
 
 __all__ = ["Validity", "mean_dice"]
 
@@ -49,7 +49,7 @@ class Validity:
         shown: implausible masks and what became of them, for pictures: for each kind the stages, each ``(n, H, W)``.
     """
 
-    def __init__(self, space: LatentSpace, bank_size: int, rng: np.random.Generator) -> None:
+    def __init__(self, space: TissueSpace, bank_size: int, rng: np.random.Generator) -> None:
         self.space = space
         self.criteria = AnatomicalCriteria.learn(space.masks["training"].tissue, whole_heads=False)
         codes = np.concatenate([space.window.codes, space.window.sample(bank_size, rng)])

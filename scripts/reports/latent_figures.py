@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["code_figure", "conditional_figure", "mask_grid"]
+__all__ = ["code_figure", "conditional_figure", "mask_grid", "slice_grid"]
 
 TISSUE_COLOURS = ListedColormap(["#000000", "#e69f00", "#8c8c8c", "#f2f2f2"])  # background, ventricle, grey, white
 
@@ -29,6 +30,26 @@ def mask_grid(
         column_titles: above each column.
         size: inches of a mask.
     """
+    return _grid(rows, row_titles, column_titles, size, {"cmap": TISSUE_COLOURS, "vmin": 0, "vmax": 3})
+
+
+def slice_grid(
+    rows: Sequence[NDArray[np.floating]],
+    row_titles: Sequence[str] = (),
+    column_titles: Sequence[str] = (),
+    size: float = 1.3,
+) -> Figure:
+    """T1-weighted slices in rows and columns, 0 black and 1 white. Arguments as of :func:`mask_grid`."""
+    return _grid(rows, row_titles, column_titles, size, {"cmap": "gray", "vmin": 0, "vmax": 1})
+
+
+def _grid(
+    rows: Sequence[NDArray],
+    row_titles: Sequence[str],
+    column_titles: Sequence[str],
+    size: float,
+    shading: Mapping[str, Any],
+) -> Figure:
     columns = max(len(row) for row in rows)
     figure = Figure(figsize=(1.6 * bool(row_titles) + size * columns, 0.3 * bool(column_titles) + size * len(rows)))
     axes = figure.subplots(len(rows), columns, squeeze=False)
@@ -38,7 +59,7 @@ def mask_grid(
             axis.set_yticks([])
             axis.set_frame_on(False)
             if j < len(rows[i]):
-                axis.imshow(rows[i][j], cmap=TISSUE_COLOURS, vmin=0, vmax=3, interpolation="nearest")
+                axis.imshow(rows[i][j], interpolation="nearest", **shading)
             if j == 0 and row_titles:
                 axis.set_ylabel(row_titles[i], rotation=0, ha="right", va="center", fontsize=8)
             if i == 0 and column_titles:

@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.latents.model import LatentModel
+from scripts.latents.model import MaskModel
 from scripts.networks.latent import VariationalAutoencoder
 
 
 @pytest.fixture(scope="module")
-def model() -> LatentModel:
+def model() -> MaskModel:
     torch.manual_seed(0)
     network = VariationalAutoencoder(
         spatial_shape=(16, 24), in_channels=4, latent_size=3, channels=(2, 4), strides=(2, 2), output="softmax"
     )
-    return LatentModel(network, batch_size=2)
+    return MaskModel(network, batch_size=2)
 
 
-def test_the_mask_is_the_most_probable_class(model: LatentModel):
+def test_the_mask_is_the_most_probable_class(model: MaskModel):
     codes = np.random.default_rng(0).normal(size=(5, 3))
     probabilities = model.probabilities(codes)
     assert probabilities.shape == (5, 4, 16, 24)
@@ -28,7 +28,7 @@ def test_the_mask_is_the_most_probable_class(model: LatentModel):
     np.testing.assert_array_equal(model.decode(codes), probabilities.argmax(1))
 
 
-def test_batches_change_nothing(model: LatentModel):
+def test_batches_change_nothing(model: MaskModel):
     masks = np.random.default_rng(0).integers(0, 4, (5, 16, 24)).astype(np.uint8)
     together = model.encode(masks)
     assert together.shape == (5, 3)

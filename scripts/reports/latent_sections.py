@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page about a latent space consists of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..attributes import UNITS
+from ..plausibility import CRITERIA
+from .latent_report import Section
+
+if TYPE_CHECKING:
+    from ..latents.results import Results
+    from ..latents.validity import Validity
+
+__all__ = ["mask_sections", "slice_sections", "validity_sections"]
+
+
+def mask_sections(results: Results) -> list[Section]:
+    """Those of tissue masks, but for plausible anatomy."""
+    tables, figures, part = results.tables, results.figures, results.space.part
+    units = ", ".join(f"{name.replace('_', ' ')} {unit}" for name, unit in UNITS.items() if unit)
+    return [
+        Section(
+            "Attributes",
+            "Rank correlation of each attribute with its own latent dimension and with the best of the others, and the "
+            "share of steps along the dimension that raise the attribute of the decoded mask. Attributes that are "
+            "themselves correlated cannot have dimensions that are not.",
+            tables["attributes"],
+            {f"Rank correlation of attributes and dimensions, {part} subjects": figures["codes"]},
+        ),
+        Section(
+            "Measures in common use",
+            f"Over all attributes, {part} subjects; 1 is best.",
+            tables["measures"],
+        ),
+        Section(
+            "Traversals",
+            "One slice, one dimension moved from the smallest to the largest training value.",
+            None,
+            {"Orange: ventricles, grey: grey matter, white: white matter": figures["traversals"]},
+        ),
+        *_sample_sections(results),
+        Section(
+            "Samples for an attribute value",
+            f"Asked for and measured. Units: {units}.",
+            tables["conditional"],
+            {"Each dot is a sample": figures["conditional"]},
+        ),
+    ]
+
+
+def slice_sections(results: Results) -> list[Section]:
+    """Those of T1-weighted slices."""
+    tables, figures, part = results.tables, results.figures, results.space.part
+    spread = tables["reconstruction"].drop(columns="subject").describe().loc[["mean", "std", "min", "max"]]
+    return [
+        Section(
+            "Reconstructions",
+            f"PSNR of the {part} subjects, and the divergence from the prior in bits for each pixel.",
+            spread.reset_index(names=""),
+            {"Slices of held-out subjects, decoded from their codes, and the difference": figures["reconstructions"]},
+        ),
+        Section(
+            "Interpolation",
+            "From a slice of one held-out subject to that of another.",
+            None,
+            {"Decoded codes on a straight line": figures["interpolation"]},
+        ),
+        *_sample_sections(results),
+        Section("Dimensions", "Divergence from the prior in nats, and whether the mean varies.", tables["dimensions"]),
+    ]
+
+
+def _sample_sections(results: Results) -> list[Section]:
+    table, part = results.tables["samples"], results.space.part
+    return [
+        Section(
+            "Samples",
+            "Median log-density in the Parzen window, and median difference from the nearest training image: of masks "
+            "the share of the brain, of slices the root of the mean square. The row "
+            f"{part} is real images of unseen subjects: samples well below it would be copies.",
+            table.groupby("source")[["log_density", "difference"]].median().reset_index(),
+            {
+                "From the prior, from the Parzen window, half way between two held-out subjects, and what rejection "
+                "sampling kept": results.figures["samples"]
+            },
+        ),
+        Section(
+            "Rejection sampling",
+            "Share of proposals that are kept, for each way to take the bound. Exact drawing needs none.",
+            results.tables["rejection"],
+        ),
+    ]
+
+
+def validity_sections(results: Results, validity: Validity) -> list[Section]:
+    """Those of plausible anatomy."""
+    tables = results.tables
+    table = tables["validity"]
+    rates = table[[name for name in table if not name.startswith(tuple(CRITERIA))]]
+    criteria = pd.DataFrame(
+        {
+            "criterion": [name.replace("_", " ") for name in CRITERIA],
+            "meaning": [criterion.meaning for criterion in CRITERIA.values()],
+            **{row["masks"]: [row[f"{name}_before"] for name in CRITERIA] for _, row in table.iterrows()},
+        }
+    )
+    sections = [
+        Section(
+            "Plausible anatomy",
+            "Share of the masks that meet all twelve criteria at their level, with bounds learned from the training "
+            "subjects' labels, before and after correction. Corrected are the implausible ones: towards the nearest "
+            "plausible code of the bank; distance is how far the code moved. Damaged segmentations are labels with a "
+            "hole, pieces outside, ventricles cut open or a bite; of the decoded mask they take only what makes them "
+            "plausible. Dice is against the undamaged labels.",
+            rates,
+            {
+                f"Implausible masks and what became of them: {name}": results.space.picture(
+                    list(stages.values()), list(stages)
+                )
+                for name, stages in validity.shown.items()
+            },
+        ),
+        Section("Criteria", "Share of the masks, before correction, that meet each criterion.", criteria),
+    ]
+    if "smallest_area" in tables:
+        sections.append(
+            Section(
+                "Slices without ventricles",
+                "Rank correlation of the ventricle area with its dimension over the slices that show at least so much "
+                "brain, and the largest that the ties of slices without ventricles leave possible.",
+                tables["smallest_area"],
+            )
+        )
+    return sections
