@@ -11,7 +11,7 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """Count the steps of all epochs; show the epoch and the validation metrics.
+    """Count the steps of all epochs; show the epoch and the validation metrics, but not those of single dimensions.
 
     Args:
         evaluator: its metrics are shown, as soon as there are any.
@@ -46,7 +46,8 @@ class Progress:
     def _show(self, engine: Workflow) -> None:
         metrics = self.evaluator.state.metrics
         if self.bar is not None and metrics:
-            self.bar.set_postfix({name: f"{value:.4g}" for name, value in metrics.items()})
+            shown = {name: value for name, value in metrics.items() if not name[-1].isdigit()}
+            self.bar.set_postfix({name: f"{value:.4g}" for name, value in shown.items()})
 
     def _fail(self, engine: Workflow, error: BaseException) -> None:
         self._close(engine)

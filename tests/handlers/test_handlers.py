@@ -7,7 +7,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from scripts.handlers import BestModel, EarlyStop, EpochSeed, ResumeCheckpoint
+from scripts.handlers import BestModel, EarlyStop, EpochSeed, Progress, ResumeCheckpoint
 from scripts.handlers.image_panel import panel
 
 
@@ -89,3 +89,14 @@ def test_panel_shows_four_columns_and_a_row_for_each_image():
     assert picture.shape == (1, 24, 40)
     assert picture[..., 30:].max() == 0  # no error
     assert panel(*[torch.rand(2, 1, 8, 10, 6)] * 3).shape == (1, 16, 40)
+
+
+def test_the_progress_bar_leaves_single_dimensions_out(capsys):
+    trainer, evaluator = engines([0.5])
+    evaluator.add_event_handler(Events.COMPLETED, lambda e: e.state.metrics.update({"kl": 3.0, "kl_00": 1.0}))
+    Progress(evaluator).attach(trainer)
+    trainer.run([0], 1)
+    shown = capsys.readouterr().err
+    assert "val_loss=0.5" in shown
+    assert "kl=3" in shown
+    assert "kl_00" not in shown
