@@ -17,6 +17,7 @@ from ..attributes import attribute_table
 from ..data.cohort import PARTS, load_datalist
 from ..data.tissue_slices import TissueSliceDataset
 from ..reports.latent_figures import mask_grid
+from .level_regression import LevelRegression
 from .measures import spearman_matrix
 from .model import MaskModel
 from .nearest import nearest_masks
@@ -27,7 +28,6 @@ from .tissue_recipe import TissueRecipe
 __all__ = ["TissueSpace"]
 
 LEVEL = "slice_level"
-NEIGHBOURS = 10
 
 
 class TissueSpace(LatentSpace):
@@ -87,8 +87,12 @@ class TissueSpace(LatentSpace):
         return attribute_table(masks, self.spacing_mm, level, names)
 
     def apparent_level(self, masks: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Level of masks that come from no head, ``(N,)``: the mean of the ten training masks that are most alike."""
-        return self.level["training"][nearest_masks(masks, self.images["training"], NEIGHBOURS)[0]].mean(1)
+        """Level of masks that come from no head, ``(N,)``, by :class:`LevelRegression` on the training masks."""
+        return self._level_regression(masks)
+
+    @cached_property
+    def _level_regression(self) -> LevelRegression:
+        return LevelRegression(self.images["training"], self.level["training"])
 
     def nearest(self, images: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """See :class:`LatentSpace`; the distance is the share of the brain that differs."""
