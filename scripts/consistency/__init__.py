@@ -7,6 +7,7 @@ from .consistency_thresholds import CONSISTENCY_ATTRIBUTES, ConsistencyThreshold
 from .consistency_transform import ThroughPlaneConsistencyd
 from .inconsistency import inconsistency
 from .sequence_correction import correct_sequence
+from .shape_interpolation import interpolate_shapes
 from .smoothing import smooth_signal
 from .volume_correction import VolumeCorrection, correct_volume
 
@@ -18,5 +19,6 @@ __all__ = [
     "correct_sequence",
     "correct_volume",
     "inconsistency",
+    "interpolate_shapes",
     "smooth_signal",
 ]

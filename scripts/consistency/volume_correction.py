@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,15 @@ from ..attributes.levels import slice_levels
 from ..plausibility.least_change import least_change
 from .consistency_thresholds import ConsistencyThresholds
 from .fill_slices import fill_slices
+from .shape_interpolation import interpolate_shapes
 from .smoothing import smooth_signal
 
 __all__ = ["VolumeCorrection", "correct_volume"]
 
 LINE_WEIGHT = 1e-3
 """Small enough that slices which are trusted stay as they are and the others lie on the line between them."""
+PASSES = 3
+"""Corrected slices that lie side by side are judged one at a time first, and only then together."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,19 @@ class _Fit:
     level: NDArray[np.float64]
     rows: NDArray[np.intp]
 
-    def valid(self, classes: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
+    def scores(self, classes: ArrayLike) -> NDArray[np.float64]:
+        """The largest score of its head with each slice in its place, ``(n,)``; up to 1 it fits."""
         values = self.thresholds.profile(classes, self.level[self.rows])
-        result = np.zeros(len(self.rows), dtype=bool)
+        result = np.zeros(len(self.rows))
         for number, row in enumerate(self.rows):
             profile = self.profile.copy()
             profile[row] = values[number]
-            result[number] = self.thresholds.consistent(profile, self.level)
+            result[number] = self.thresholds.scores(profile, self.level).max()
         return result
+
+    def valid(self, classes: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
+        """See :class:`scripts.plausibility.least_change.Judge`."""
+        return self.scores(classes) <= 1
 
 
 def correct_volume(
@@ -66,8 +74,10 @@ def correct_volume(
     """Find the slices of a volume that do not fit their neighbours, and change them so that they do.
 
     The codes of the wrong slices are filled in from those of the others by :func:`scripts.consistency.smooth_signal`,
-    and decoded. Of these masks as little as makes a slice fit is taken over
-    (:func:`scripts.plausibility.least_change`).
+    and decoded. A coarse latent does not know the folds of this brain, so there are two more suggestions: the shapes
+    between the neighbours (:func:`scripts.consistency.interpolate_shapes`), and the mean of both. Of each as little as
+    makes the slice fit is taken over (:func:`scripts.plausibility.least_change`), everywhere, or only where brain is
+    missing or too much; what changes the fewest pixels is the answer.
 
     ``Differs from the paper:`` there all slices are smoothed and decoded, also those that were right
     (:func:`scripts.consistency.correct_sequence`).
@@ -84,13 +94,32 @@ def correct_volume(
     """
     masks = np.array(classes, dtype=np.uint8)
     levels = slice_levels(len(masks)) if level is None else np.asarray(level, dtype=np.float64)
-    profile = thresholds.profile(masks, levels)
-    wrong = thresholds.find(profile, levels)
-    rows = np.flatnonzero(wrong)
-    if not len(rows):
-        return VolumeCorrection(masks, wrong, consistent=True)
-    codes = smooth_signal(encode(masks), LINE_WEIGHT, ~wrong)
-    fit = _Fit(thresholds, fill_slices(profile, wrong), levels, rows)
-    masks[rows] = least_change(masks[rows], probabilities(codes[rows]), fit)
-    profile[rows] = thresholds.profile(masks[rows], levels[rows])
-    return VolumeCorrection(masks, wrong, thresholds.consistent(profile, levels))
+    found = np.zeros(len(masks), dtype=bool)
+    for _ in range(PASSES):
+        profile = thresholds.profile(masks, levels)
+        wrong = thresholds.find(profile, levels)
+        if not wrong.any():
+            break
+        rows = np.flatnonzero(wrong)
+        decoded = probabilities(np.asarray(smooth_signal(encode(masks), LINE_WEIGHT, ~wrong))[rows])
+        fit = _Fit(thresholds, fill_slices(profile, wrong), levels, rows)
+        masks[rows] = _least_of(masks[rows], [decoded, interpolate_shapes(masks, wrong)], fit)
+        found |= wrong
+    return VolumeCorrection(masks, found, thresholds.consistent(thresholds.profile(masks, levels), levels))
+
+
+def _least_of(given: NDArray[np.uint8], donors: Sequence[ArrayLike], fit: _Fit) -> NDArray[np.uint8]:
+    """Of what the donors make of each slice, that which fits with the fewest changes, or else what fits best."""
+    shares = [np.asarray(donor, dtype=np.float64) for donor in donors]
+    shares.append(np.mean(shares, axis=0))
+    shares += [_outline_only(given, donor) for donor in shares]
+    made = np.stack([least_change(given, donor, fit) for donor in shares])  # (D, n, H, W)
+    changed = (made != given).mean((2, 3))  # a share, so below 1
+    scores = np.stack([fit.scores(masks) for masks in made])
+    return made[np.where(scores <= 1, changed, scores).argmin(0), np.arange(len(given))]
+
+
+def _outline_only(given: NDArray[np.uint8], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same donor, but for what both call brain, or background: there it agrees with the given masks."""
+    own = np.moveaxis(np.eye(shares.shape[1])[given], -1, 1)
+    return np.where(((shares.argmax(1) > 0) == (given > 0))[:, None], own, shares)

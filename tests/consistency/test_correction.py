@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,10 +86,19 @@ def test_an_empty_slice_is_filled(head: np.ndarray, thresholds: ConsistencyThres
 
 
 def test_what_cannot_be_made_consistent_is_said(damaged: np.ndarray, thresholds: ConsistencyThresholds):
+    strict = replace(thresholds, limit=1e-9)  # pixels are too coarse for it
+    assert not correct_volume(damaged, encode, probabilities, strict).consistent
+
+
+def test_a_latent_that_knows_nothing_is_made_up_for_by_the_neighbours(
+    head: np.ndarray, damaged: np.ndarray, thresholds: ConsistencyThresholds
+):
     def tiny(codes: np.ndarray) -> np.ndarray:
         return probabilities(np.full((len(codes), 3), 8.0))
 
-    assert not correct_volume(damaged, encode, tiny, thresholds).consistent
+    result = correct_volume(damaged, encode, tiny, thresholds)
+    assert result.consistent
+    assert dice(result.classes[WRONG], head[WRONG]) > dice(damaged[WRONG], head[WRONG])
 
 
 def test_the_published_way_finds_the_smallest_weight():
