@@ -17,7 +17,7 @@ LINES = {  # codec: label, colour (Okabe and Ito), marker
     "block_pca": ("principal components, blocks of 8 x 8", "#009e73", "D"),
     "jpeg2000": ("JPEG 2000", "#d55e00", "^"),
 }
-POINT_MARKERS = "vPX*p"
+POINT_MARKERS = "vPX*p<>hd8"
 REGIONS = {"head": "inside the head", "whole": "whole slices"}
 
 
