@@ -44,7 +44,7 @@ from .latents.tissue_space import TissueSpace
 from .latents.validity import Validity
 from .replacing import replacing
 from .reports.latent_figures import code_figure, conditional_figure
-from .reports.latent_sections import mask_sections, slice_sections, validity_sections
+from .reports.latent_sections import corrected_figure, mask_sections, slice_sections, validity_sections
 
 __all__ = ["compare", "evaluate", "interpolate", "sample", "traverse"]
 
@@ -141,6 +141,8 @@ def _evaluate_masks(
         "samples": space.picture([space.model.decode(codes[:SHOWN]) for codes in drawn.values()], list(drawn)),
         "conditional": conditional_figure(asked, got, space.names),
     }
+    for name, stages in validity.shown.items():
+        results.figures[corrected_figure(name)] = space.picture(list(stages.values()), list(stages))
     results.sections = [*mask_sections(results), *validity_sections(results, validity)]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["code_figure", "conditional_figure", "mask_grid", "slice_grid"]
 
 TISSUE_COLOURS = ListedColormap(["#000000", "#e69f00", "#8c8c8c", "#f2f2f2"])  # background, ventricle, grey, white
+TITLE_INCHES = 1.5
 
 
 def mask_grid(
@@ -51,7 +52,9 @@ def _grid(
     shading: Mapping[str, Any],
 ) -> Figure:
     columns = max(len(row) for row in rows)
-    figure = Figure(figsize=(1.6 * bool(row_titles) + size * columns, 0.3 * bool(column_titles) + size * len(rows)))
+    left, top = TITLE_INCHES * bool(row_titles), 0.3 * bool(column_titles)
+    width, height = left + size * columns, top + size * len(rows)
+    figure = Figure(figsize=(width, height))
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for i, line in enumerate(axes):
         for j, axis in enumerate(line):
@@ -64,9 +67,8 @@ def _grid(
                 axis.set_ylabel(row_titles[i], rotation=0, ha="right", va="center", fontsize=8)
             if i == 0 and column_titles:
                 axis.set_title(column_titles[j], fontsize=7)
-    figure.subplots_adjust(
-        left=0.16 if row_titles else 0.01, right=0.99, bottom=0.01, top=0.94, wspace=0.04, hspace=0.04
-    )
+    edges = {"left": left / width, "right": 0.995, "bottom": 0.005, "top": 0.995 - top / height}
+    figure.subplots_adjust(**edges, wspace=0.04, hspace=0.04)
     return figure
 
 

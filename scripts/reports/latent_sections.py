@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..latents.results import Results
     from ..latents.validity import Validity
 
-__all__ = ["mask_sections", "slice_sections", "validity_sections"]
+__all__ = ["corrected_figure", "mask_sections", "slice_sections", "validity_sections"]
 
 
 def mask_sections(results: Results) -> list[Section]:
@@ -50,6 +50,11 @@ def mask_sections(results: Results) -> list[Section]:
             {"Each dot is a sample": figures["conditional"]},
         ),
     ]
+
+
+def corrected_figure(masks: str) -> str:
+    """Name of the figure of corrected masks of a kind."""
+    return f"corrected_{masks.replace(' ', '_')}"
 
 
 def slice_sections(results: Results) -> list[Section]:
@@ -118,10 +123,8 @@ def validity_sections(results: Results, validity: Validity) -> list[Section]:
             "plausible. Dice is against the undamaged labels.",
             rates,
             {
-                f"Implausible masks and what became of them: {name}": results.space.picture(
-                    list(stages.values()), list(stages)
-                )
-                for name, stages in validity.shown.items()
+                f"Implausible masks and what became of them: {name}": results.figures[corrected_figure(name)]
+                for name in validity.shown
             },
         ),
         Section("Criteria", "Share of the masks, before correction, that meet each criterion.", criteria),
