@@ -141,7 +141,7 @@ def test_an_interpolation_is_written(arguments, tmp_path):
     assert nib.load(tmp_path / "interpolation.nii.gz").shape == (48, 48, 3)
 
 
-@pytest.mark.parametrize("settings", [{}, {"source": "prior"}, {"attribute": "brain_area", "value": 3000}])
+@pytest.mark.parametrize("settings", [{}, {"source": "prior"}, {"attribute": "brain_area", "value": 4500}])
 def test_samples_are_written(arguments, tmp_path, settings):
     sample(**arguments, **settings, output_dir=str(tmp_path), count=4)
     table = pd.read_csv(tmp_path / "samples.csv")
@@ -240,6 +240,8 @@ def test_wrong_choices_of_samples_are_refused(arguments):
         sample(**arguments, source="x")
     with pytest.raises(SystemExit, match="--attribute and --value go together"):
         sample(**arguments, attribute="brain_area")
+    with pytest.raises(SystemExit, match="must lie between 4032 and 4736, .* got 3000"):
+        sample(**arguments, attribute="brain_area", value=3000)
     with pytest.raises(SystemExit, match="--attribute must be one of slice_level, brain_area"):
         traverse("area", **arguments)
     with pytest.raises(SystemExit, match="g is no test subject of this cohort: choose one of e, f"):

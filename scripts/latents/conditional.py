@@ -33,7 +33,16 @@ class AttributeScale:
         self.values = np.sort(values[known].astype(np.float64))
 
     def code(self, attribute: float) -> float:
-        """Value of the dimension for a value of the attribute; what no training image has gets the nearest end's."""
+        """Value of the dimension for a value of the attribute.
+
+        Raises:
+            ValueError: no training image has so little or so much of it: nothing is extrapolated.
+        """
+        if not self.attribute[0] <= attribute <= self.attribute[-1]:
+            raise ValueError(
+                f"the attribute's value must lie between {self.attribute[0]:g} and {self.attribute[-1]:g}, what the "
+                f"training masks have; got {attribute:g}."
+            )
         ties = np.flatnonzero(self.attribute == attribute)
         if len(ties):
             return float(np.median(self.values[ties]))

@@ -85,7 +85,7 @@ def test_conditional_samples_have_the_conditional_distribution():
 
 def test_attribute_scale_joins_equal_ranks():
     scale = AttributeScale(np.array([0.0, 1.0, 3.0, 9.0]), np.array([10.0, 20.0, 30.0, np.nan]))
-    assert [scale.code(value) for value in (10, 20, 25, 30, 99)] == [0.0, 1.0, 2.0, 3.0, 3.0]
+    assert [scale.code(value) for value in (10, 20, 25, 30)] == [0.0, 1.0, 2.0, 3.0]
     tied = AttributeScale(np.array([0.0, 0.2, 0.4, 5.0]), np.array([0.0, 0.0, 0.0, 7.0]))
     assert tied.code(0.0) == pytest.approx(0.2)
 
@@ -99,6 +99,7 @@ def test_attribute_scale_joins_equal_ranks():
             lambda: ParzenWindow(codes(), 1.0).sample_by_rejection(9, np.random.default_rng(), "median"),
             'bound must be "max" or "third_quartile", got \'median\'',
         ),
+        (lambda: AttributeScale(np.arange(2.0), np.array([1.0, 3.0])).code(9), "between 1 and 3, .* got 9"),
         (lambda: AttributeScale(np.zeros(3), np.array([1.0, np.nan, np.nan])), "at least 2 training images, got 1"),
     ],
 )
