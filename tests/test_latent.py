@@ -240,7 +240,7 @@ def test_wrong_choices_of_samples_are_refused(arguments):
         sample(**arguments, source="x")
     with pytest.raises(SystemExit, match="--attribute and --value go together"):
         sample(**arguments, attribute="brain_area")
-    with pytest.raises(SystemExit, match="must lie between 4032 and 4736, .* got 3000"):
+    with pytest.raises(SystemExit, match=r"must lie between 4032 and 4736, .* got 3000"):
         sample(**arguments, attribute="brain_area", value=3000)
     with pytest.raises(SystemExit, match="--attribute must be one of slice_level, brain_area"):
         traverse("area", **arguments)
