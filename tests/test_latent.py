@@ -96,6 +96,7 @@ def test_evaluate_writes_all_tables_and_the_report(evaluated):
     samples = pd.read_csv(tmp_path / "samples.csv")
     assert samples["source"].value_counts()[["prior", "parzen", "interpolation"]].tolist() == [5, 5, 5]
     assert set(samples["nearest_subject"]) <= {"a", "b", "c"}  # the training subjects
+    assert (samples["source"] == "test").sum() == (samples["source"] == "test, decoded").sum() > 5
     assert set(pd.read_csv(tmp_path / "reconstruction.csv")["subject"]) == {"e", "f"}
     assert len(pd.read_csv(tmp_path / "dimensions.csv")) == 16
     assert len(pd.read_csv(tmp_path / "rejection.csv")) == 4

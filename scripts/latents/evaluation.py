@@ -187,11 +187,12 @@ def _halfway(space: LatentSpace, count: int, rng: np.random.Generator) -> NDArra
 def sample_table(space: LatentSpace, samples: Mapping[str, NDArray]) -> pd.DataFrame:
     """Every sample: its log-density, and the nearest training subject, as a check against copying.
 
-    The rows ``test`` (the part) are real images of unseen subjects: samples that lie much closer to a training image
-    than these do are copies.
+    The rows ``test`` (the part) are real images of unseen subjects, ``test, decoded`` their reconstructions, which are
+    as smooth as samples: samples that lie much closer to a training image than these do are copies.
     """
+    real = space.codes[space.part]
     tables = []
-    for source, codes in {**samples, space.part: space.codes[space.part]}.items():
+    for source, codes in {**samples, f"{space.part}, decoded": real, space.part: real}.items():
         index, difference = space.nearest(
             space.images[space.part] if source == space.part else space.model.decode(codes)
         )

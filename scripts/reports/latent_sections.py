@@ -86,7 +86,8 @@ def _sample_sections(results: Results) -> list[Section]:
             "Samples",
             "Median log-density in the Parzen window, and median difference from the nearest training image: of masks "
             "the share of the brain, of slices the root of the mean square. The row "
-            f"{part} is real images of unseen subjects: samples well below it would be copies.",
+            f"{part} is real images of unseen subjects, the one above their reconstructions, which are as smooth as "
+            "samples: samples well below these would be copies.",
             table.groupby("source")[["log_density", "difference"]].median().reset_index(),
             {
                 "From the prior, from the Parzen window, half way between two held-out subjects, and what rejection "
