@@ -86,7 +86,7 @@ def _sample_sections(results: Results) -> list[Section]:
             "Samples",
             "Median log-density in the Parzen window, and median difference from the nearest training image: of masks "
             "the share of the brain, of slices the root of the mean square. The row "
-            f"{part} is real images of unseen subjects, the one above their reconstructions, which are as smooth as "
+            f"{part} is real images of unseen subjects, the one below it their reconstructions, which are as smooth as "
             "samples: samples well below these would be copies.",
             table.groupby("source")[["log_density", "difference"]].median().reset_index(),
             {
