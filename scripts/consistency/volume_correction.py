@@ -76,8 +76,8 @@ def correct_volume(
     The codes of the wrong slices are filled in from those of the others by :func:`scripts.consistency.smooth_signal`,
     and decoded. A coarse latent does not know the folds of this brain, so there are two more suggestions: the shapes
     between the neighbours (:func:`scripts.consistency.interpolate_shapes`), and the mean of both. Of each as little as
-    makes the slice fit is taken over (:func:`scripts.plausibility.least_change`), everywhere, or only where brain is
-    missing or too much; what changes the fewest pixels is the answer.
+    makes the slice fit is taken over (:func:`scripts.plausibility.least_change`); what changes the fewest pixels is the
+    answer.
 
     ``Differs from the paper:`` there all slices are smoothed and decoded, also those that were right
     (:func:`scripts.consistency.correct_sequence`).
@@ -112,14 +112,7 @@ def _least_of(given: NDArray[np.uint8], donors: Sequence[ArrayLike], fit: _Fit) 
     """Of what the donors make of each slice, that which fits with the fewest changes, or else what fits best."""
     shares = [np.asarray(donor, dtype=np.float64) for donor in donors]
     shares.append(np.mean(shares, axis=0))
-    shares += [_outline_only(given, donor) for donor in shares]
     made = np.stack([least_change(given, donor, fit) for donor in shares])  # (D, n, H, W)
     changed = (made != given).mean((2, 3))  # a share, so below 1
     scores = np.stack([fit.scores(masks) for masks in made])
     return made[np.where(scores <= 1, changed, scores).argmin(0), np.arange(len(given))]
-
-
-def _outline_only(given: NDArray[np.uint8], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same donor, but for what both call brain, or background: there it agrees with the given masks."""
-    own = np.moveaxis(np.eye(shares.shape[1])[given], -1, 1)
-    return np.where(((shares.argmax(1) > 0) == (given > 0))[:, None], own, shares)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
+from scipy.stats import spearmanr
 
 from .density import ParzenWindow
 
@@ -15,7 +16,8 @@ __all__ = ["AttributeScale", "sample_with_attribute"]
 class AttributeScale:
     """What value of a latent dimension stands for what value of its attribute.
 
-    The dimension orders the training images as the attribute does, so equal ranks belong together.
+    The dimension orders the training images as the attribute does, or the other way round, so equal ranks belong
+    together.
 
     Args:
         values: the dimension's values of the training images, ``(N,)``.
@@ -31,6 +33,8 @@ class AttributeScale:
             raise ValueError(f"an attribute must be known of at least 2 training images, got {known.sum()}.")
         self.attribute = np.sort(attribute[known].astype(np.float64))
         self.values = np.sort(values[known].astype(np.float64))
+        if spearmanr(values[known], attribute[known]).statistic < 0:
+            self.values = self.values[::-1]
 
     def code(self, attribute: float) -> float:
         """Value of the dimension for a value of the attribute.

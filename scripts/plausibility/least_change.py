@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Protocol
 
 import numpy as np
@@ -35,8 +36,8 @@ def least_change(
     where the damage is, it is large. Pixels with a margin above a threshold take the decoded class, and with them all
     that are connected to them through margins above half of it: damage is repaired as a whole, not just until a
     criterion holds. The highest threshold that gives a plausible mask is searched by halving. This is done with the
-    margin of each pixel and with that of its neighbourhood (a Gaussian of one pixel), and the result that changes fewer
-    pixels is taken.
+    margin of each pixel and with that of its neighbourhood (a Gaussian of one pixel), for all pixels and for those only
+    that one of the two masks calls brain and the other background; the result that changes the fewest is taken.
 
     Not part of the paper, where the decoded mask is the answer.
 
@@ -53,11 +54,10 @@ def least_change(
     given, shares = np.asarray(masks, dtype=np.uint8), np.asarray(probabilities, dtype=np.float64)
     levels = np.full(len(given), np.nan) if level is None else np.asarray(level, dtype=np.float64)
     decoded = shares.argmax(1).astype(np.uint8)
-    differs = decoded != given
-    margin = (shares.max(1) - np.take_along_axis(shares, given[:, None].astype(np.intp), axis=1)[:, 0]) * differs
+    margin = shares.max(1) - np.take_along_axis(shares, given[:, None].astype(np.intp), axis=1)[:, 0]
     best = decoded.copy()
-    for sigma in SIGMAS:
-        weight = ndimage.gaussian_filter(margin, (0, sigma, sigma)) * differs
+    for differs, sigma in itertools.product((decoded != given, (decoded > 0) != (given > 0)), SIGMAS):
+        weight = ndimage.gaussian_filter(margin * differs, (0, sigma, sigma)) * differs
         low, high = np.zeros(len(given)), weight.max((1, 2), initial=0.0)
         for _ in range(SEARCH_STEPS):
             middle = (low + high) / 2

@@ -86,6 +86,8 @@ def test_conditional_samples_have_the_conditional_distribution():
 def test_attribute_scale_joins_equal_ranks():
     scale = AttributeScale(np.array([0.0, 1.0, 3.0, 9.0]), np.array([10.0, 20.0, 30.0, np.nan]))
     assert [scale.code(value) for value in (10, 20, 25, 30)] == [0.0, 1.0, 2.0, 3.0]
+    falling = AttributeScale(np.array([9.0, 1.0, 0.0]), np.array([10.0, 20.0, 30.0]))
+    assert [falling.code(value) for value in (10, 20, 25, 30)] == [9.0, 1.0, 0.5, 0.0]
     tied = AttributeScale(np.array([0.0, 0.2, 0.4, 5.0]), np.array([0.0, 0.0, 0.0, 7.0]))
     assert tied.code(0.0) == pytest.approx(0.2)
 
