@@ -30,6 +30,7 @@ from .latents.evaluation import (
     draw_samples,
     interval_table,
     measure_table,
+    neuron_table,
     psnr_table,
     sample_table,
 )
@@ -71,11 +72,12 @@ def evaluate(
 
     Of tissue masks it writes attributes.csv (how single dimensions follow single attributes), intervals.csv (of these
     numbers over the subjects), measures.csv (interpretability, SCC, MIG, SAP, modularity), conditional.csv (samples for
-    an attribute value), validity.csv (plausible masks before and after correction), smallest_area.csv (rank correlation
-    of the ventricle area over the smallest brain area of a slice) and traversal_<attribute>.nii.gz. Of all recipes it
-    writes dimensions.csv (KL divergence and active units), reconstruction.csv (Dice of masks, PSNR of slices),
-    samples.csv (density and nearest training subject of every sample), rejection.csv (acceptance rates), summary.json,
-    the figures as PNG and report.html.
+    an attribute value), neuron.csv (of a constrained VAE: the attribute as its neuron tells it), validity.csv
+    (plausible masks before and after correction), smallest_area.csv (rank correlation of the ventricle area over the
+    smallest brain area of a slice) and traversal_<attribute>.nii.gz. Of all recipes it writes dimensions.csv (KL
+    divergence and active units), reconstruction.csv (Dice of masks, PSNR of slices), samples.csv (density and nearest
+    training subject of every sample), rejection.csv (acceptance rates), summary.json, the figures as PNG and
+    report.html.
 
     Args:
         recipe: a recipe of tissue masks, such as ar_vae, vae_tissue or constrained_vae, or of slices, such as vae.
@@ -121,6 +123,8 @@ def _evaluate_masks(
         "reconstruction": lambda: dice_table(space),
         "intervals": lambda: interval_table(space, np.random.default_rng(results.seed)),
     }
+    if not (neuron := neuron_table(space)).empty:
+        results.add("neuron", neuron)
     if ATTRIBUTE in space.names:
         steps["smallest_area"] = lambda: smallest_area_table(space, dataset_dir)
     for name, step in tqdm(steps.items(), "evaluating", unit="table"):

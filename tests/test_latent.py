@@ -13,6 +13,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from scripts.latent import compare, evaluate, interpolate, sample, traverse
+from scripts.latents.evaluation import neuron_table
 from scripts.latents.spaces import open_space
 from scripts.networks.latent import VariationalAutoencoder
 from scripts.plausibility import CRITERIA
@@ -186,6 +187,26 @@ def test_slices_are_interpolated_and_sampled(slice_arguments, tmp_path):
     assert len(pd.read_csv(tmp_path / "samples.csv")) == 4
     with pytest.raises(SystemExit, match="recipe small_slices is not of tissue masks"):
         sample(**slice_arguments, attribute="brain_area", value=1.0)
+
+
+def test_the_neuron_of_a_constrained_recipe_is_measured(arguments, tmp_path):
+    recipe = tmp_path / "constrained.yaml"
+    fragments = RECIPE.replace("reg/attributes", "reg/slice_level").replace(
+        "autoencoder.yaml", "autoencoder_neuron.yaml"
+    )
+    recipe.write_text(fragments)
+    network = VariationalAutoencoder(
+        num_neurons=1, spatial_shape=(48, 48), in_channels=4, channels=(2, 4, 4), output="softmax"
+    )
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    space = open_space(str(recipe), arguments["dataset_dir"], str(tmp_path / "model.pt"))
+    table = neuron_table(space)
+    assert table["attribute"].tolist() == ["slice_level"]
+    with torch.no_grad():
+        said = network.neuron(torch.from_numpy(space.codes["test"]))[:, 0].numpy()
+    level = space.level["test"]
+    assert table["mean_absolute_error"][0] == pytest.approx(np.abs(said - level).mean(), abs=1e-3)
+    assert neuron_table(open_space(**arguments)).empty
 
 
 def test_trainings_are_compared(evaluated, tmp_path):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 
 from ..attributes import Tissue
 from ..handlers.latent_statistics import ACTIVE_VARIANCE
+from ..losses import LinearConstraint
 from ..metrics import RestorationMetrics, head_mask
 from .conditional import AttributeScale, sample_with_attribute
 from .density import Bound
@@ -31,6 +32,7 @@ __all__ = [
     "draw_samples",
     "interval_table",
     "measure_table",
+    "neuron_table",
     "psnr_table",
     "sample_table",
 ]
@@ -80,6 +82,34 @@ def interval_table(space: TissueSpace, rng: np.random.Generator) -> pd.DataFrame
         draws.append(np.abs(own))
     low, high = np.quantile(draws, (0.025, 0.975), axis=0).round(4)
     return pd.DataFrame({"attribute": space.names, "low": low, "high": high})
+
+
+def neuron_table(space: TissueSpace) -> pd.DataFrame:
+    """``neuron.csv``: how well the neuron of a constrained VAE tells the attribute of held-out slices from their codes.
+
+    Rank correlation, mean absolute error in the attribute's unit, and the attribute's standard deviation beside it. No
+    row for a recipe without :class:`scripts.losses.LinearConstraint`.
+    """
+    rows = []
+    for term in space.config["regularisers"]:
+        if not str(term.get("_target_")).endswith(LinearConstraint.__name__):
+            continue
+        column = int(term["attribute"])
+        codes = torch.from_numpy(space.codes[space.part]).to(space.model.device)
+        with torch.inference_mode():
+            said = cast(torch.nn.Linear, space.model.network.neuron)(codes)[:, 0].cpu().numpy()
+        said = said * term.get("scale", 1.0) + term.get("shift", 0.0)
+        true = space.attributes(space.part)[:, column]
+        known = np.isfinite(true)
+        rows.append(
+            {
+                "attribute": space.names[column],
+                "spearman": round(float(spearmanr(said[known], true[known]).statistic), 4),
+                "mean_absolute_error": round(float(np.abs(said - true)[known].mean()), 4),
+                "sd": round(float(true[known].std()), 4),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def measure_table(space: TissueSpace) -> pd.DataFrame:

@@ -31,6 +31,11 @@ def mask_sections(results: Results) -> list[Section]:
             tables["attributes"],
             {f"Rank correlation of attributes and dimensions, {part} subjects": figures["codes"]},
         ),
+        *(
+            [Section("The neuron", "The attribute that the linear neuron tells from the code.", tables["neuron"])]
+            if "neuron" in tables
+            else []
+        ),
         Section(
             "Measures in common use",
             f"Over all attributes, {part} subjects; 1 is best.",
