@@ -60,9 +60,9 @@ def rate_distortion(
     """Train the compressive autoencoder at several rates and compare it with classical codecs, on undamaged slices.
 
     All networks are trained alike, on slices clipped to [0, 1], the range of the thesis's networks; recipes keep their
-    own loss, learning rate and frame. What is done is
-    kept: the same command goes on where it stopped. Writes rate_distortion.csv (a row per subject and rate),
-    rate_distortion_summary.csv, rate_distortion.md and rate_distortion.png into OUTPUT_DIR.
+    own loss, learning rate and frame. What is done is kept: the same command goes on where it stopped. Writes
+    rate_distortion.csv (a row per subject and rate), rate_distortion_summary.csv, rate_distortion.md and
+    rate_distortion.png into OUTPUT_DIR.
 
     Args:
         dataset_dir: folder of dataset.json (python -m scripts.prepare); the demo cohort if empty.
@@ -71,7 +71,7 @@ def rate_distortion(
         networks: files of configs/net that are compared as points, none: [].
         recipes: files of configs/recipe with a code of few numbers, compared as points, none: [].
         seeds: of the trainings, such as 0,1,2.
-        max_epochs: of every training; that of configs/train.yaml by default.
+        max_epochs: of every training; by default that of configs/train.yaml, or of the recipe.
         jobs: trainings at a time; by default the number of CPU cores divided by THREADS, on a GPU 4.
         threads: CPU threads of each.
         device: such as cuda:1 or cpu; by default a GPU where there is one.
@@ -114,6 +114,11 @@ def _clean(name: str, network: str, settings: Mapping[str, Any] | None = None) -
 
 def _as_files(recipe: Recipe) -> Recipe:
     """A recipe as the files and settings that it names, into which more can be put."""
+    if recipe.files[: len(COMPLETE)] != COMPLETE:
+        raise ValueError(
+            f"recipe {recipe.name} cannot be coded: its config_file must begin with {' and '.join(COMPLETE)}, as those "
+            f"of T1 slices do, such as {', '.join(LATENT)}."
+        )
     return replace(recipe, args_file=None, settings={"recipe": recipe.name, **recipe.settings})
 
 

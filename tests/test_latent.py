@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from monai.bundle import ConfigParser
 
 from scripts.latent import compare, evaluate, interpolate, sample, traverse
 from scripts.latents.evaluation import neuron_table
 from scripts.latents.spaces import open_space
-from scripts.networks.latent import VariationalAutoencoder
 from scripts.plausibility import CRITERIA
 
 RECIPE = """
@@ -47,35 +47,27 @@ cache_dir: ""
 """
 
 
-@pytest.fixture(scope="module")
-def slice_arguments(tmp_path_factory, tiny_cohort) -> dict[str, str]:
-    """The same for T1-weighted slices."""
-    folder = tmp_path_factory.mktemp("slices")
-    recipe, weights = folder / "small_slices.yaml", folder / "model.pt"
-    recipe.write_text(SLICE_RECIPE)
+def untrained(folder: Path, recipe: str, cohort: Path) -> dict[str, str]:
+    """A recipe with a small network, and its weights before any training."""
+    settings = yaml.safe_load(recipe)
+    file, weights = folder / f"{settings['recipe']}.yaml", folder / "model.pt"
+    file.write_text(recipe)
+    parser = ConfigParser()
+    parser.read_config(settings.pop("config_file"))
+    parser.update(settings)
     torch.manual_seed(0)
-    torch.save(
-        VariationalAutoencoder(
-            spatial_shape=(128, 128), latent_size=6, channels=(2, 2, 4, 4), strides=(2, 2, 2, 2), output="sigmoid"
-        ).state_dict(),
-        weights,
-    )
-    return {"recipe": str(recipe), "dataset_dir": str(tiny_cohort), "weights": str(weights)}
+    torch.save(parser.get_parsed_content("network_def").state_dict(), weights)
+    return {"recipe": str(file), "dataset_dir": str(cohort), "weights": str(weights)}
 
 
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory, labelled_cohort) -> dict[str, str]:
-    """A recipe with a small, untrained network, and its weights."""
-    folder = tmp_path_factory.mktemp("latent")
-    recipe, weights = folder / "small.yaml", folder / "model.pt"
-    recipe.write_text(RECIPE)
-    torch.manual_seed(0)
-    parser = ConfigParser(
-        {"network_def": ConfigParser.load_config_file("configs/net/tissue_autoencoder.yaml")["network_def"]}
-    )
-    parser["network_def#channels"] = [2, 4, 4]
-    torch.save(parser.get_parsed_content("network_def").state_dict(), weights)
-    return {"recipe": str(recipe), "dataset_dir": str(labelled_cohort), "weights": str(weights)}
+    return untrained(tmp_path_factory.mktemp("latent"), RECIPE, labelled_cohort)
+
+
+@pytest.fixture(scope="module")
+def slice_arguments(tmp_path_factory, tiny_cohort) -> dict[str, str]:
+    return untrained(tmp_path_factory.mktemp("slices"), SLICE_RECIPE, tiny_cohort)
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +170,15 @@ def test_the_nearest_slice_of_a_training_slice_is_itself(slice_arguments):
     assert space.nearest(moved)[1][0] == pytest.approx(0.01, rel=0.02)  # half precision
 
 
+def test_a_network_that_sees_images_and_masks_is_refused(tmp_path, labelled_cohort):
+    pairs = """
+recipe: pairs
+config_file: [configs/train.yaml, configs/data/image_mask_pairs.yaml, configs/net/joint_autoencoder.yaml]
+"""
+    with pytest.raises(SystemExit, match="recipe pairs has no code of one vector for images of one channel"):
+        evaluate(**untrained(tmp_path, pairs, labelled_cohort), output_dir=str(tmp_path))
+
+
 def test_slices_are_interpolated_and_sampled(slice_arguments, tmp_path):
     interpolate("e", "e", **slice_arguments, output_dir=str(tmp_path), steps=3)
     stack = nib.load(tmp_path / "interpolation.nii.gz")
@@ -190,20 +191,12 @@ def test_slices_are_interpolated_and_sampled(slice_arguments, tmp_path):
 
 
 def test_the_neuron_of_a_constrained_recipe_is_measured(arguments, tmp_path):
-    recipe = tmp_path / "constrained.yaml"
-    fragments = RECIPE.replace("reg/attributes", "reg/slice_level").replace(
-        "autoencoder.yaml", "autoencoder_neuron.yaml"
-    )
-    recipe.write_text(fragments)
-    network = VariationalAutoencoder(
-        num_neurons=1, spatial_shape=(48, 48), in_channels=4, channels=(2, 4, 4), output="softmax"
-    )
-    torch.save(network.state_dict(), tmp_path / "model.pt")
-    space = open_space(str(recipe), arguments["dataset_dir"], str(tmp_path / "model.pt"))
+    recipe = RECIPE.replace("reg/attributes", "reg/slice_level").replace("autoencoder.yaml", "autoencoder_neuron.yaml")
+    space = open_space(**untrained(tmp_path, recipe, arguments["dataset_dir"]))
     table = neuron_table(space)
     assert table["attribute"].tolist() == ["slice_level"]
     with torch.no_grad():
-        said = network.neuron(torch.from_numpy(space.codes["test"]))[:, 0].numpy()
+        said = space.model.network.neuron(torch.from_numpy(space.codes["test"]))[:, 0].numpy()
     level = space.level["test"]
     assert table["mean_absolute_error"][0] == pytest.approx(np.abs(said - level).mean(), abs=1e-3)
     assert neuron_table(open_space(**arguments)).empty

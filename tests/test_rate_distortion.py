@@ -13,6 +13,8 @@ from scripts.rate_distortion import rate_distortion
         ({"compressions": [1]}, "--compressions must be whole numbers, at least 2"),
         ({"seeds": ["a"]}, "--seeds must be whole numbers, at least 0"),
         ({"networks": "skip_cea"}, "network 'skip_cea' is unknown: did you mean skip_cae"),
+        ({"recipes": "ar_vae"}, "recipe ar_vae cannot be coded: its config_file must begin with configs/train.yaml"),
+        ({"recipes": "vea"}, "no recipe fits 'vea': did you mean vae"),
         ({"max_epoch": 3}, "unknown key 'max_epoch': did you mean max_epochs"),
     ],
 )

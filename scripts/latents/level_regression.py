@@ -7,8 +7,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.distance import cdist
+from sklearn.kernel_ridge import KernelRidge
 
 from ..data.tissue_slices import one_hot
 
@@ -24,8 +24,8 @@ LARGEST = 4000
 class LevelRegression:
     r"""Kernel ridge regression of the level of real masks, :math:`\bar y + k(x)^T (K + \lambda I)^{-1} (y - \bar y)`.
 
-    The kernel is Gaussian; its width is the median distance of the training masks. The estimate is smooth in the mask,
-    unlike a mean over nearest neighbours, which jumps where one is replaced by another.
+    The kernel is Gaussian, :math:`\exp(-d^2 / m)` with m the median squared distance of the training masks. The estimate
+    is smooth in the mask, unlike a mean over nearest neighbours, which jumps where one is replaced by another.
 
     Args:
         masks: values of :class:`scripts.attributes.Tissue`, ``(N, H, W)``.
@@ -34,18 +34,15 @@ class LevelRegression:
 
     def __init__(self, masks: NDArray[np.uint8], level: NDArray[np.float64]) -> None:
         chosen = np.linspace(0, len(masks) - 1, min(len(masks), LARGEST)).astype(int)
-        self._known = _shares(masks[chosen])
-        squared = cdist(self._known, self._known, "sqeuclidean")
-        self._scale = max(float(np.median(squared)), 1e-12)
+        known = _shares(masks[chosen])
+        width = max(float(np.median(cdist(known, known, "sqeuclidean"))), 1e-12)
         self._mean = float(level[chosen].mean())
-        kernel = np.exp(-squared / self._scale)
-        kernel[np.diag_indices(len(kernel))] += RIDGE
-        self._weights = cho_solve(cho_factor(kernel), level[chosen] - self._mean)
+        self._regression = KernelRidge(kernel="rbf", gamma=1 / width, alpha=RIDGE)
+        self._regression.fit(known, level[chosen] - self._mean)
 
     def __call__(self, masks: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Level of masks ``(M, H, W)``: ``(M,)``, 0 to 1."""
-        kernel = np.exp(-cdist(_shares(masks), self._known, "sqeuclidean") / self._scale)
-        return (kernel @ self._weights + self._mean).clip(0, 1)
+        return (self._regression.predict(_shares(masks)) + self._mean).clip(0, 1)
 
 
 def _shares(masks: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -39,10 +39,11 @@ class SliceSpace(LatentSpace):
     spacing_mm = (PIXEL_MM, PIXEL_MM)  # configs/data/frame_128.yaml
 
     def __init__(self, trained: TrainedRecipe, dataset_dir: str = "", part: str = "test") -> None:
-        if not isinstance(trained.network, DenseAutoencoder):
+        network = trained.network
+        if not isinstance(network, DenseAutoencoder) or network.image_shape[0] != 1:
             raise ValueError(
-                f"recipe {trained.name} has no code of one vector. Choose one of tissue masks, such as ar_vae, or of "
-                "slices, such as vae."
+                f"recipe {trained.name} has no code of one vector for images of one channel. Choose one of tissue masks, "
+                "such as ar_vae, or of slices, such as vae."
             )
         images, subject, level = {}, {}, {}
         for name in PARTS:
@@ -50,7 +51,7 @@ class SliceSpace(LatentSpace):
             images[name] = trained.dataset(items).images[:, 0].numpy()  # (N, H, W) float16
             subject[name] = np.array([item["subject"] for item in items for _ in item["slices"]])
             level[name] = np.concatenate([np.linspace(0, 1, len(item["slices"])) for item in items])
-        super().__init__(trained, LatentModel(trained.network, trained.device), images, subject, level, part)
+        super().__init__(trained, LatentModel(network, trained.device), images, subject, level, part)
 
     def nearest(self, images: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """See :class:`LatentSpace`; the distance is the root of the mean squared difference."""
@@ -61,5 +62,5 @@ class SliceSpace(LatentSpace):
         return slice_grid(rows, row_titles, column_titles)
 
     def save(self, images: NDArray, path: Path) -> None:
-        """See :class:`LatentSpace`; rows from superior to inferior, columns from anterior to posterior."""
-        save_stack(np.asarray(images, np.float32), self.spacing_mm, path, plane="sagittal")
+        """See :class:`LatentSpace`; in the plane of the recipe."""
+        save_stack(np.asarray(images, np.float32), self.spacing_mm, path, self.config["plane"])
