@@ -24,8 +24,8 @@ LARGEST = 4000
 class LevelRegression:
     r"""Kernel ridge regression of the level of real masks, :math:`\bar y + k(x)^T (K + \lambda I)^{-1} (y - \bar y)`.
 
-    The kernel is Gaussian, :math:`\exp(-d^2 / m)` with m the median squared distance of the training masks. The estimate
-    is smooth in the mask, unlike a mean over nearest neighbours, which jumps where one is replaced by another.
+    The kernel is Gaussian, :math:`\exp(-d^2 / m)` with m the median squared distance of the training masks. The
+    estimate is smooth in the mask, unlike a mean over nearest neighbours, which jumps where one is replaced by another.
 
     Args:
         masks: values of :class:`scripts.attributes.Tissue`, ``(N, H, W)``.

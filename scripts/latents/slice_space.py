@@ -42,8 +42,8 @@ class SliceSpace(LatentSpace):
         network = trained.network
         if not isinstance(network, DenseAutoencoder) or network.image_shape[0] != 1:
             raise ValueError(
-                f"recipe {trained.name} has no code of one vector for images of one channel. Choose one of tissue masks, "
-                "such as ar_vae, or of slices, such as vae."
+                f"recipe {trained.name} has no code of one vector for images of one channel. Choose one of tissue "
+                "masks, such as ar_vae, or of slices, such as vae."
             )
         images, subject, level = {}, {}, {}
         for name in PARTS:
