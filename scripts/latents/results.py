@@ -84,8 +84,8 @@ class Results:
         part = self.space.part
         facts = [
             (
-                f"{summary['slices'][part]} slices of {summary['subjects'][part]} {part} subjects; trained on "
-                f"{summary['slices']['training']} of {summary['subjects']['training']}."
+                f"{summary['slices'][part]} slices of {summary['subjects'][part]} {part} subjects; training "
+                f"codes of {summary['slices']['training']} slices of {summary['subjects']['training']}."
             ),
             f"{summary['active_units']} of {summary['latent_size']} dimensions are active.",
         ]
