@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.labelled_cohort import write_labelled_cohort
-from tests.tiny_cohort import write_tiny_cohort
+from tests.helpers.labelled_cohort import write_labelled_cohort
+from tests.helpers.tiny_cohort import write_tiny_cohort
 
 os.environ.setdefault("MONAI_FAIL_ON_DUPLICATE_CONFIG", "1")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "configs"
 SLOTS = {
     "net": {"network_def"},

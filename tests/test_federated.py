@@ -14,9 +14,9 @@ from monai.fl.client import MonaiAlgo
 from monai.fl.utils.constants import ExtraItems, FlStatistics, ModelType, WeightType
 from monai.fl.utils.exchange_object import ExchangeObject
 
-from tests.tiny_cohort import write_tiny_cohort
+from tests.helpers.tiny_cohort import write_tiny_cohort
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 2
 SITES = {"north": (["a", "b"], ["d"]), "south": (["c"], ["e"])}  # training, validation: no head in common
 SLICES = [6, 3]  # for training

@@ -16,9 +16,9 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from scripts.weak_scaling import slices_per_second, table, weak_scaling
+from scripts.studies.scaling import slices_per_second, table, weak_scaling
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 TRAIN, MULTI_GPU = "configs/train.yaml", "configs/hw/multi_gpu.yaml"
 SYNC_BATCH_NORM = "configs/hw/sync_batch_norm.yaml"
 SLURM_SCRIPTS = sorted((ROOT / "configs" / "hw").glob("*.sh"))
@@ -318,7 +318,10 @@ def test_each_task_of_the_array_is_one_cell(slurm, monkeypatch, task, cell):
     done = sbatch("slurm_benchmark.sh", "DATA", "OUT", "a,b", "0,1")
     assert done.returncode == 0, done.stderr
     started = " ".join(slurm.read_text().splitlines())
-    assert "-m scripts.benchmark --recipes {} --seeds {} --dataset_dir DATA --output_dir OUT".format(*cell) in started
+    assert (
+        "-m scripts.studies.benchmark --recipes {} --seeds {} --dataset_dir DATA --output_dir OUT".format(*cell)
+        in started
+    )
 
 
 def test_a_task_too_many_says_how_many_there_are(slurm, monkeypatch):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts.commands.latent.measures import spearman_matrix
+from scripts.commands.latent.model import LatentModel
+from scripts.commands.latent.space import TissueRecipe
 
-from scripts.latents.measures import spearman_matrix
-from scripts.latents.model import LatentModel
-from scripts.latents.tissue_recipe import TissueRecipe
-from scripts.latents.trained_recipe import TrainedRecipe
+from scripts.recipes.trained import TrainedRecipe
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = sorted(file.parent.name for file in (ROOT / "bundle").glob("*/model.pt") if "brain_mri" not in str(file))
 LARGEST_MB = 4
 TEST_SUBJECTS = ("IXI013-HH-1212", "IXI015-HH-1258", "IXI221-HH-1606", "IXI566-HH-2535")

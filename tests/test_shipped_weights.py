@@ -11,11 +11,11 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
+from scripts.anatomy.head_mask import head_mask
 from scripts.data.slices import subject_key
 from scripts.evaluation import make_conditions
-from scripts.metrics.head_mask import head_mask
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 TEST_SUBJECTS = ("IXI221-HH-1606", "IXI566-HH-2535")  # of the split that the model card describes
 BRAIN_PIXELS = 659  # the thesis's rule at 2 mm
 

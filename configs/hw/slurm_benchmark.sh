@@ -3,7 +3,7 @@
 # Recipes x seeds as a job array, one cell a task; submit it from the repository root (docs/scaling.md):
 #   sbatch --array=0-5 configs/hw/slurm_benchmark.sh DATA OUT residual_unet_mse,thesis_skip_cae_mse 0,1,2
 # A task that was preempted is queued again and goes on after its last whole epoch. When all are done:
-#   python -m scripts.benchmark report --recipes residual_unet_mse,thesis_skip_cae_mse --seeds 0,1,2 \
+#   python -m scripts.studies.benchmark report --recipes residual_unet_mse,thesis_skip_cae_mse --seeds 0,1,2 \
 #     --dataset_dir DATA --output_dir OUT
 #SBATCH --job-name=brain-mri-benchmark
 #SBATCH --gpus=1
@@ -31,5 +31,5 @@ if ((cell >= cells)); then
 fi
 recipe=${recipes[cell / ${#seeds[@]}]}
 seed=${seeds[cell % ${#seeds[@]}]}
-exec "${PYTHON:-.venv/bin/python}" -m scripts.benchmark --recipes "$recipe" --seeds "$seed" \
+exec "${PYTHON:-.venv/bin/python}" -m scripts.studies.benchmark --recipes "$recipe" --seeds "$seed" \
     --dataset_dir "$data" --output_dir "$out" --threads "$SLURM_CPUS_PER_TASK" --jobs 1 "$@"

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a network has to beat: the input as it is, classical filters, inpainting and the best linear code."""
 
-from .biharmonic import Biharmonic
-from .identity import identity
-from .median import median
+from .filters import Biharmonic, identity, median
 from .non_local_means import NonLocalMeans, noise_level
 from .pca import PCA, fit_pca, training_pca
 

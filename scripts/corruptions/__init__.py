@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from .bias_field import RandBiasField, bias_field
 from .corruption import Corruption
-from .diagonal_cutout import RandDiagonalCutout
 from .draws import Draws
 from .gaussian_blur import RandGaussianBlur, gaussian_blur
-from .gaussian_noise import RandGaussianNoise, gaussian_noise
-from .holes import RandHoles, erase_boxes
+from .holes import RandDiagonalCutout, RandHoles, erase_boxes
 from .min_max import RescaleMinMax, rescale_min_max
+from .noise import RandGaussianNoise, RandRicianNoise, gaussian_noise, rician_noise
 from .pixel_dropout import RandPixelDropout, pixel_dropout
-from .rician_noise import RandRicianNoise, rician_noise
 
 __all__ = [
     "Corruption",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .draws import Draws
-from .per_image import per_image, probability, value_range
+from .parameters import per_image, probability, value_range
 
 __all__ = ["RandBiasField", "bias_field", "bias_terms", "smooth_field"]
 

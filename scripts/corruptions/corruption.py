@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .draws import Draws
-from .per_image import per_image, probability
+from .parameters import per_image, probability
 
 __all__ = ["Corruption"]
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .draws import Draws
-from .per_image import per_image, probability
+from .parameters import per_image, probability
 
 __all__ = ["RandGaussianBlur", "gaussian_blur"]
 

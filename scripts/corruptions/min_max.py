@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from .draws import Draws
-from .per_image import per_image
+from .parameters import per_image
 
 __all__ = ["RescaleMinMax", "rescale_min_max"]
 

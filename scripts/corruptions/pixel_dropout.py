@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from .draws import Draws
-from .per_image import per_image, probability, value_range
+from .parameters import per_image, probability, value_range
 
 __all__ = ["RandPixelDropout", "pixel_dropout"]
 

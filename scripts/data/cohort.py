@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..replacing import replacing
+from ..files.atomic import replacing
 
 __all__ = ["DATASET_FILE", "FILE_KEYS", "PARTS", "check_disjoint", "load_cohort", "load_datalist", "write_json"]
 
@@ -22,7 +22,7 @@ def load_cohort(dataset_dir: str | os.PathLike[str] = "") -> dict[str, Any]:
     """Read and check the ``dataset.json`` of a cohort.
 
     Args:
-        dataset_dir: folder that ``python -m scripts.prepare`` wrote (or the path of its ``dataset.json``). Empty: the
+        dataset_dir: folder that ``python -m scripts.commands.prepare`` wrote (or the path of its ``dataset.json``). Empty: the
             demo cohort, which is made on first use.
 
     Returns:
@@ -36,9 +36,13 @@ def load_cohort(dataset_dir: str | os.PathLike[str] = "") -> dict[str, Any]:
     try:
         cohort = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}). Write it again with python -m scripts.prepare.") from error
+        raise ValueError(
+            f"{path} is not JSON ({error}). Write it again with python -m scripts.commands.prepare."
+        ) from error
     if not isinstance(cohort, dict) or not all(isinstance(cohort.get(part), list) for part in PARTS):
-        raise ValueError(f"{path} must have the lists {', '.join(PARTS)}. Write it with python -m scripts.prepare.")
+        raise ValueError(
+            f"{path} must have the lists {', '.join(PARTS)}. Write it with python -m scripts.commands.prepare."
+        )
     check_disjoint(cohort)
     return cohort
 
@@ -86,7 +90,7 @@ def check_disjoint(cohort: Mapping[str, Any]) -> None:
                 if value is not None and seen.setdefault(value, part) != part:
                     raise ValueError(
                         f"{key} {value} is in two parts, {seen[value]} and {part}: results on {part} would not be "
-                        "those of unseen subjects. Split by subject with python -m scripts.prepare."
+                        "those of unseen subjects. Split by subject with python -m scripts.commands.prepare."
                     )
 
 
@@ -99,7 +103,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def _dataset_file(dataset_dir: str | os.PathLike[str]) -> Path:
     """Path of the ``dataset.json`` of a cohort folder; the demo cohort's where no folder is given."""
     if not str(dataset_dir):
-        from .demo_cohort import ensure_demo_cohort  # makes images: imported only where it is needed
+        from .demo.cohort import ensure_demo_cohort
 
         dataset_dir = ensure_demo_cohort()
     path = Path(dataset_dir)
@@ -107,7 +111,7 @@ def _dataset_file(dataset_dir: str | os.PathLike[str]) -> Path:
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} does not exist. Make it from a folder of images with: "
-            f"python -m scripts.prepare IMAGES --output_dir {path.parent}"
+            f"python -m scripts.commands.prepare IMAGES --output_dir {path.parent}"
         )
     return path.absolute()
 
@@ -121,7 +125,7 @@ def _resolve(item: Mapping[str, Any], path: Path) -> dict[str, Any]:
             if not file.is_file():
                 raise FileNotFoundError(
                     f"the {key} of subject {item['subject']}, {file}, does not exist although {path} names it. Put it "
-                    "back, or prepare the folder again with python -m scripts.prepare."
+                    "back, or prepare the folder again with python -m scripts.commands.prepare."
                 )
             resolved[key] = str(file)
     return resolved

@@ -15,13 +15,13 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import NDArray
 
-from ..replacing import replacing
+from ..anatomy.brain_mask import brain_from_labels, estimate_brain
+from ..files.atomic import replacing
+from ..inference.volumes import failure_reason
 from ..transforms.check_volume import CheckVolumed
 from ..transforms.load_volume import LoadVolumed
-from .brain_mask import brain_from_labels, estimate_brain
 from .image_folder import ImageFile
 from .slice_selection import slice_statistic
-from .volumes import failure_reason
 
 __all__ = ["ExaminedImage", "examine", "load_head"]
 

@@ -27,7 +27,7 @@ from monai.transforms.traits import RandomizableTrait
 from torch import Tensor
 from tqdm import tqdm
 
-from ..replacing import replacing
+from ..files.atomic import replacing
 from .cohort import FILE_KEYS
 
 __all__ = ["fingerprint", "prepared_slices", "stacked_slices"]

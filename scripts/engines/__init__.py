@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from .accelerate import accelerate, bfloat16_pays
-from .attribute_batch import AttributeBatch
-from .corrupt_batch import CorruptBatch
+from .acceleration import accelerate, bfloat16_pays, keep_freed_memory
+from .batches import AttributeBatch, CorruptBatch, LabelBatch
 from .fold_batch_norm import fold_batch_norm
-from .keep_freed_memory import keep_freed_memory
-from .label_batch import LabelBatch
 
 __all__ = [
     "AttributeBatch",

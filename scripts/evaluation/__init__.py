@@ -5,16 +5,12 @@ Read in this order: ``conditions`` (the damage), ``subject_slices`` (what is sco
 subject), ``summary`` (statistics over subjects).
 """
 
+from ..recipes.provenance import provenance, split_hash
 from .conditions import KINDS, SEVERITIES, Condition, make_conditions
-from .methods import Method, make_methods
-from .network_method import NetworkMethod, published_networks, trained_network
-from .progress import ConditionProgress, EvaluationEvents
-from .provenance import provenance, split_hash
-from .restore_and_measure import RestoreAndMeasure
-from .subject_dataset import SubjectDataset
-from .subject_slices import SubjectSlices, subject_slices
-from .summary import bootstrap_interval, summarise
-from .tables import ResultTables
+from .methods import Method, NetworkMethod, make_methods, published_networks, trained_network
+from .step import ConditionProgress, EvaluationEvents, RestoreAndMeasure
+from .subjects import SubjectDataset, SubjectSlices, subject_slices
+from .tables import ResultTables, bootstrap_interval, summarise
 
 __all__ = [
     "KINDS",

@@ -1,15 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows the tables get: only the methods that are asked for are set up."""
+"""Which rows the tables get: only the methods that are asked for are set up.
+
+FOLDED: Trained networks as methods to be compared: slices in, restored slices of the same size out.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
-from torch import Tensor
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-__all__ = ["Method", "choose", "make_methods"]
+from ..files.errors import clean_exit
+from ..inference.evaluator import load_network
+from ..networks import MyronenkoCAE, ResidualUNet, ShallowResidualOriginal, ShallowResidualPreactivation, SkipCAE
+
+__all__ = ["Method", "NetworkMethod", "choose", "make_methods", "published_networks", "trained_network"]
 
 T = TypeVar("T")
 
@@ -60,3 +71,118 @@ def choose(names: str | Sequence[str], known: Mapping[str, T], what: str) -> dic
             raise ValueError(f"{what} {name!r} is unknown: {hint}")
         chosen[name] = known[name]
     return chosen
+
+
+DIVISOR = 8
+"""The networks halve the image three times."""
+THESIS_NETWORKS: tuple[Callable[[], nn.Module], ...] = (
+    ResidualUNet,
+    SkipCAE,
+    ShallowResidualPreactivation,
+    partial(ShallowResidualPreactivation, double_norm=True),
+    ShallowResidualOriginal,
+    partial(ShallowResidualOriginal, double_norm=True),
+    MyronenkoCAE,
+)
+"""As they were trained; their weights tell which of them they belong to."""
+
+
+class NetworkMethod:
+    """Apply a network to slices of any size.
+
+    The slices are padded with zeros to a multiple of 8, centred as in training, and cut back; never resampled.
+
+    Args:
+        network: in evaluation mode, on its device.
+        batch_size: slices at a time.
+        clip: clip the input to [0, 1] first, for networks that end in a sigmoid and were trained on such images.
+    """
+
+    def __init__(self, network: nn.Module, batch_size: int = 32, clip: bool = False) -> None:
+        self.network = network
+        self.batch_size = batch_size
+        self.clip = clip
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Restore ``images`` of shape ``(N, 1, H, W)``."""
+        height, width = images.shape[-2:]
+        rows, columns = -height % DIVISOR, -width % DIVISOR
+        top, left = rows // 2, columns // 2
+        padded = F.pad(images.clamp(0, 1) if self.clip else images, (left, columns - left, top, rows - top))
+        restored = torch.cat([self.network(batch) for batch in padded.split(self.batch_size)])
+        return restored[..., top : top + height, left : left + width].float()
+
+
+def trained_network(
+    network: nn.Module, weights: str, device: torch.device, amp: bool = False, batch_size: int = 32
+) -> NetworkMethod:
+    """The network of a recipe with the weights that its training wrote.
+
+    Args:
+        network: of the recipe; set up for the device here, as for inference.
+        weights: ``model.pt``.
+        device: where it runs.
+        amp: compute in bfloat16.
+        batch_size: slices at a time.
+
+    Raises:
+        SystemExit: there are no such weights, or they are those of another network.
+    """
+    with clean_exit():
+        if not Path(weights).is_file():
+            raise FileNotFoundError(
+                f"there are no trained weights at {weights}: train first, with the same recipe and "
+                "python -m monai.bundle run training ..., or name a file with --weights FILE."
+            )
+        return NetworkMethod(load_network(network, weights, device, amp), batch_size)
+
+
+def published_networks(
+    weights: str | None, device: torch.device, amp: bool = False, batch_size: int = 32
+) -> dict[str, NetworkMethod] | None:
+    """The thesis's networks with their published weights; ``None`` where none are given.
+
+    They end in a sigmoid and saw images in [0, 1], so their input is clipped to that range. They were trained on slices
+    that are min-max scaled one by one; here they get the volume's scale, as every method does.
+
+    Args:
+        weights: a file that ``python -m scripts.commands.import_keras`` wrote, or a folder of such files. Which of the five
+            networks it belongs to is told by its tensors.
+        device: where they run.
+        amp: compute in bfloat16.
+        batch_size: slices at a time.
+
+    Returns:
+        Methods by the name of their file; by an empty name where ``weights`` is one file.
+
+    Raises:
+        SystemExit: there is no such file or folder, or it holds other weights.
+    """
+    if not weights:
+        return None
+    place = Path(weights)
+    with clean_exit():
+        files = {file.stem: file for file in sorted(place.glob("*.pt"))} if place.is_dir() else {"": place}
+        if not files or not all(file.is_file() for file in files.values()):
+            raise FileNotFoundError(
+                f"there are no published weights at {weights}: make them with "
+                "python -m scripts.commands.import_keras WEIGHTS --network residual_unet --output FILE, or leave the row out."
+            )
+        return {
+            name: NetworkMethod(load_network(_network_of(file), str(file), device, amp), batch_size, clip=True)
+            for name, file in files.items()
+        }
+
+
+def _network_of(file: Path) -> nn.Module:
+    """The network of the thesis whose tensors a file holds; the default one if it is none of them."""
+    try:
+        found = {name: tuple(value.shape) for name, value in torch.load(file, weights_only=True).items()}
+    except Exception:  # no file of weights: loading it says so, with its name
+        return ResidualUNet()
+    for make in THESIS_NETWORKS:
+        network = make()
+        if {name: tuple(value.shape) for name, value in network.state_dict().items()} == found:
+            return network
+    return ResidualUNet()

@@ -1,18 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collects the rows of all subjects and writes the two tables."""
+"""Collects the rows of all subjects and writes the two tables.
+
+FOLDED: From one row per subject to means with intervals: the subject is the independent unit, not the slice.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from ignite.engine import Engine, Events
+from numpy.typing import ArrayLike
+from scipy.stats import bootstrap
 
-from ..replacing import replacing
-from .summary import summarise
+from ..files.atomic import replacing
+from ..metrics import METRIC_NAMES
 
-__all__ = ["ResultTables"]
+__all__ = ["CONFIDENCE", "GROUP_KEYS", "ResultTables", "bootstrap_interval", "summarise"]
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+GROUP_KEYS = ["corruption", "severity", "region", "method"]
+
+
+def bootstrap_interval(values: ArrayLike, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the mean, resampling subjects.
+
+    Args:
+        values: one number per subject.
+        seed: of the 2,000 resamples.
+
+    Returns:
+        Lower and upper end. NaN for a single subject, whose spread is unknown, and where a value is not finite.
+
+    References:
+        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    if len(data) < 2 or not np.isfinite(data).all():
+        return float("nan"), float("nan")
+    result = bootstrap(
+        (data,), np.mean, confidence_level=CONFIDENCE, n_resamples=RESAMPLES, method="percentile",
+        random_state=np.random.default_rng(seed),
+    )  # fmt: skip
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def summarise(metrics: pd.DataFrame, reference: str = "network", seed: int = 0) -> pd.DataFrame:
+    """Mean, spread and interval of each metric over the subjects, and the paired difference to one method.
+
+    Args:
+        metrics: one row for each subject, corruption, severity, region and method.
+        reference: the method with which the others are compared, subject by subject.
+        seed: of the bootstrap.
+
+    Returns:
+        One row for each corruption, severity, region, method and metric: ``n`` (subjects), ``mean``, ``sd`` (NaN for
+        one subject), ``ci_low``, ``ci_high``, and ``gain`` (mean over subjects of the reference's value minus the
+        method's) with ``gain_low`` and ``gain_high``. A subject in which the region is empty does not count.
+    """
+    long = metrics.melt(["subject", *GROUP_KEYS], list(METRIC_NAMES), "metric").dropna(subset="value")
+    match = ["subject", "corruption", "severity", "region", "metric"]
+    references = long[long["method"] == reference].rename(columns={"value": "reference"})[[*match, "reference"]]
+    paired = long.merge(references, on=match, how="left")
+    rows = []
+    for group, part in paired.groupby([*GROUP_KEYS, "metric"], sort=False):
+        values, others = part["value"].to_numpy(), part["reference"].to_numpy()
+        with np.errstate(invalid="ignore"):  # an untouched image has infinite PSNR, inf - inf is NaN
+            gains = others - values
+            spread = values.std(ddof=1) if len(values) > 1 else float("nan")
+        low, high = bootstrap_interval(values, seed)
+        gain_low, gain_high = bootstrap_interval(gains, seed)
+        rows.append(
+            dict(zip([*GROUP_KEYS, "metric"], group, strict=True))
+            | {"n": len(values), "mean": values.mean(), "sd": spread, "ci_low": low, "ci_high": high}
+            | {"gain": gains.mean(), "gain_low": gain_low, "gain_high": gain_high}
+        )
+    return pd.DataFrame(rows)
 
 
 class ResultTables:
@@ -25,7 +91,7 @@ class ResultTables:
 
     Attributes:
         metrics: the first table, after the evaluation.
-        summary: the second one, see :func:`~scripts.evaluation.summary.summarise`.
+        summary: the second one, see :func:`~scripts.evaluation.tables.summarise`.
     """
 
     def __init__(self, output_dir: str, reference: str = "network", seed: int = 0) -> None:

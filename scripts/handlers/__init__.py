@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-from .best_model import BestModel
-from .broadcast_buffers import BroadcastBuffers
-from .defined import defined
-from .early_stop import EarlyStop
-from .epoch_seed import EpochSeed
+from .checkpoints import BestModel, ResumeCheckpoint
 from .history import History
 from .image_panel import ImagePanel
 from .latent_statistics import LatentStatistics
-from .lr_schedule_by_step import LrScheduleByStep
 from .progress import Progress
-from .resume_checkpoint import ResumeCheckpoint
+from .reproducible import BroadcastBuffers, EpochSeed
+from .schedule import EarlyStop, LrScheduleByStep, defined
 
 __all__ = [
     "BestModel",

@@ -15,7 +15,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from torch.optim import Optimizer
 
-from ..replacing import replacing
+from ..files.atomic import replacing
 
 __all__ = ["History"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .latent_term import LatentTerm
+from .regulariser import LatentTerm
 
 __all__ = ["AttributeRegularisation", "attribute_loss"]
 

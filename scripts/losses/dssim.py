@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..separable_filter import banded, gaussian_kernel
+from .separable_filter import banded, gaussian_kernel
 
 __all__ = ["DSSIMLoss", "ssim_map"]
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .latent_term import LatentTerm
+from .regulariser import LatentTerm
 
 __all__ = ["InfoNCE"]
 

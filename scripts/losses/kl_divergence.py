@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from .latent_term import LatentTerm
+from .regulariser import LatentTerm
 
 __all__ = ["KLDivergence", "kl_per_dimension"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .latent_term import LatentTerm
+from .regulariser import LatentTerm
 
 __all__ = ["LinearConstraint"]
 

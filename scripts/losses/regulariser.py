@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``AutoencoderLoss`` expects of a term beside the reconstruction."""
+"""What ``AutoencoderLoss`` expects of a term beside the reconstruction.
+
+FOLDED: Base of the terms that look at the latent instead of the image.
+"""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-__all__ = ["Regulariser"]
+from ..networks.latent import Latents
+
+__all__ = ["LatentTerm", "Regulariser"]
 
 
 class Regulariser(nn.Module):
@@ -37,3 +42,38 @@ class Regulariser(nn.Module):
             network: network in training, or None where ``AutoencoderLoss`` was not given one.
         """
         raise NotImplementedError
+
+
+class LatentTerm(Regulariser):
+    """A regulariser that reads what the network's last forward pass left in ``network.latents``."""
+
+    def latents(self, network: nn.Module | None) -> Latents:
+        """The latent side of the batch whose loss is computed.
+
+        Args:
+            network: also inside ``DistributedDataParallel``.
+
+        Raises:
+            ValueError: there is no network, it leaves no latents, or no batch has passed through it.
+        """
+        latents = getattr(getattr(network, "module", network), "latents", None)
+        if latents is None:
+            raise ValueError(
+                f"{type(self).__name__} reads the latents of the last batch, but {type(network).__name__} left none. "
+                "Give AutoencoderLoss a network of scripts.networks.latent, and call that network first."
+            )
+        return latents
+
+    def attributes(self, network: nn.Module | None) -> Tensor:
+        """The attributes of the batch, ``(B, L)`` float32, NaN where undefined.
+
+        Raises:
+            ValueError: the batch has none.
+        """
+        attributes = self.latents(network).attributes
+        if attributes is None:
+            raise ValueError(
+                f"{type(self).__name__} needs the attributes of each image, the batch has none. Use slices that have "
+                "them (configs/data/tissue_slices.yaml)."
+            )
+        return attributes.float()

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..separable_filter import gaussian_kernel, separable_filter
+from ..losses.separable_filter import gaussian_kernel, separable_filter
 
 __all__ = ["laplacian_of_gaussian"]
 

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from .calibration import calibration_table, held_out_percentiles
-from .chart import NormativeChart
-from .location_scale import LocationScale
+from .chart import LocationScale, NormativeChart
 from .measures import MEASURES, Measure, head_measures, measure_heads
 
 __all__ = [

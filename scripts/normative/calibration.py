@@ -11,10 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest, kstest
 
-from ..benchmarking.statistics import holm
+from ..evaluation.statistics import holm
 from .chart import BAND, NormativeChart
-from .code_means import CODE
-from .measures import Measure
+from .measures import CODE, Measure
 
 __all__ = ["calibration_table", "held_out_percentiles"]
 

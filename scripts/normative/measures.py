@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Summary measures of a head from its region labels."""
+"""Summary measures of a head from its region labels.
+
+FOLDED: Mean latent code of a head.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ import torch
 from monai.transforms import LoadImage
 from tqdm import tqdm
 
-from ..attributes import Tissue, load_tissue_slices, slice_attributes, tissue_classes
+from ..latent.space import TissueRecipe
+from ..tissue import Tissue, load_tissue_slices, slice_attributes, tissue_classes
 
-__all__ = ["MEASURES", "Measure", "head_measures", "measure_heads"]
+__all__ = ["CODE", "MEASURES", "CodeMeans", "Measure", "head_measures", "measure_heads"]
 
 MM3_PER_ML = 1000.0
 SLICE_MEASURES = ("cortical_thickness", "ventricle_asymmetry", "aspect")
@@ -46,7 +50,7 @@ def head_measures(item: Mapping[str, Any]) -> dict[str, float]:
 
     Volumes are counted in the label file as it is: brain with its ventricles, ventricles, grey and white matter; shares
     are of the brain. Thickness, asymmetry and aspect are means over axial slices at 4 mm, see
-    :mod:`scripts.attributes`.
+    :mod:`scripts.tissue`.
 
     Args:
         item: with ``subject`` and ``label``, as :func:`scripts.data.cohort.load_datalist` gives it.
@@ -86,3 +90,42 @@ def measure_heads(items: Sequence[Mapping[str, Any]], progress: bool = True) -> 
     for item in tqdm(items, "measuring heads", unit="head", disable=not progress):
         rows.append({"subject": str(item["subject"]), **head_measures(item)})
     return pd.DataFrame(rows, columns=["subject", *MEASURES])
+
+
+CODE = "code_"
+"""Begins the names of these measures."""
+
+
+class CodeMeans:
+    """Means over the slices of a head of those latent dimensions that are tied to attributes.
+
+    Args:
+        recipe: a recipe with ``reg/attributes``, such as ar_vae.
+        weights: ``model.pt`` of its training.
+
+    Attributes:
+        measures: for each attribute, ``code_<attribute>``; without a unit.
+
+    Raises:
+        FileNotFoundError: there is no such recipe, or no weights.
+        ValueError: the recipe ties no dimension to an attribute.
+    """
+
+    def __init__(self, recipe: str, weights: str) -> None:
+        self.trained = TissueRecipe(recipe, weights)
+        if not self.trained.regularised:
+            raise ValueError(
+                f"recipe {self.trained.name} ties no latent dimension to an attribute, so that they mean nothing for a "
+                "chart. Choose one that lists configs/reg/attributes.yaml, such as ar_vae."
+            )
+        names = self.trained.config["train"]["dataset"]["attributes"]
+        self.measures = {f"{CODE}{name}": Measure("", False) for name in names}
+
+    def __call__(self, items: Sequence[Mapping[str, Any]], progress: bool = True) -> pd.DataFrame:
+        """Means of each head, in the order of ``items``: a column for each measure."""
+        numbered = [{**item, "subject": str(row)} for row, item in enumerate(items)]  # a subject may have two heads
+        masks = self.trained.dataset(numbered, progress)
+        codes = self.trained.model.encode(masks.tissue.classes)[:, : len(self.measures)]
+        head = masks.tissue.subject.astype(int)
+        means = [codes[head == row].mean(0) if (head == row).any() else np.nan for row in range(len(items))]
+        return pd.DataFrame(means, columns=list(self.measures))

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..data.cohort import write_json
-from ..replacing import replacing
+from ..files.atomic import replacing
 from .measures import Measure
 
 __all__ = ["SavedChart"]

@@ -10,7 +10,7 @@ from .plane import PLANE_AXCODES, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
 from .save_restored import SaveRestoredd, save_nifti
 from .slice_phases import SplitSlicePhasesd, join_phases, split_phases
-from .spacing_only import SpacingOnlyd
+from .spacing import SpacingOnlyd
 from .thesis_slices import ThesisSlicesd, thesis_slices
 from .volume_scale import ScaleIntensityByVolumePercentiled, volume_range
 

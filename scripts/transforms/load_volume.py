@@ -14,7 +14,7 @@ from monai.config import KeysCollection
 from monai.data import ImageReader
 from monai.transforms import LoadImaged
 
-from ..data.dicom import SeriesReader
+from ..files.dicom import SeriesReader
 from .check_volume import check_affine
 
 __all__ = ["LoadVolumed"]

@@ -13,7 +13,7 @@ from isal import igzip
 from monai.config import KeysCollection
 from monai.transforms import SaveImaged
 
-from ..replacing import replacing
+from ..files.atomic import replacing
 
 __all__ = ["SaveRestoredd", "save_nifti"]
 

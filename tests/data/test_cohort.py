@@ -34,7 +34,9 @@ def test_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_missing_cohort_names_the_command(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match=r"dataset.json does not exist. Make it .* python -m scripts.prepare"):
+    with pytest.raises(
+        FileNotFoundError, match=r"dataset.json does not exist. Make it .* python -m scripts.commands.prepare"
+    ):
         load_cohort(tmp_path)
 
 

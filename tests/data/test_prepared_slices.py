@@ -20,7 +20,7 @@ from scripts.data.cohort import load_datalist
 from scripts.data.prepared_slices import fingerprint, prepared_slices
 from scripts.data.slices import SliceDataset
 from scripts.transforms import ScaleIntensityByVolumePercentiled
-from tests.tiny_cohort import write_tiny_cohort
+from tests.helpers.tiny_cohort import write_tiny_cohort
 
 
 def transform(upper: float = 99.5) -> Compose:

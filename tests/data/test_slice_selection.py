@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.data.brain_mask import brain_from_labels
+from scripts.anatomy.brain_mask import brain_from_labels
 from scripts.data.slice_selection import BRAIN_AREA_MM2, RULES, select_slices, selection_threshold, slice_statistic
 
 PUBLISHED_PIXEL_MM2 = 0.9375**2

@@ -12,11 +12,11 @@ from scripts.evaluation import (
     make_conditions,
     make_methods,
     published_networks,
-    split_hash,
     subject_slices,
     trained_network,
 )
 from scripts.networks import ResidualUNet, ShallowResidualPreactivation, SkipCAE
+from scripts.recipes.provenance import split_hash
 
 
 @pytest.fixture

@@ -29,10 +29,10 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from scripts.data.demo_head import make_head  # noqa: E402
+from scripts.data.demo.head import make_head  # noqa: E402
 
 TOLERANCE = 1e-4
 """Largest difference, as a share of the largest voxel. The server runs another numpy and may sum in another order,

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from scripts.losses import AutoencoderLoss, ClassOverlap, InfoNCE
+from scripts.networks import SegmentationUNet
 from scripts.networks.latent import JointAutoencoder
-from scripts.networks.segmentation import SegmentationUNet
 
 
 def make(spatial_dims: int = 2) -> JointAutoencoder:

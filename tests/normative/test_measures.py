@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from scripts.normative import MEASURES, head_measures, measure_heads
-from tests.box_cohort import BRAIN, MM3, VENTRICLE, WHITE, box_head
-from tests.volume_files import affine
+from tests.helpers.box_cohort import BRAIN, MM3, VENTRICLE, WHITE, box_head
+from tests.helpers.volume_files import affine
 
 
 def _saved(labels, path) -> dict[str, str]:

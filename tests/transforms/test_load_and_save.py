@@ -7,7 +7,7 @@ import pytest
 from monai.transforms import SaveImaged
 
 from scripts.transforms import LoadVolumed, SaveRestoredd, save_nifti
-from tests.volume_files import affine, head, write_itk, write_nifti, write_series
+from tests.helpers.volume_files import affine, head, write_itk, write_nifti, write_series
 
 
 def load(path, **item):
@@ -22,7 +22,7 @@ def test_itk_formats_have_their_voxels_and_geometry(tmp_path, suffix):
 
 
 def test_a_series_is_read_by_its_identifier(tmp_path):
-    from scripts.data.volumes import find_volumes
+    from scripts.inference.evaluator.volumes import find_volumes
 
     write_series(tmp_path / "two", head(seed=1), series=1)
     write_series(tmp_path / "two", head(seed=2), series=2, name="b{:03d}.dcm")

@@ -3,18 +3,9 @@
 
 from __future__ import annotations
 
-from .batch_norm import batch_norm
-from .preactivation_block import PreactivationBlock
-from .same_convolution import SameConvolution
-from .same_transposed_convolution import SameTransposedConvolution
+from .residual import PreactivationBlock
+from .same_convolution import SameConvolution, SameTransposedConvolution
 from .spatial_shape import check_input
-from .up_block import UpBlock
+from .up_block import UpBlock, batch_norm
 
-__all__ = [
-    "PreactivationBlock",
-    "SameConvolution",
-    "SameTransposedConvolution",
-    "UpBlock",
-    "batch_norm",
-    "check_input",
-]
+__all__ = ["PreactivationBlock", "SameConvolution", "SameTransposedConvolution", "UpBlock", "batch_norm", "check_input"]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Additive Gaussian noise.
+
+FOLDED: Rician noise: what a scanner's thermal noise is in a magnitude image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .draws import Draws
+from .parameters import per_image, probability, value_range
+
+__all__ = ["RandGaussianNoise", "RandRicianNoise", "gaussian_noise", "rician_noise"]
+
+
+def gaussian_noise(images: Tensor, std: Tensor, normal: Tensor) -> Tensor:
+    """Add noise of the given standard deviation; nothing is clipped.
+
+    Thermal noise of a scanner is Gaussian in the complex image; in the magnitude image it is Gaussian where the signal
+    is strong and Rician in the air.
+
+    Args:
+        images: shape ``(B, C, *spatial)``.
+        std: standard deviation for each image in units of the image (1 = the volume's 99.5th percentile),
+            shape ``(B,)``.
+        normal: standard normal numbers, shape of ``images``.
+
+    Returns:
+        The damaged images, shape of ``images``.
+    """
+    return images + per_image(std, images) * normal
+
+
+class RandGaussianNoise:
+    """Gaussian noise with a standard deviation drawn for each image.
+
+    Args:
+        std: range of the standard deviation, 1 = the volume's 99.5th percentile.
+        prob: probability that an image is damaged.
+
+    Raises:
+        ValueError: a number outside its range.
+    """
+
+    def __init__(self, std: Sequence[float] = (0.0, 0.04), prob: float = 1.0) -> None:
+        self.std = value_range("std", std, 0.0, float("inf"))
+        self.prob = probability(prob)
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Damage ``images`` of shape ``(B, C, *spatial)``."""
+        std = draws.uniform("gaussian_noise.std", *self.std)
+        std = std * (draws.uniform("gaussian_noise.prob") < self.prob)
+        return gaussian_noise(images, std, draws.normal_field("gaussian_noise.field", images.shape[1:]))
+
+
+def rician_noise(images: Tensor, std: Tensor, real: Tensor, imaginary: Tensor) -> Tensor:
+    r"""Add Gaussian noise to both parts of a complex image and take its magnitude.
+
+    .. math:: \sqrt{(x + \sigma n_1)^2 + (\sigma n_2)^2}
+
+    Where the signal is strong (three times :math:`\sigma` and more) it is all but Gaussian noise of the same standard
+    deviation; in the air it is Rayleigh noise, whose mean is :math:`1.25 \sigma`: dark regions get brighter.
+
+    Args:
+        images: magnitude images, >= 0, shape ``(B, C, *spatial)``.
+        std: standard deviation in each part, for each image, 1 = the volume's 99.5th percentile, shape ``(B,)``.
+        real: standard normal numbers, shape of ``images``.
+        imaginary: standard normal numbers, shape of ``images``.
+
+    Returns:
+        The damaged images, >= 0, shape of ``images``; those of ``std`` 0 as they were.
+
+    References:
+        Gudbjartsson and Patz, The Rician distribution of noisy MRI data, Magn. Reson. Med. 34, 1995
+        (doi:10.1002/mrm.1910340618). MONAI's ``RandRicianNoise`` has the same formula.
+    """
+    std = per_image(std, images)
+    return torch.where(std > 0, torch.hypot(images + std * real, std * imaginary), images)
+
+
+class RandRicianNoise:
+    """Rician noise with a standard deviation drawn for each image.
+
+    Args:
+        std: range of the standard deviation, 1 = the volume's 99.5th percentile.
+        prob: probability that an image is damaged.
+
+    Raises:
+        ValueError: a number outside its range.
+    """
+
+    def __init__(self, std: Sequence[float] = (0.0, 0.04), prob: float = 1.0) -> None:
+        self.std = value_range("std", std, 0.0, float("inf"))
+        self.prob = probability(prob)
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Damage ``images`` of shape ``(B, C, *spatial)``."""
+        std = draws.uniform("rician_noise.std", *self.std)
+        std = std * (draws.uniform("rician_noise.prob") < self.prob)
+        shape = images.shape[1:]
+        real = draws.normal_field("rician_noise.real", shape)
+        return rician_noise(images, std, real, draws.normal_field("rician_noise.imaginary", shape))

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One iteration of the evaluation: all methods on all damage of one subject.
+
+FOLDED: One progress bar for the evaluation, with the time left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from ignite.engine import Engine, EventEnum, Events
+from torch import Tensor
+from tqdm import tqdm
+
+from ..baselines import identity
+from ..metrics import RestorationMetrics
+from .conditions import Condition
+from .methods import Method
+from .subjects import SubjectSlices, subject_slices
+
+__all__ = ["ConditionProgress", "EvaluationEvents", "RestoreAndMeasure"]
+
+
+class EvaluationEvents(EventEnum):
+    """Fired by :class:`~scripts.evaluation.step.RestoreAndMeasure`."""
+
+    CONDITION_COMPLETED = "condition_completed"
+
+
+class ConditionProgress:
+    """Handler that counts the conditions of all subjects: a subject takes long enough to wonder.
+
+    Args:
+        conditions: number of conditions of each subject.
+    """
+
+    def __init__(self, conditions: int) -> None:
+        self.conditions = conditions
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the evaluator."""
+        engine.register_events(*EvaluationEvents)
+        engine.add_event_handler(Events.EPOCH_STARTED, self._open)
+        engine.add_event_handler(EvaluationEvents.CONDITION_COMPLETED, lambda _: self.bar.update())
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._show)
+        engine.add_event_handler(Events.EPOCH_COMPLETED | Events.TERMINATE, lambda _: self.bar.close())
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._fail)
+
+    def _open(self, engine: Engine) -> None:
+        subjects = engine.state.epoch_length or 0
+        self.bar = tqdm(total=subjects * self.conditions, unit="damage", desc="evaluating", dynamic_ncols=True)
+
+    def _show(self, engine: Engine) -> None:
+        self.bar.set_postfix_str(f"subject {engine.state.iteration} of {engine.state.epoch_length}", refresh=False)
+
+    def _fail(self, engine: Engine, error: BaseException) -> None:
+        self.bar.close()
+        raise error  # ignite swallows what a handler of this event does not raise again
+
+
+class RestoreAndMeasure:
+    """``iteration_update`` of a MONAI ``Evaluator`` whose batches are single subjects.
+
+    Args:
+        methods: by name, see :data:`~scripts.evaluation.methods.Method`. One that needs holes has rows only for damage
+            that makes some.
+        conditions: the damage.
+        device: where slices are damaged and scored.
+    """
+
+    def __init__(
+        self, methods: Mapping[str, Method], conditions: Sequence[Condition], device: torch.device | str = "cpu"
+    ) -> None:
+        self.methods = dict(methods)
+        self.conditions = list(conditions)
+        self.device = device
+
+    @torch.no_grad()
+    def __call__(self, engine: Engine | None, item: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Damage, restore and score a subject.
+
+        Args:
+            engine: told of every condition that is done.
+            item: a transformed item, see :func:`~scripts.evaluation.subjects.subject_slices`.
+
+        Returns:
+            One row for each condition, method and region: ``subject``, ``corruption``, ``severity``, ``region``,
+            ``method``, the number of ``slices`` and the metrics. The region ``hole`` is there where something of the
+            head was erased.
+        """
+        subject = subject_slices(item, self.device)
+        scores = RestorationMetrics(subject.target, subject.regions)
+        rows = []
+        for condition in self.conditions:
+            holes = subject.holes(condition.corruption)
+            regions = subject.with_holes(holes)
+            scores_here = scores if "hole" not in regions else RestorationMetrics(subject.target, regions)
+            for name, restored in self._restored(subject.damage(condition.corruption), holes):
+                for region, values in scores_here(restored).items():
+                    rows.append(
+                        {
+                            "subject": subject.subject,
+                            "corruption": condition.kind,
+                            "severity": condition.severity,
+                            "region": region,
+                            "method": name,
+                            "slices": len(subject.target),
+                            **values,
+                        }
+                    )
+            if engine is not None:
+                engine.fire_event(EvaluationEvents.CONDITION_COMPLETED)
+        return rows
+
+    def _restored(self, damaged: Tensor, holes: Tensor | None) -> Iterator[tuple[str, Tensor]]:
+        for name, method in self.methods.items():
+            if not getattr(method, "needs_holes", False):
+                yield name, method(damaged)
+            elif holes is not None:
+                yield name, method(damaged, holes)
+
+    @torch.no_grad()
+    def pictures(
+        self, subject: SubjectSlices, condition: Condition, choose: Callable[[Tensor], int]
+    ) -> tuple[int, dict[str, Tensor]]:
+        """Restore one slice again, for a figure.
+
+        Args:
+            subject: whose slice.
+            condition: its damage.
+            choose: from the squared error of the first method (the network's), shape ``(N,)``, to the slice's position.
+
+        Returns:
+            The slice's place in the volume, and images ``(H, W)``: ``clean``, ``damaged`` and each method's.
+        """
+        damaged, holes = subject.damage(condition.corruption), subject.holes(condition.corruption)
+        _, restored = next(self._restored(damaged, holes))
+        position = choose((restored - subject.target).square().flatten(1).mean(dim=1))
+        one = slice(position, position + 1)
+        images = {"clean": subject.target[one], "damaged": damaged[one]}
+        restorations = self._restored(damaged[one], None if holes is None else holes[one])
+        images |= {name: image for name, image in restorations if self.methods[name] is not identity}
+        return int(subject.indices[position]), {name: image[0, 0].float().cpu() for name, image in images.items()}

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep the weights with the lowest validation loss.
+
+FOLDED: The weights of a network as they are published.
+FOLDED: All that a training needs to go on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Events
+from monai.engines import Workflow
+from torch import nn
+
+from ..files.atomic import replacing
+
+__all__ = ["BestModel", "ResumeCheckpoint", "plain_state"]
+
+
+def plain_state(network: nn.Module) -> dict[str, Any]:
+    """State dictionary without the ``module.`` that DistributedDataParallel puts before each name."""
+    module = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+    return module.state_dict()
+
+
+class BestModel:
+    """Save the network, as a flat state dictionary, after each validation that is the best so far.
+
+    MONAI's ``CheckpointSaver`` does the same, but its record of the best does not survive a resumed run, and for a
+    metric that falls, two switches must agree in two places.
+
+    Args:
+        network: its ``state_dict`` is saved.
+        path: file to write, by rename.
+        metric: name of a metric of the evaluator, lower is better.
+    """
+
+    def __init__(self, network: nn.Module, path: str | Path, metric: str = "val_loss") -> None:
+        self.network = network
+        self.path = Path(path)
+        self.metric = metric
+        self.best = math.inf
+
+    def attach(self, engine: Workflow) -> None:
+        """Attach to the evaluator."""
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Workflow) -> None:
+        """Compare and save."""
+        value = float(engine.state.metrics[self.metric])
+        if value < self.best:
+            self.best = value
+            if engine.state.rank == 0:
+                with replacing(self.path) as partial:
+                    torch.save(plain_state(self.network), partial)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the record of an earlier run."""
+        self.best = state["best"]
+
+
+class ResumeCheckpoint:
+    """Save the state of all parts after each epoch, and load it at the start if asked to.
+
+    Together with :class:`~scripts.handlers.reproducible.EpochSeed`, a run that was interrupted anywhere ends with the
+    same weights as one that was not.
+
+    Args:
+        path: file to write, by rename.
+        parts: objects with ``state_dict`` and ``load_state_dict``: ``network``, optimizer, scheduler, handlers.
+        resume: start from ``path``.
+
+    Raises:
+        FileNotFoundError: ``resume`` without a checkpoint.
+    """
+
+    def __init__(self, path: str | Path, parts: Mapping[str, Any], resume: bool = False) -> None:
+        self.path = Path(path)
+        self.parts = dict(parts)
+        self.resume = resume
+        if resume and not self.path.is_file():
+            raise FileNotFoundError(f"resume needs {self.path}, which does not exist: start without --resume true.")
+
+    def attach(self, engine: Workflow) -> None:
+        """Attach to the trainer as its last handler."""
+        engine.add_event_handler(Events.STARTED, self._load)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+
+    def _save(self, engine: Workflow) -> None:
+        if engine.state.rank == 0:
+            states = {n: plain_state(p) if n == "network" else p.state_dict() for n, p in self.parts.items()}
+            finished = engine.should_terminate
+            with replacing(self.path) as partial:
+                torch.save({"epoch": engine.state.epoch, "finished": bool(finished), **states}, partial)
+
+    def _load(self, engine: Workflow) -> None:
+        if not self.resume:
+            return
+        saved = torch.load(self.path, map_location=engine.state.device, weights_only=True)
+        for name, part in self.parts.items():
+            module = getattr(part, "module", part) if name == "network" else part
+            module.load_state_dict(saved[name])
+        engine.state.epoch = saved["epoch"]
+        engine.state.iteration = saved["epoch"] * engine.state.epoch_length
+        engine.logger.info(f"resumed from {self.path} after epoch {saved['epoch']}")
+        if saved["finished"]:
+            engine.terminate()

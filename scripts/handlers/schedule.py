@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Early stopping with Keras's rule and a state that survives resuming.
+
+FOLDED: A learning-rate schedule that counts steps of the optimiser.
+FOLDED: A handler that a config defines elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+from ignite.engine import Engine, Events
+from monai.engines import SupervisedTrainer, Workflow
+from monai.handlers import LrScheduleHandler
+from torch.optim.lr_scheduler import LRScheduler
+
+__all__ = ["EarlyStop", "LrScheduleByStep", "defined"]
+
+
+class EarlyStop:
+    """End the training after ``patience`` validations in a row without an improvement by more than ``min_delta``.
+
+    The rule of ``tf.keras.callbacks.EarlyStopping``; ignite's handler has it too (``cumulative_delta=True``), but must
+    be given the trainer, which in a config is a circular reference.
+
+    Args:
+        evaluator: the validation engine.
+        patience: validations to wait.
+        min_delta: smallest decrease that counts.
+        metric: name of a metric of the evaluator, lower is better.
+    """
+
+    def __init__(self, evaluator: Workflow, patience: int, min_delta: float = 0.0, metric: str = "val_loss") -> None:
+        if patience < 1:
+            raise ValueError(f"patience must be at least 1, got {patience}.")
+        self.evaluator = evaluator
+        self.patience = patience
+        self.min_delta = min_delta
+        self.metric = metric
+        self.best = math.inf
+        self.waited = 0
+
+    def attach(self, engine: Workflow) -> None:
+        """Attach to the trainer, after its validation handler."""
+        self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
+
+    def __call__(self, evaluator: Workflow, trainer: Workflow) -> None:
+        """Count, and end the training."""
+        value = float(evaluator.state.metrics[self.metric])
+        if value < self.best - self.min_delta:
+            self.best = value
+            self.waited = 0
+        else:
+            self.waited += 1
+        if self.waited >= self.patience:
+            trainer.logger.info(
+                f"early stopping: {self.metric} has not fallen by {self.min_delta} in {self.waited} validations."
+            )
+            trainer.terminate()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Best value and validations waited."""
+        return {"best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the count of an earlier run."""
+        self.best, self.waited = state["best"], state["waited"]
+
+
+class LrScheduleByStep(LrScheduleHandler):
+    """Step the schedule after each step of the optimiser.
+
+    MONAI's own handler does so after each batch, which is the same only where no gradients are accumulated.
+
+    Args:
+        lr_scheduler: its ``total_steps`` count steps of the optimiser, ``ceil(batches / accumulation_steps)`` an epoch.
+    """
+
+    def __init__(self, lr_scheduler: LRScheduler) -> None:
+        super().__init__(lr_scheduler, print_lr=False, epoch_level=False)  # type: ignore[arg-type]  # MONAI names its old base
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED(event_filter=_made_a_step), self)
+
+
+def _made_a_step(engine: SupervisedTrainer, iteration: Any) -> bool:
+    """Whether the trainer's last batch ended a step: the last of ``accumulation_steps``, or of the epoch."""
+    batch = (engine.state.iteration - 1) % engine.state.epoch_length + 1
+    return batch % engine.accumulation_steps == 0 or batch == engine.state.epoch_length
+
+
+Handler = TypeVar("Handler")
+
+
+def defined(handler: Handler) -> Handler:
+    """Return ``handler``: for a list of handlers, in which MONAI's ``check_properties`` allows no plain reference.
+
+    Example of a config::
+
+        train:
+          handlers:
+          - _target_: scripts.handlers.schedule
+            handler: "@early_stop"
+    """
+    return handler

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the volumes of a folder, and read them one by one so that a bad one does not stop the others.
+
+FOLDED: Volumes one by one, the next one read while one is worked on.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from monai.data import Dataset, list_data_collate
+
+from ..files.bids import described_name
+from ..files.dicom import find_series, is_dicom, series_number
+
+__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "failure_reason", "find_volumes"]
+
+UNREADABLE = {
+    "Cannot work out file type": "the file is not an image, or its header is damaged.",  # nibabel
+    "Binary block is wrong size": "the file is not an image, or its header is damaged.",
+    "Invalid NRRD": "the file is not an image, or its header is damaged.",  # pynrrd, where it is installed
+    "is not a gzip file": "the file is not compressed as its name says, or is damaged.",
+    "Could not create IO object": "the file is not an image, or its header is damaged.",  # ITK
+    "File cannot be read": "the file is truncated or damaged.",  # ITK, MHA
+    "could the file be damaged": "the file is truncated or damaged.",  # nibabel
+    "No such file": "the file has disappeared, or is a broken link.",
+}
+"""What readers say, and what it means; ITK adds the C library's last error, which belongs to something else."""
+
+VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
+
+
+def find_volumes(
+    dataset_dir: str | Path, output_dir: str | Path, patterns: Sequence[str] = VOLUME_PATTERNS
+) -> list[dict[str, str]]:
+    """List the volume files and DICOM series under a folder, and name the result of each.
+
+    Hidden files and ``output_dir`` itself are left out. A folder that cannot be read, and a file that claims to be
+    DICOM and is not, are listed with an ``error``, so that they are reported with the others.
+
+    Args:
+        dataset_dir: folder to search, with its subfolders.
+        output_dir: folder of the results, another one than ``dataset_dir``.
+        patterns: names of volume files, case ignored; DICOM files are recognised by their content.
+
+    Returns:
+        Items sorted by ``name`` (path relative to ``dataset_dir``), each with ``image`` (path), ``series`` (identifier
+        of a DICOM series, else ""), ``output`` (path relative to ``output_dir``) and ``error`` (else "").
+
+    Raises:
+        FileNotFoundError: the folder does not exist, or nothing in it matches.
+        NotADirectoryError: it is a file.
+        ValueError: the results would be written between the inputs.
+    """
+    root, results = Path(dataset_dir), Path(output_dir)
+    if not root.exists():
+        raise FileNotFoundError(f"dataset_dir '{dataset_dir}' does not exist: give a folder of volumes.")
+    if not root.is_dir():
+        raise NotADirectoryError(f"dataset_dir '{dataset_dir}' is a file: give the folder that holds it.")
+    if root.resolve() == results.resolve():
+        raise ValueError(f"output_dir '{output_dir}' is dataset_dir: give another folder for the results.")
+    items: list[dict[str, str]] = []
+    unreadable: list[OSError] = []
+    for folder, files in _folders(root, results, unreadable):
+        volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)]
+        items += [_file_item(root, file) for file in volumes]
+        items += _series_items(root, folder, [file for file in files if file not in volumes])
+    items += [_item(root, Path(error.filename), Path(), error=failure_reason(error)) for error in unreadable]
+    if not items:
+        raise FileNotFoundError(
+            f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is DICOM."
+        )
+    return sorted(items, key=lambda item: item["name"])
+
+
+def _folders(root: Path, results: Path, unreadable: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
+    """Every folder with its visible files; links are followed, the results and folders seen before left out."""
+    seen = {results.resolve(), root.resolve()}
+    for name, folders, files in os.walk(root, onerror=unreadable.append, followlinks=True):
+        here, visible = Path(name), []
+        for folder in sorted(folders):
+            place = (here / folder).resolve()
+            if not folder.startswith(".") and place not in seen:
+                seen.add(place)
+                visible.append(folder)
+        folders[:] = visible
+        yield here, [here / file for file in sorted(files) if not file.startswith(".")]
+
+
+def _item(root: Path, image: Path, output: Path, series: str = "", error: str = "") -> dict[str, str]:
+    name = image.relative_to(root).as_posix()
+    return {
+        "name": root.resolve().name if name == "." else name,  # series that lie in dataset_dir itself
+        "image": str(image),
+        "series": series,
+        "output": output.as_posix(),
+        "error": error,
+    }
+
+
+def _file_item(root: Path, file: Path) -> dict[str, str]:
+    """A file keeps its folder; its ending becomes ``.nii.gz``."""
+    stem = re.sub(r"(\.nii)?\.[^.]+$", "", file.name, flags=re.IGNORECASE)
+    return _item(root, file, file.relative_to(root).with_name(described_name(stem, "restored") + ".nii.gz"))
+
+
+def _series_items(root: Path, folder: Path, files: list[Path]) -> list[dict[str, str]]:
+    """The DICOM series of a folder; the result lies beside the folder and carries its name."""
+    candidates = [file for file in files if is_dicom(file)]
+    if not candidates:
+        return []
+    series = find_series(folder)
+    known = {file.name for members in series.values() for file in members}
+    broken = [
+        _item(root, file, file.relative_to(root), error="the file is not readable as DICOM.")
+        for file in candidates
+        if file.name not in known
+    ]
+    place = folder.relative_to(root)
+    base = place if place.name else Path(root.resolve().name)
+    numbers = [series_number(members[0]) for members in series.values()]
+    if "" in numbers or len(set(numbers)) < len(numbers):
+        numbers = [str(position) for position in range(1, len(series) + 1)]
+    found = []
+    for uid, number in zip(series, numbers, strict=True):
+        label = f"_series-{number}" if len(series) > 1 else ""
+        output = base.with_name(described_name(base.name + label, "restored") + ".nii.gz")
+        item = _item(root, folder, output, uid)
+        found.append({**item, "name": item["name"] + (f" (series {number})" if label else "")})
+    return broken + found
+
+
+class VolumeDataset(Dataset):
+    """Volumes that are loaded and transformed when asked for; a bad one becomes an item with an ``error``.
+
+    Args:
+        data: items of :func:`find_volumes`.
+        transform: the preprocessing.
+    """
+
+    def __init__(self, data: Sequence[dict[str, str]], transform: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        super().__init__(data=data, transform=transform)
+
+    def _transform(self, index: int) -> dict[str, Any]:
+        item = dict(self.data[index])
+        if item["error"]:
+            return item
+        try:
+            return super()._transform(index)
+        except Exception as error:  # whatever a reader or a transform raises: it concerns this file alone
+            return {**item, "error": failure_reason(error)}
+
+
+def failure_reason(error: BaseException) -> str:
+    """Say in one line why a volume failed: the innermost cause, without the wrapping of MONAI and ITK.
+
+    Args:
+        error: what was raised.
+
+    Returns:
+        One line without a line break.
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, EOFError):
+        return "the file is truncated: it ends before its data do."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it."
+    text = str(error)
+    for part, reason in UNREADABLE.items():
+        if part in text:
+            return reason
+    text = re.sub(r"\b\w+\(0x[0-9a-f]+\): ", "", text.split("ITK ERROR:")[-1])
+    return " ".join(text.split()) or type(error).__name__
+
+
+class VolumeLoader:
+    """Batches of one volume; the next ones are read while one is worked on, unless it is large.
+
+    Threads read, not processes: they cost no copies, and no shared memory, of which containers have little.
+
+    Args:
+        dataset: volumes, ``image`` of shape ``(1, H, W, D)`` where there is no ``error``.
+        num_workers: threads, and volumes that are read ahead; 0 reads each when its turn comes.
+        overlap_voxels: nothing is read ahead of a volume with more voxels, so that memory holds one large volume at
+            a time, and small ones.
+    """
+
+    def __init__(self, dataset: Dataset, num_workers: int = 1, overlap_voxels: float = math.inf) -> None:
+        self.dataset = dataset
+        self.num_workers = num_workers
+        self.overlap_voxels = overlap_voxels
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        ahead: deque[Future[dict[str, Any]]] = deque()
+        with ThreadPoolExecutor(max(1, self.num_workers), "read") as readers:
+            for index in range(len(self)):
+                batch = ahead.popleft().result() if ahead else self._read(index)
+                if batch["error"][0] or batch["image"].numel() <= self.overlap_voxels:
+                    following = range(index + 1 + len(ahead), min(index + 1 + self.num_workers, len(self)))
+                    ahead.extend(readers.submit(self._read, position) for position in following)
+                yield batch
+                del batch  # not kept while the next one is waited for
+
+    def _read(self, index: int) -> dict[str, Any]:
+        return list_data_collate([self.dataset[index]])

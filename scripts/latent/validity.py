@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``validity.csv``: how many masks are plausible brains, before and after correction in the latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from ..tissue import (
+    CRITERIA,
+    DAMAGES,
+    AnatomicalCriteria,
+    Correction,
+    Tissue,
+    ValidBank,
+    correct_masks,
+    damage_masks,
+    least_change,
+)
+from ..tissue.datasets import one_hot
+from .nearest import nearest_masks
+from .space import TissueSpace
+
+__all__ = ["Validity", "mean_dice"]
+
+NEAREST = 50
+"""Training masks among which a plausible one is looked for."""
+SHOWN = 12
+"""Masks of each kind that are kept for pictures."""
+
+
+class Validity:
+    """Judge and correct masks of every kind, by criteria learned from the label slices of the training subjects.
+
+    Args:
+        space: trained recipe and cohort.
+        bank_size: codes drawn from the Parzen window that join the training codes in the bank of valid ones.
+        rng: source of chance.
+
+    Attributes:
+        criteria: with their bounds.
+        bank: codes to move implausible masks towards.
+        rows: of the table, one for each kind of masks that was judged so far.
+        shown: implausible masks and what became of them, for pictures: for each kind the stages, each ``(n, H, W)``.
+    """
+
+    def __init__(self, space: TissueSpace, bank_size: int, rng: np.random.Generator) -> None:
+        self.space = space
+        self.criteria = AnatomicalCriteria.learn(space.masks["training"].tissue, whole_heads=False)
+        codes = np.concatenate([space.window.codes, space.window.sample(bank_size, rng)])
+        self.bank = ValidBank(codes, space.model.decode, self.criteria)
+        self.rows: list[dict[str, Any]] = []
+        self.shown: dict[str, dict[str, NDArray[np.uint8]]] = {}
+
+    def table(self) -> pd.DataFrame:
+        """``validity.csv``."""
+        return pd.DataFrame(self.rows)
+
+    def judge_held_out(self, count: int, rng: np.random.Generator) -> None:
+        """Labels of the held-out subjects, their reconstructions, and the labels damaged on purpose.
+
+        Args:
+            count: slices, drawn without replacement; all where there are fewer.
+            rng: source of chance.
+        """
+        tissue = self.space.masks[self.space.part].tissue
+        chosen = np.sort(rng.permutation(len(tissue))[:count])
+        labels, levels = tissue.classes[chosen], tissue.level[chosen]
+        for name, masks in {
+            "labels": labels,
+            "reconstructions": self.space.model.decode(self.space.codes[self.space.part][chosen]),
+        }.items():
+            self._add(name, masks, self._corrected(masks, levels), levels)
+        self._judge_damaged(labels, levels, rng)
+
+    def judge_drawn(self, drawn: Mapping[str, NDArray], count: int) -> None:
+        """Decoded codes, each judged at the level that its mask seems to have.
+
+        Args:
+            drawn: name and codes ``(N, K)`` of each source.
+            count: how many of each.
+        """
+        for name, codes in drawn.items():
+            masks = self.space.model.decode(codes[:count])
+            levels = self.space.apparent_level(masks)
+            self._add(name, masks, self._corrected(masks, levels), levels)
+
+    def _judge_damaged(self, labels: NDArray[np.uint8], levels: NDArray[np.float64], rng: np.random.Generator) -> None:
+        damaged, kinds = damage_masks(labels, self.space.masks[self.space.part].tissue.spacing_mm, rng)
+        correction = self._corrected(damaged, levels)
+        changed = np.flatnonzero(~correction.was_valid & correction.valid)
+        repaired = correction.masks.copy()
+        repaired[changed] = least_change(
+            damaged[changed], self.space.model.probabilities(correction.codes[changed]), self.criteria, levels[changed]
+        )
+        left = np.flatnonzero(~correction.valid)
+        repaired[left] = self._with_training_labels(damaged[left], levels[left])
+        self._add("damaged segmentation, decoded", damaged, correction, levels, labels)
+        self._add("damaged segmentation", damaged, correction, levels, labels, repaired)
+        for kind in DAMAGES:
+            of = kinds == kind
+            if of.any():
+                self._add(f"damaged: {kind}", damaged, correction, levels, labels, repaired, of)
+        self.shown["damaged segmentation"] = {
+            "label": labels[:SHOWN],
+            "damaged": damaged[:SHOWN],
+            "decoded": correction.masks[:SHOWN],
+            "corrected": repaired[:SHOWN],
+        }
+
+    def _with_training_labels(self, masks: NDArray[np.uint8], levels: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Repair masks for which the latent space has no plausible code at their level, with the nearest real mask.
+
+        Not in the paper, where the bank has a valid code for every slice. Masks with no plausible real mask among the
+        nearest stay as they are.
+        """
+        training = self.space.masks["training"].tissue.classes
+        repaired = masks.copy()
+        for row, (mask, level, nearest) in enumerate(
+            zip(masks, levels, nearest_masks(masks, training, NEAREST)[0], strict=True)
+        ):
+            plausible = nearest[self.criteria.valid(training[nearest], np.full(len(nearest), level))]
+            if len(plausible):
+                shares = one_hot(torch.from_numpy(training[plausible[:1]])).numpy()
+                repaired[row] = least_change(mask[None], shares, self.criteria, [level])[0]
+        return repaired
+
+    def _corrected(self, masks: NDArray[np.uint8], levels: NDArray[np.float64]) -> Correction:
+        return correct_masks(masks, self.space.model.encode, self.space.model.decode, self.criteria, self.bank, levels)
+
+    def _add(
+        self,
+        name: str,
+        masks: NDArray[np.uint8],
+        correction: Correction,
+        levels: NDArray[np.float64],
+        labels: NDArray[np.uint8] | None = None,
+        corrected: NDArray[np.uint8] | None = None,
+        of: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """A row of the table, of the masks ``of``."""
+        after = correction.masks if corrected is None else corrected
+        chosen = np.arange(len(masks)) if of is None else np.flatnonzero(of)
+        before_passes = self.criteria.passes(self.criteria.measure(masks[chosen]), levels[chosen])
+        after_passes = self.criteria.passes(self.criteria.measure(after[chosen]), levels[chosen])
+        distance = correction.distance[chosen][~correction.was_valid[chosen] & correction.valid[chosen]]
+        row: dict[str, Any] = {
+            "masks": name,
+            "n": len(chosen),
+            "valid_before": before_passes.all(1).mean(),
+            "valid_after": after_passes.all(1).mean(),
+            "corrected": len(distance),
+            "with_training_labels": int((after_passes.all(1) & ~correction.valid[chosen]).sum()),
+            "distance_median": np.median(distance) if len(distance) else np.nan,
+            "distance_90": np.quantile(distance, 0.9) if len(distance) else np.nan,
+        }
+        for when, given in {"before": masks, "after": after}.items():
+            dice = np.nan if labels is None else mean_dice(given[chosen], labels[chosen]).mean()
+            row[f"dice_{when}"] = dice
+        for column, criterion in enumerate(CRITERIA):
+            row[f"{criterion}_before"] = before_passes[:, column].mean()
+            row[f"{criterion}_after"] = after_passes[:, column].mean()
+        self.rows.append({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
+        if labels is None and len(distance):
+            changed = np.flatnonzero(~correction.was_valid & correction.valid)[:SHOWN]
+            self.shown[name] = {"before": masks[changed], "after": after[changed]}
+
+
+def mean_dice(masks: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Dice of each mask, the mean over the tissues that either of the two has.
+
+    Args:
+        masks: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``.
+        labels: what they should be, same shape.
+
+    Returns:
+        ``(N,)``; NaN where both are empty.
+    """
+    columns = []
+    for tissue in list(Tissue)[1:]:
+        a, b = masks == tissue, labels == tissue
+        total = (a.sum((1, 2)) + b.sum((1, 2))).astype(np.float64)
+        total[total == 0] = np.nan
+        columns.append(2 * (a & b).sum((1, 2)) / total)
+    shares = np.stack(columns)
+    known = np.isfinite(shares)
+    return np.where(known, shares, 0).sum(0) / np.where(known.any(0), known.sum(0), np.nan)

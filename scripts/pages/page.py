@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page that shows what a latent space is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..evaluation.figures import figure_source
+from ..files.atomic import replacing
+
+__all__ = ["Section", "write_latent_report"]
+
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
+
+
+@dataclass
+class Section:
+    """A part of the page.
+
+    Attributes:
+        title: heading.
+        text: what it shows, plain text.
+        table: None for none.
+        figures: captions and figures.
+    """
+
+    title: str
+    text: str
+    table: pd.DataFrame | None = None
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+
+def write_latent_report(title: str, facts: Sequence[str], sections: Sequence[Section], path: Path) -> None:
+    """Write the page, with its pictures inside it.
+
+    Args:
+        title: heading of the page.
+        facts: lines of the list at its top.
+        sections: its parts.
+        path: HTML file.
+    """
+    shown = [
+        {
+            "title": section.title,
+            "text": section.text,
+            "table": None
+            if section.table is None
+            else section.table.to_html(index=False, border=0, float_format="%.4g"),
+            "figures": [
+                {"caption": caption, "source": figure_source(figure)} for caption, figure in section.figures.items()
+            ],
+        }
+        for section in sections
+    ]
+    template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
+    with replacing(path) as partial:
+        partial.write_text(template.render(title=title, facts=facts, sections=shown), encoding="utf-8")

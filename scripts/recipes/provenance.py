@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a table of results must say about itself: seed, split, weights, commit, versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import monai
+import torch
+
+from .places import ROOT
+
+__all__ = ["git_commit", "provenance", "split_hash"]
+
+
+def split_hash(cohort: Mapping[str, Any]) -> str:
+    """Hash which file and which slices are in which part: independent of paths and of the order of subjects.
+
+    Args:
+        cohort: as :func:`scripts.data.cohort.load_cohort` reads it.
+
+    Returns:
+        The first 16 hexadecimal digits of a SHA-256.
+    """
+    parts: dict[str, Iterable[Any]] = {
+        part: sorted([item["subject"], item.get("sha256", ""), item["slices"]] for item in cohort[part])
+        for part in ("training", "validation", "test")
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def git_commit(root: Path = ROOT) -> str:
+    """The commit of the checkout, with ``+`` for uncommitted changes; ``unknown`` outside one."""
+    try:
+        run = [
+            subprocess.run(
+                ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for arguments in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return run[0] + ("+" if run[1] else "")
+
+
+def provenance(cohort: Mapping[str, Any], weights: str | None, seed: int, device: torch.device | str) -> dict[str, str]:
+    """Collect it, for the report.
+
+    Args:
+        cohort: as :func:`scripts.data.cohort.load_cohort` reads it.
+        weights: file of the network's weights; ``None`` where no trained network is evaluated.
+        seed: of the damage and of the bootstrap.
+        device: where the network ran.
+    """
+    sizes = ", ".join(f"{part} {len(cohort[part])}" for part in ("training", "validation", "test"))
+    return {
+        "cohort": f"{cohort.get('name', 'unnamed')} ({sizes} subjects)",
+        "split hash": split_hash(cohort),
+        "weights (SHA-256)": hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:16] if weights else "none",
+        "seed of the damage": str(seed),
+        "commit": git_commit(),
+        "versions": f"torch {torch.__version__}, MONAI {monai.__version__}",
+        "device": str(device),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }

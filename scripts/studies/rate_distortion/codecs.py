@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sets up the codecs that are compared, at all their rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from ...baselines import PCA, fit_pca
+from ...engines import accelerate
+from ...evaluation.methods import choose
+from ...networks import NETWORKS
+from .classical import BlockPCA, Jpeg2000, fit_block_pca
+from .codec import Codec
+from .latent_codec import Autoencoder, fit_latent_codec
+from .plain_network import PlainNetwork
+
+__all__ = ["block_pca_codecs", "jpeg2000_codecs", "make_codecs", "network_codecs", "pca_codecs", "training_images"]
+
+FIT_SLICES = 2048
+"""Training slices from which the tables of an entropy code are made."""
+PROBE = 64
+"""Side of the image by which a network's rate is counted, if it takes any: a multiple of any block."""
+
+
+def make_codecs(codecs: Sequence[str], makers: Mapping[str, Callable[[], list[Codec]]]) -> list[Codec]:
+    """Set up the codecs that are asked for.
+
+    Args:
+        codecs: their names.
+        makers: what makes the codecs of each name that is known.
+
+    Raises:
+        ValueError: an unknown name (the nearest known one is named), or none.
+    """
+    made = [codec for maker in choose(codecs, makers, "codec").values() for codec in maker()]
+    if not made:
+        raise ValueError(f"there is no codec to measure: set codecs to some of {', '.join(makers)}.")
+    return made
+
+
+def training_images(dataset: Dataset, device: torch.device | str, count: int | None = None) -> Tensor:
+    """Slices of the training, evenly spaced, ``(N, 1, H, W)``; all of them without a ``count``."""
+    size = len(dataset)  # type: ignore[arg-type]
+    rows = torch.linspace(0, size - 1, min(size, count or size)).long()
+    return torch.as_tensor(dataset.__getitems__(rows.tolist())["image"]).to(device)  # type: ignore[attr-defined]
+
+
+def network_codecs(
+    network: nn.Module,
+    weights: str,
+    training: Dataset,
+    bits: Sequence[int],
+    device: torch.device,
+    batch_size: int = 32,
+    name: str = "",
+) -> list[Codec]:
+    """The network of a recipe with the weights that its training wrote, in single precision.
+
+    One with ``encode`` and ``decode`` is a codec; of another, the rate is the number of values that its decoder sees.
+
+    Args:
+        network: of the recipe.
+        weights: ``model.pt``.
+        training: slices from which the quantisers are set up.
+        bits: per value, of each quantiser.
+        device: where it runs.
+        batch_size: slices at a time.
+        name: of the codec if the network is none of ``NETWORKS``, such as the recipe's: a dense autoencoder.
+
+    Raises:
+        FileNotFoundError: there are no such weights.
+        ValueError: they are those of another network.
+    """
+    if not Path(weights).is_file():
+        raise FileNotFoundError(
+            f"there are no trained weights at {weights}: train first, with the same configs and "
+            "python -m monai.bundle run training ..., or name a file with --weights FILE."
+        )
+    try:
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except RuntimeError as error:
+        raise ValueError(f"{weights} does not hold weights of {type(network).__name__}: {error}") from error
+    accelerate(network.eval(), device, amp=False)
+    name = next((known for known, kind in NETWORKS.items() if type(network) is kind), name)
+    if not isinstance(network, Autoencoder):
+        return [PlainNetwork(network, name, batch_size)]
+    probe = torch.zeros(1, *getattr(network, "image_shape", (1, PROBE, PROBE)), device=device)
+    with torch.inference_mode():
+        compression = network.encode(probe).numel() / probe.numel()
+    images = training_images(training, device, FIT_SLICES)
+    return [fit_latent_codec(network, name, compression, images, bits, batch_size)]
+
+
+def pca_codecs(
+    training: Dataset, compressions: Sequence[float], bits: Sequence[int], device: torch.device | str = "cpu"
+) -> list[Codec]:
+    """Principal components of whole slices at each rate; not where there are fewer training slices than components.
+
+    Args:
+        training: slices to which all is fitted.
+        compressions: components per pixel.
+        bits: per coefficient, of each quantiser.
+        device: where it runs.
+    """
+    images = training_images(training, device)
+    wanted = {compression: round(compression * images[0].numel()) for compression in compressions}
+    kept = {compression: count for compression, count in wanted.items() if 0 < count < len(images)}
+    for compression in sorted(set(wanted) - set(kept)):
+        tqdm.write(
+            f"PCA: {len(images)} training slices have no {wanted[compression]} components; this rate is left out."
+        )
+    if not kept:
+        return []
+    strongest = fit_pca(images, max(kept.values()))
+    fitted = training_images(training, device, FIT_SLICES)
+    return [
+        fit_latent_codec(
+            PCA(strongest.mean, strongest.components[:count]), "pca", compression, fitted, bits, centred=True
+        )
+        for compression, count in kept.items()
+    ]
+
+
+def block_pca_codecs(
+    training: Dataset,
+    compressions: Sequence[float],
+    bits: Sequence[int],
+    device: torch.device | str = "cpu",
+    block_size: int = 8,
+) -> list[Codec]:
+    """Principal components of blocks at each rate that gives a block at least one.
+
+    Args:
+        training: slices to which all is fitted.
+        compressions: components per pixel.
+        bits: per coefficient, of each quantiser.
+        device: where it runs.
+        block_size: side of a block in pixels.
+    """
+    images = training_images(training, device, FIT_SLICES)
+    strongest = fit_block_pca(images, block_size**2, block_size)
+    counts = {compression: round(compression * block_size**2) for compression in compressions}
+    return [
+        fit_latent_codec(BlockPCA(strongest.mean, strongest.components[:count]), "block_pca", compression, images, bits)
+        for compression, count in counts.items()
+        if count > 0
+    ]
+
+
+def jpeg2000_codecs(compressions: Sequence[float]) -> list[Codec]:
+    """JPEG 2000 with as many bits as the values of each rate would have at 8 bits a value, before an entropy code.
+
+    Args:
+        compressions: values per pixel of the others.
+    """
+    return [Jpeg2000([8 * compression for compression in compressions])]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several processes on one machine: what a second one brings."""

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast is it? Measure this project, its peers and the machine's limits: ``python -m scripts.studies.speed``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from ...files.errors import clean_exit
+from ...networks import NETWORKS
+from ..command_line import run_command
+from .child import call_in_child
+from .machine import measure_machine
+from .match import Effort, play
+from .matches import Match, planned_matches
+from .ours import DEFAULT_NETWORK, Task
+from .results import Results, measure_accuracy, rows_of
+from .sample import take_sample
+from .tensorflow_way import find_tensorflow
+
+__all__ = ["measure", "speed"]
+
+QUICK = Effort(rounds=3, round_seconds=0.5, training=6, validation=2, volumes=2)
+FULL = Effort(rounds=7, round_seconds=1.5, training=24, validation=8, volumes=4)
+
+
+@clean_exit()
+def speed(
+    dataset_dir: str = "",
+    output_dir: str = "eval/speed",
+    quick: bool = False,
+    networks: str | Sequence[str] = "",
+    device: str = "",
+    seed: int = 0,
+    tensorflow_python: str = "",
+) -> None:
+    """Measure slices per second of training, evaluation, inference, data and damage, against peers and limits.
+
+    Every contender is a process of its own; they take turns, so that a busy machine disturbs them alike. Writes
+    OUTPUT_DIR/speed.csv and OUTPUT_DIR/speed.md, which also says how to read it, and prints the latter.
+
+    Args:
+        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare); empty: the demo cohort.
+        output_dir: folder of the results and of the processes' logs.
+        quick: minutes instead of the better part of an hour: fewer rounds, subjects and peers.
+        networks: names separated by commas, such as residual_unet,skip_cae; empty: all, or the default one if quick.
+        device: cpu, cuda or cuda:1; empty: a GPU where there is one.
+        seed: of data order, damage and weights.
+        tensorflow_python: a Python that has TensorFlow, for one more peer; empty: this one, where it has.
+
+    Raises:
+        SystemExit: an argument is wrong, or a process of this project failed.
+    """
+    quick = _switch("quick", quick)
+    chosen = _networks(networks, [DEFAULT_NETWORK] if quick else list(NETWORKS))
+    device = _device(str(device))
+    tensorflow = find_tensorflow(str(tensorflow_python))
+    effort = QUICK if quick else FULL
+    with tempfile.TemporaryDirectory(prefix="speed-") as folder:
+        sample = take_sample(str(dataset_dir), Path(folder), effort.training, effort.validation, effort.volumes)
+        task = Task(sample, DEFAULT_NETWORK, device, seed, work_dir=folder)
+        matches = planned_matches(task, chosen, not quick, tensorflow)
+        results = measure(task, matches, effort, Path(str(output_dir)).absolute() / "logs")
+    results.write(Path(str(output_dir)))
+    sys.stdout.write(results.as_markdown())
+
+
+def measure(task: Task, matches: Sequence[Match], effort: Effort, log_dir: Path) -> Results:
+    """Measure the machine, play the matches, and measure what fast arithmetic costs."""
+    log_dir.mkdir(parents=True, exist_ok=True)
+    limits = partial(call_in_child, log_dir / "machine.log", measure_machine, task.device, effort.round_seconds)
+    machine = limits()
+    played, failures = [], []
+    for match in (bar := tqdm(matches, unit="match")):
+        bar.set_description(match.title)
+        outcomes, failed = play(match.entrants, effort, log_dir, match.title)
+        played.append((match, outcomes))
+        failures += [(match.title, failure) for failure in failed]
+    accuracies = call_in_child(log_dir / "accuracy.log", measure_accuracy, task)
+    machine = machine.best_with(limits())
+    kind = torch.device(task.device).type
+    rows = [row for match, outcomes in played for row in rows_of(match, kind, outcomes, machine)]
+    return Results(task, effort, machine, rows, failures, accuracies)
+
+
+def _switch(name: str, value: bool | str) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise ValueError(f"{name} must be true or false, got {value!r}.")
+    return str(value).lower() == "true"
+
+
+def _networks(names: str | Sequence[str], default: list[str]) -> list[str]:
+    chosen = names.split(",") if isinstance(names, str) else [str(name) for name in names]
+    chosen = [name.strip() for name in chosen if name.strip()] or default
+    for name in chosen:
+        if name not in NETWORKS:
+            raise ValueError(f"network {name!r} is unknown: choose from {', '.join(NETWORKS)}.")
+    return chosen
+
+
+def _device(name: str) -> str:
+    """The device, checked; a GPU where there is one and none was named."""
+    kind, _, index = (name or ("cuda" if torch.cuda.is_available() else "cpu")).partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {name!r}.")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name!r} is not there: torch sees {torch.cuda.device_count()} GPUs. Give cpu.")
+    return f"{kind}:{index}" if index else kind
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # of the configs: the processes that work keep logs
+    run_command(speed, "python -m scripts.studies.speed")

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A match: contenders that do the same work, in turns."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from .child import Child
+from .contenders import Round
+from .counter import Counted
+
+__all__ = ["OURS", "Effort", "Entrant", "Failure", "Outcome", "play"]
+
+OURS = "ours"
+#: Untimed steps before each round, as a share of its steps: caches, and the batches that workers hold ready, are then
+#: those of a long run.
+LEAD_IN = 0.5
+#: A first measurement is trusted if it takes this share of a round.
+TRUSTED = 0.2
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a measurement takes.
+
+    Attributes:
+        rounds: of each entrant.
+        round_seconds: approximate length of a round; at least one step is done.
+        training: subjects whose slices are used for training.
+        validation: for evaluation.
+        volumes: restored in a pass.
+    """
+
+    rounds: int
+    round_seconds: float
+    training: int
+    validation: int
+    volumes: int
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """Who takes part.
+
+    Attributes:
+        name: ``OURS``, or that of a peer. Ways of one peer share its name.
+        start: starts its process, given a file for what it says.
+        way: what distinguishes them, such as "2 workers".
+    """
+
+    name: str
+    start: Callable[[Path], Child]
+    way: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an entrant did.
+
+    Attributes:
+        entrant: who.
+        rates: slices per second of each round.
+        wait_share: median share of a round in which the device waited for data.
+        peak_mb: peak memory of its process in 10**6 bytes (``OURS`` alone).
+        counted: bytes and operations of a slice (``OURS`` alone).
+    """
+
+    entrant: Entrant
+    rates: tuple[float, ...]
+    wait_share: float
+    peak_mb: float | None = None
+    counted: Counted | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A peer that could not take part, and why."""
+
+    entrant: Entrant
+    reason: str
+
+
+def play(entrants: Sequence[Entrant], effort: Effort, log_dir: Path, title: str) -> tuple[list[Outcome], list[Failure]]:
+    """Let entrants do rounds of about the same length in turns: A B C A B C ...
+
+    The machine may be busy with other things for seconds at a time; what is compared lies next to each other.
+
+    Args:
+        entrants: ``OURS`` first.
+        effort: how many rounds, how long.
+        log_dir: for what the processes say.
+        title: of the match, for the names of the logs.
+
+    Returns:
+        The outcomes, that of ``OURS`` first, and the peers that could not take part.
+
+    Raises:
+        ChildProcessError: ``OURS`` failed, or a peer that had begun.
+    """
+    with ExitStack() as stack:
+        children: dict[Entrant, tuple[Child, int]] = {}
+        failures: list[Failure] = []
+        for entrant in entrants:
+            try:
+                child = stack.enter_context(entrant.start(log_dir / _log_name(title, entrant)))
+                children[entrant] = child, _steps(child, effort.round_seconds)
+            except ChildProcessError as error:
+                if entrant.name == OURS:
+                    raise
+                failures.append(Failure(entrant, str(error).splitlines()[0]))
+        turns = [{entrant: _round(*child) for entrant, child in children.items()} for _ in range(effort.rounds)]
+        outcomes = [
+            _outcome(entrant, child, [turn[entrant] for turn in turns]) for entrant, (child, _) in children.items()
+        ]
+    return outcomes, failures
+
+
+def _steps(child: Child, round_seconds: float) -> int:
+    """Warm up, and find how many steps a round takes."""
+    steps, seconds = 1, child.run(1).seconds
+    if seconds < round_seconds:  # else a second step would not change the answer
+        seconds = child.run(1).seconds
+    while seconds < TRUSTED * round_seconds:
+        steps *= 4
+        seconds = child.run(steps).seconds
+    return max(1, round(steps * round_seconds / seconds))
+
+
+def _round(child: Child, steps: int) -> Round:
+    if lead_in := int(LEAD_IN * steps):
+        child.run(lead_in)
+    return child.run(steps)
+
+
+def _outcome(entrant: Entrant, child: Child, rounds: Sequence[Round]) -> Outcome:
+    rates = tuple(round_.slices / round_.seconds for round_ in rounds)
+    wait_share = statistics.median(round_.wait_seconds / round_.seconds for round_ in rounds)
+    if entrant.name != OURS:
+        return Outcome(entrant, rates, wait_share)
+    return Outcome(entrant, rates, wait_share, child.peak_mb(), child.count())
+
+
+def _log_name(title: str, entrant: Entrant) -> str:
+    return "-".join(f"{title} {entrant.name} {entrant.way}".split()) + ".log"

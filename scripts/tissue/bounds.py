@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Criteria with bounds learned from healthy brains: which tissue masks are plausible.
+
+FOLDED: Bounds of a number, learned from healthy slices, which change along the brain.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..data.cohort import write_json
+from .criteria import CRITERIA, measure_criteria
+from .slices import LEVELS, TissueSlices, level_windows
+
+__all__ = ["AnatomicalCriteria", "LevelBounds"]
+
+
+@dataclass(frozen=True)
+class LevelBounds:
+    """Lower and upper bounds of several numbers, as functions of the slice level.
+
+    Attributes:
+        levels: where the bounds are given; between two levels they are interpolated, ``(G,)``.
+        lower: ``(G, C)``; a number without a lower bound has ``-inf`` at all levels.
+        upper: ``(G, C)``; a number without an upper bound has ``inf`` at all levels.
+    """
+
+    levels: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    @classmethod
+    def learn(
+        cls,
+        values: ArrayLike,
+        level: ArrayLike,
+        has_lower: Sequence[bool],
+        has_upper: Sequence[bool],
+        tail_percent: float,
+        whole_heads: bool = True,
+    ) -> LevelBounds:
+        """Learn percentiles in a window around each level.
+
+        A percentile is one of the values, the next one outwards: at most ``tail_percent`` of the values in a window are
+        outside a bound. Where a number is defined in no slice of a window, all levels' widest bound holds.
+
+        Args:
+            values: ``(N, C)``; NaN where a number is not defined.
+            level: 0 to 1, ``(N,)``.
+            has_lower: which of the numbers have a lower bound, ``(C,)``.
+            has_upper: which of the numbers have an upper bound, ``(C,)``.
+            tail_percent: share of healthy values beyond each bound, 0 to 50.
+            whole_heads: see :func:`scripts.tissue.slices.level_windows`.
+
+        Raises:
+            ValueError: ``tail_percent`` is out of range, or there is no slice at some level.
+        """
+        if not 0 <= tail_percent < 50:
+            raise ValueError(f"tail_percent must be at least 0 and less than 50, got {tail_percent:g}.")
+        table = np.asarray(values, dtype=np.float64)
+        windows = [table[rows] for rows in level_windows(level, whole_heads)]
+        lower = np.stack([_quantiles(window, tail_percent / 100, "lower") for window in windows])
+        upper = np.stack([_quantiles(window, 1 - tail_percent / 100, "higher") for window in windows])
+        lower = np.where(has_lower, np.where(np.isnan(lower), np.nanmin(lower, axis=0), lower), -np.inf)
+        upper = np.where(has_upper, np.where(np.isnan(upper), np.nanmax(upper, axis=0), upper), np.inf)
+        return cls(LEVELS, lower, upper)
+
+    def at(self, level: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Bounds at given levels.
+
+        Args:
+            level: ``(N,)``; NaN where it is unknown: the widest bounds of all levels.
+
+        Returns:
+            Lower and upper bounds, both ``(N, C)``.
+        """
+        where = np.asarray(level, dtype=np.float64)
+        lower = np.stack([self._interpolate(where, column) for column in self.lower.T], axis=1)
+        upper = np.stack([self._interpolate(where, column) for column in self.upper.T], axis=1)
+        unknown = np.isnan(where)
+        lower[unknown], upper[unknown] = self.lower.min(0), self.upper.max(0)
+        return lower, upper
+
+    def contain(self, values: ArrayLike, level: ArrayLike) -> NDArray[np.bool_]:
+        """Which values ``(N, C)`` lie within their bounds at levels ``(N,)`` or ``(1,)``; undefined ones (NaN) do."""
+        table = np.asarray(values, dtype=np.float64)
+        lower, upper = self.at(level)
+        return np.isnan(table) | ((table >= lower) & (table <= upper))
+
+    def _interpolate(self, level: NDArray[np.float64], bounds: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.interp(level, self.levels, bounds) if np.isfinite(bounds[0]) else np.full(len(level), bounds[0])
+
+
+def _quantiles(window: NDArray[np.float64], share: float, method: Literal["lower", "higher"]) -> NDArray[np.float64]:
+    """A quantile of the defined values of each column, NaN where there are none, ``(C,)``."""
+    defined = [column[np.isfinite(column)] for column in window.T]
+    return np.array([np.quantile(column, share, method=method) if len(column) else np.nan for column in defined])
+
+
+TAIL_PERCENT = 0.2
+"""Beyond each of the fourteen learned bounds: all together leave at least 97 % of the slices they were learned from."""
+
+FIXED_UPPER = {"border_contact": 0.0}
+"""A brain that is cut by the edge of the image is no property of brains."""
+
+
+@dataclass(frozen=True)
+class AnatomicalCriteria:
+    """The twelve criteria with their bounds.
+
+    Attributes:
+        bounds: of the criteria, in the order of :data:`scripts.tissue.CRITERIA`.
+        spacing_mm: height and width of a pixel of the slices that the bounds hold for. Numbers of holes and of pieces
+            depend on it, so it has to be that of the slices that are judged.
+        learned_from: number of heads and slices, and the percentile.
+    """
+
+    bounds: LevelBounds
+    spacing_mm: tuple[float, float]
+    learned_from: dict[str, float]
+
+    @classmethod
+    def learn(
+        cls, slices: TissueSlices, tail_percent: float = TAIL_PERCENT, whole_heads: bool = True
+    ) -> AnatomicalCriteria:
+        """Learn the bounds from the slices of healthy heads, as percentiles at each level.
+
+        Args:
+            slices: of the training heads.
+            tail_percent: share of the slices beyond each bound.
+            whole_heads: see :func:`scripts.tissue.slices.level_windows`.
+
+        Raises:
+            ValueError: see :meth:`LevelBounds.learn`.
+
+        References:
+            Painchaud et al., Cardiac segmentation with strong anatomical guarantees, IEEE Trans. Medical Imaging
+            39(11), 2020 (doi:10.1109/TMI.2020.3003240): criteria with thresholds from ground truths.
+        """
+        measures = measure_criteria(slices.classes, slices.spacing_mm)
+        has_lower = [criterion.lower for criterion in CRITERIA.values()]
+        has_upper = [criterion.upper for criterion in CRITERIA.values()]
+        bounds = LevelBounds.learn(measures, slices.level, has_lower, has_upper, tail_percent, whole_heads)
+        upper = bounds.upper.copy()
+        for name, value in FIXED_UPPER.items():
+            upper[:, list(CRITERIA).index(name)] = value
+        source = {"heads": len(slices.volumes()), "slices": len(slices), "tail_percent": tail_percent}
+        return cls(replace(bounds, upper=upper), slices.spacing_mm, source)
+
+    def measure(self, classes: ArrayLike) -> NDArray[np.float64]:
+        """The criteria of slices ``(N, H, W)``, ``(N, 12)``; see :func:`measure_criteria`."""
+        return measure_criteria(classes, self.spacing_mm)
+
+    def passes(self, measures: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
+        """Which criteria hold.
+
+        Args:
+            measures: of :meth:`measure`, ``(N, 12)``.
+            level: of the slices, ``(N,)``, or one for all, ``(1,)``; where it is not known (None, or NaN), what is
+                plausible at any level passes.
+
+        Returns:
+            ``(N, 12)``.
+        """
+        return self.bounds.contain(measures, [np.nan] if level is None else level)
+
+    def valid(self, classes: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
+        """Which slices ``(N, H, W)`` meet all criteria, ``(N,)``."""
+        return np.all(self.passes(self.measure(classes), level), axis=1)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the bounds to a JSON file, readable by eye: for each criterion its bounds along the levels."""
+        content: dict[str, Any] = {
+            "spacing_mm": self.spacing_mm,
+            "learned_from": self.learned_from,
+            "levels": self.bounds.levels.tolist(),
+            "criteria": {
+                name: {
+                    "meaning": criterion.meaning,
+                    "lower": _numbers(self.bounds.lower[:, column]),
+                    "upper": _numbers(self.bounds.upper[:, column]),
+                }
+                for column, (name, criterion) in enumerate(CRITERIA.items())
+            },
+        }
+        write_json(Path(path), content)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> AnatomicalCriteria:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is no such file.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            if list(content["criteria"]) != list(CRITERIA):
+                raise KeyError("criteria")
+            columns = content["criteria"].values()
+            levels = np.array(content["levels"])
+            lower = np.stack([_column(column["lower"], len(levels), -np.inf) for column in columns], axis=1)
+            upper = np.stack([_column(column["upper"], len(levels), np.inf) for column in columns], axis=1)
+            bounds = LevelBounds(levels, lower, upper)
+            height, width = content["spacing_mm"]
+            return cls(bounds, (height, width), content["learned_from"])
+        except FileNotFoundError:
+            raise
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path} holds no bounds of the {len(CRITERIA)} criteria. Write it with python -m scripts.tissue."
+            ) from error
+
+
+def _numbers(bounds: NDArray[np.float64]) -> list[float] | None:
+    """Bounds for JSON, which knows no infinity: None where a number has no bound."""
+    return bounds.tolist() if np.isfinite(bounds).all() else None
+
+
+def _column(bounds: Sequence[float] | None, count: int, otherwise: float) -> NDArray[np.float64]:
+    """Inverse of :func:`_numbers`."""
+    return np.full(count, otherwise) if bounds is None else np.array(bounds, dtype=np.float64)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tissue classes of a mask, and the region labels that belong to each.
+
+FOLDED: From region labels to tissue classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from torch import Tensor
+
+__all__ = ["MUSE_TISSUES", "Tissue", "TissueClassesd", "tissue_classes"]
+
+
+class Tissue(IntEnum):
+    """Class of a pixel. What is above zero is brain (the total brain, composite 701, of the MUSE table)."""
+
+    BACKGROUND = 0  # air, skull, and the fluid of sulci and cisterns
+    VENTRICLE = 1
+    GREY = 2  # cortex, deep nuclei, cerebellar cortex
+    WHITE = 3  # with the brainstem
+
+
+MUSE_TISSUES: dict[Tissue, tuple[int, ...]] = {
+    Tissue.BACKGROUND: (0, 1, 46),
+    Tissue.VENTRICLE: (4, 11, 49, 50, 51, 52),
+    Tissue.GREY: (
+        *(23, 30, 31, 32, 36, 37, 38, 39, 47, 48, *range(55, 61), 71, 72, 73, 75, 76),
+        *(*range(100, 110), *range(112, 126), 128, 129, *range(132, 158), *range(160, 188), *range(190, 208)),
+    ),
+    Tissue.WHITE: (35, 40, 41, 61, 62, 69, *range(81, 96)),
+}
+"""Region labels of MUSE and DLMUSE for each class.
+
+Source: ``MUSE_mapping_derivedROIs.csv`` in CBICA's NiChart_Project, composites 509 (ventricles), 601 (grey matter) and
+604 (white matter). It gives brainstem (35) and optic chiasm (69) to neither: here they are white, as they mostly are in
+a T1-weighted image. 1 and 46 are fluid outside the ventricles.
+"""
+
+
+def tissue_classes(labels: Tensor, table: Mapping[Tissue, Sequence[int]] = MUSE_TISSUES) -> Tensor:
+    """Replace region labels by tissue classes.
+
+    MONAI's ``MapLabelValue`` would leave a label that is not in the table as it is, and so take region 3 for class 3.
+
+    Args:
+        labels: whole numbers from 0 on, any shape (a ``MetaTensor`` stays one).
+        table: the labels of each class.
+
+    Returns:
+        Values of :class:`Tissue`, uint8, shape of ``labels``.
+
+    Raises:
+        ValueError: there are labels that are no whole numbers from 0 on, or not in the table.
+
+    Example:
+        >>> tissue_classes(torch.tensor([0, 51, 100, 81])).tolist()
+        [0, 1, 2, 3]
+    """
+    found = np.unique(labels.cpu().numpy())
+    known = {region: tissue for tissue, regions in table.items() for region in regions}
+    if unknown := [f"{value:g}" for value in found if value not in known]:
+        raise ValueError(
+            f"region labels {', '.join(unknown[:5])} are not in the table of tissues. The labels must be those of "
+            "MUSE; give another table (label ids of each tissue) for another atlas."
+        )
+    lookup = torch.zeros(max(known) + 1, dtype=torch.uint8, device=labels.device)
+    for region, tissue in known.items():
+        lookup[region] = int(tissue)
+    classes = labels.clone()
+    classes[...] = lookup[labels.as_subclass(Tensor).long()]
+    return classes.to(torch.uint8)
+
+
+class TissueClassesd(MapTransform):
+    """Dictionary form of :func:`tissue_classes`.
+
+    Args:
+        keys: region labels, any shape.
+        table: the labels of each class.
+        allow_missing_keys: skip a key that is absent.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        table: Mapping[Tissue, Sequence[int]] = MUSE_TISSUES,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.table = table
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Replace what is under ``keys``."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = tissue_classes(d[key], self.table)
+        return d

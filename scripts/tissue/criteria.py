@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The twelve criteria by which the tissue mask of a slice looks like a brain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .attributes import brain_area, ventricle_asymmetry
+from .classes import Tissue
+from .shape import contact_length, convexity, exterior, gap_radius, hole_share, slice_components
+from .thickness import cortical_thickness
+
+__all__ = ["CRITERIA", "Criterion", "measure_criteria"]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What is measured, and on which side it has a bound.
+
+    Attributes:
+        meaning: for tables, with the unit.
+        lower: less than healthy brains have is implausible.
+        upper: more than healthy brains have is implausible.
+    """
+
+    meaning: str
+    lower: bool = False
+    upper: bool = False
+
+
+CRITERIA: dict[str, Criterion] = {
+    "brain_gap": Criterion("radius of the largest gap in the brain, sulci closed, mm", upper=True),
+    "brain_components": Criterion("separate pieces of brain", upper=True),
+    "border_contact": Criterion("brain along the edge of the image, mm", upper=True),
+    "ventricle_exterior": Criterion("border between ventricles and exterior, mm", upper=True),
+    "hole_share": Criterion("enclosed background, share of the brain", upper=True),
+    "white_unity": Criterion("largest piece of white matter, share of all", lower=True),
+    "ventricle_asymmetry": Criterion("ventricles, (R - L) / (R + L)", lower=True, upper=True),
+    "brain_area": Criterion("area of the brain, mm2", lower=True, upper=True),
+    "convexity": Criterion("area of the brain, share of its convex hull", lower=True),
+    "cortical_thickness": Criterion("mean thickness of the grey matter, mm", lower=True, upper=True),
+    "white_exterior": Criterion("white matter along the exterior, share of the brain's outline", upper=True),
+    "ventricle_components": Criterion("separate pieces of ventricle", upper=True),
+}
+"""C1 to C12, in this order."""
+
+
+def measure_criteria(classes: ArrayLike, spacing_mm: Sequence[float]) -> NDArray[np.float64]:
+    """Measure the twelve criteria on a batch of slices.
+
+    Tissue is connected across corners, background is not.
+
+    Args:
+        classes: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``; columns from the subject's right to left.
+        spacing_mm: height and width of a pixel.
+
+    Returns:
+        ``(N, 12)`` in the order of :data:`CRITERIA`; NaN where one is not defined: ``ventricle_asymmetry`` without
+        ventricles, ``convexity`` of an empty slice. The share or thickness of what is absent is 0, which is below the
+        bound at a level where every brain has it.
+
+    Raises:
+        ValueError: the shape is not ``(N, H, W)``.
+    """
+    masks = np.asarray(classes)
+    if masks.ndim != 3:
+        raise ValueError(f"slices must have the shape (N, H, W), got {masks.shape}. Give one slice as slice[None].")
+    brain, ventricle, white = masks > 0, masks == Tissue.VENTRICLE, masks == Tissue.WHITE
+    outside = exterior(brain)
+    frame = np.ones((len(masks), masks.shape[1] + 2, masks.shape[2] + 2), dtype=bool)
+    frame[:, 1:-1, 1:-1] = False
+    outline = contact_length(brain, outside, spacing_mm)
+    values = (
+        gap_radius(brain, spacing_mm),
+        slice_components(brain, diagonal=True).counts(),
+        contact_length(brain, frame, spacing_mm),
+        contact_length(ventricle, outside, spacing_mm),
+        hole_share(brain),
+        slice_components(white, diagonal=True).largest() / np.maximum(white.sum((1, 2)), 1),
+        ventricle_asymmetry(masks, spacing_mm),
+        brain_area(masks, spacing_mm),
+        convexity(brain),
+        np.nan_to_num(cortical_thickness(masks, spacing_mm)),
+        contact_length(white, outside, spacing_mm) / np.where(outline > 0, outline, 1),
+        slice_components(ventricle, diagonal=True).counts(),
+    )
+    return np.stack([np.asarray(value, dtype=np.float64) for value in values], axis=1)

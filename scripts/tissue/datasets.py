@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tissue masks with their attributes, as a dataset for training.
+
+FOLDED: T1 slices with their tissue masks, as a dataset for training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..data.slices import subject_key
+from .attributes import attribute_table
+from .classes import Tissue
+from .slices import load_tissue_slices
+
+__all__ = ["ImageMaskDataset", "TissueSliceDataset", "one_hot"]
+
+
+def one_hot(classes: Tensor) -> Tensor:
+    """Classes ``(B, *spatial)`` as ``(B, len(Tissue), *spatial)`` float32."""
+    return F.one_hot(classes.long(), len(Tissue)).movedim(-1, 1).float().contiguous()
+
+
+class TissueSliceDataset(Dataset):
+    """Slices of tissue classes of a cohort's label volumes, and the attributes of each.
+
+    Args:
+        data: items with ``subject`` and ``label``, as :func:`scripts.data.cohort.load_datalist` gives them. Which
+            slices they name does not matter: all that show enough brain in ``plane`` are taken.
+        attributes: names of :data:`scripts.tissue.ATTRIBUTES`, in the order of the latent dimensions.
+        progress: show a progress bar.
+        **grid: plane, spacing and size, see :func:`scripts.tissue.load_tissue_slices`.
+
+    Attributes:
+        tissue: the slices with level, subject and spacing, :class:`scripts.tissue.TissueSlices`.
+        names: of the attributes.
+        attributes: ``(N, L)`` float32, in their units, NaN where undefined.
+
+    Raises:
+        ValueError: an unknown attribute; a label file that is missing or cannot be read.
+    """
+
+    def __init__(
+        self, data: Sequence[Mapping[str, Any]], attributes: Sequence[str], progress: bool = True, **grid: Any
+    ) -> None:
+        self.tissue = load_tissue_slices(data, progress=progress, **grid)
+        self.names = tuple(attributes)
+        table = attribute_table(self.tissue.classes, self.tissue.spacing_mm, self.tissue.level, self.names)
+        self.attributes = torch.from_numpy(table).float()
+        self.classes = torch.from_numpy(self.tissue.classes)  # (N, H, W) uint8
+        self.subjects = torch.tensor([subject_key(str(subject)) for subject in self.tissue.subject])
+        self.slices = torch.from_numpy(self.tissue.index)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """One slice: ``image`` ``(C, H, W)`` one-hot, ``attributes`` ``(L,)``, ``subject`` and ``slice`` integers."""
+        return {name: values[0] for name, values in self.__getitems__([range(len(self))[index]]).items()}
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """A whole batch, as :func:`scripts.data.slices.batch_as_it_is` passes it on."""
+        rows = torch.as_tensor(indices)
+        return {
+            "image": one_hot(self.classes[rows]),
+            "attributes": self.attributes[rows],
+            "subject": self.subjects[rows],
+            "slice": self.slices[rows],
+        }
+
+
+class ImageMaskDataset(Dataset):
+    """Slices of a cohort's T1 images and of the tissue classes made from its labels, on one grid.
+
+    Args:
+        data: items with ``subject``, ``image`` and ``label``, as :func:`scripts.data.cohort.load_datalist` gives them.
+            Which slices they name does not matter: all that show enough brain in ``plane`` are taken.
+        progress: show a progress bar.
+        **grid: plane, spacing and size, see :func:`scripts.tissue.load_tissue_slices`.
+
+    Attributes:
+        tissue: masks and images with level, subject and spacing, :class:`scripts.tissue.TissueSlices`.
+        images: ``(N, 1, H, W)`` float32, 1 = the 99.5th percentile of the volume.
+        classes: ``(N, H, W)`` uint8.
+
+    Raises:
+        ValueError: a file that is missing or cannot be used.
+    """
+
+    def __init__(self, data: Sequence[Mapping[str, Any]], progress: bool = True, **grid: Any) -> None:
+        self.tissue = load_tissue_slices(data, progress=progress, images=True, **grid)
+        self.images = torch.as_tensor(self.tissue.images)[:, None]
+        self.classes = torch.from_numpy(self.tissue.classes)
+        self.subjects = torch.tensor([subject_key(str(subject)) for subject in self.tissue.subject])
+        self.slices = torch.from_numpy(self.tissue.index)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """One slice: ``image`` ``(1, H, W)``, ``label`` ``(C, H, W)`` one-hot, ``subject`` and ``slice`` integers."""
+        return {name: values[0] for name, values in self.__getitems__([range(len(self))[index]]).items()}
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """A whole batch, as :func:`scripts.data.slices.batch_as_it_is` passes it on."""
+        rows = torch.as_tensor(indices)
+        return {
+            "image": self.images[rows],
+            "label": one_hot(self.classes[rows]),
+            "subject": self.subjects[rows],
+            "slice": self.slices[rows],
+        }

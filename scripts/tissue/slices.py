@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slices of tissue classes from the label volumes of a cohort, all on one grid.
+
+FOLDED: The level of a slice: where it lies along the brain of its head, from 0 at the lowest end to 1 at the highest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from monai.transforms import Compose, LoadImaged, Orientationd, ResampleToMatchd
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from ..transforms.plane import plane_axcodes
+from ..transforms.volume_scale import ScaleIntensityByVolumePercentiled
+from .classes import TissueClassesd
+from .grid import BrainWindowd, ResampleClassesd
+
+__all__ = ["LEVELS", "TissueSlices", "level_windows", "load_tissue_slices", "slice_levels", "tissue_transforms"]
+
+LEVELS = np.linspace(0.05, 0.95, 19)
+"""Where what is learned along the brain is stored; interpolated between, constant beyond."""
+
+HALF_WINDOW = 0.05
+
+
+def slice_levels(count: int) -> NDArray[np.float64]:
+    """Level of each of ``count`` slices that together are a brain: the middle of the slice as a share of the extent.
+
+    Example:
+        >>> slice_levels(4).tolist()
+        [0.125, 0.375, 0.625, 0.875]
+    """
+    return (np.arange(count) + 0.5) / count
+
+
+def level_windows(level: ArrayLike, whole_heads: bool = True) -> list[NDArray[np.intp]]:
+    """Which slices lie near each of :data:`LEVELS`, 0.05 to either side.
+
+    Args:
+        level: of slices, ``(N,)``.
+        whole_heads: the slices are of whole heads. If they are not, because small ones at the ends were left out, a
+            level without slices has those of the nearest level that has some.
+
+    Returns:
+        Indices for each of the 19 levels.
+
+    Raises:
+        ValueError: there is no slice near some level, or at all.
+    """
+    where = np.asarray(level, dtype=np.float64)
+    windows = [np.flatnonzero(np.abs(where - centre) <= HALF_WINDOW) for centre in LEVELS]
+    if not whole_heads and any(map(len, windows)):
+        filled = np.flatnonzero([len(window) for window in windows])
+        return [windows[filled[np.abs(filled - position).argmin()]] for position in range(len(windows))]
+    if empty := [f"{centre:.2f}" for centre, window in zip(LEVELS, windows, strict=True) if not len(window)]:
+        raise ValueError(f"no slices near the levels {', '.join(empty)}: learning needs the slices of whole heads.")
+    return windows
+
+
+SPACING_MM = (4.0, 4.0, 4.0)
+SIZE = (56, 48)
+"""224 x 192 mm at 4 mm: every brain of 166 IXI heads fits, wherever it lies in its volume. Divisible by 8."""
+
+MIN_AREA_MM2 = 1000.0
+"""Smaller pieces of brain, the first and last two or three millimetres of a head, are left out."""
+
+
+@dataclass(frozen=True)
+class TissueSlices:
+    """Slices of tissue classes of several heads, in the order of the heads, each from its lowest slice to its highest.
+
+    Attributes:
+        classes: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)`` uint8; axial: rows from anterior to
+            posterior, columns from the subject's right to left.
+        level: position along the brain's extent in the head, 0 = its lowest end, 1 = its highest, ``(N,)``.
+        subject: ``(N,)`` names.
+        index: number of the slice in the cropped volume, ``(N,)``.
+        spacing_mm: height and width of a pixel.
+        images: the same slices of the T1 images, ``(N, H, W)`` float32, 1 = the 99.5th percentile of the volume; None
+            where they were not asked for.
+    """
+
+    classes: NDArray[np.uint8]
+    level: NDArray[np.float64]
+    subject: NDArray[np.str_]
+    index: NDArray[np.int64]
+    spacing_mm: tuple[float, float]
+    images: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def volumes(self) -> list[NDArray[np.int64]]:
+        """The rows of each head, lowest slice first."""
+        starts = np.flatnonzero(np.r_[True, self.subject[1:] != self.subject[:-1]])
+        return np.split(np.arange(len(self)), starts[1:])
+
+
+def tissue_transforms(
+    plane: str = "axial",
+    spacing_mm: Sequence[float] = SPACING_MM,
+    size: Sequence[int] = SIZE,
+    centre: str = "frame",
+    images: bool = False,
+) -> Compose:
+    """From a file of region labels to a volume of tissue classes whose slices all have the same grid.
+
+    Region labels become tissue classes on a grid of the given spacing, cropped to the brain along the slice axis. The
+    T1 image is brought onto the same grid by linear interpolation: at twice the spacing, the mean of eight voxels.
+
+    Args:
+        plane: "axial", "coronal" or "sagittal".
+        spacing_mm: pixel height, pixel width, slice distance.
+        size: rows and columns.
+        centre: "frame" or "brain", see :class:`scripts.tissue.grid.BrainWindowd`.
+        images: transform ``image``, the path of the T1 image, too.
+
+    Returns:
+        A transform of ``{"label": path}``: ``label`` becomes ``(1, H, W, D)``, values of
+        :class:`scripts.tissue.Tissue`; ``image``, on the same grid, 1 at the volume's 99.5th percentile.
+
+    Raises:
+        ValueError: ``plane`` or ``centre`` is unknown; when applied: labels that are not in the table, no brain, or one
+            that does not fit into ``size``.
+    """
+    of_labels = [
+        LoadImaged("label", ensure_channel_first=True),
+        Orientationd("label", axcodes=plane_axcodes(plane), labels=None),
+        TissueClassesd("label"),
+        ResampleClassesd("label", spacing_mm),
+        BrainWindowd("label", size, centre),
+    ]
+    of_images = [
+        LoadImaged("image", ensure_channel_first=True),
+        ScaleIntensityByVolumePercentiled("image"),
+        ResampleToMatchd("image", key_dst="label", mode="bilinear", padding_mode="zeros"),
+    ]
+    return Compose(of_labels + of_images * images)
+
+
+def load_tissue_slices(
+    items: Sequence[Mapping[str, Any]],
+    plane: str = "axial",
+    spacing_mm: Sequence[float] = SPACING_MM,
+    size: Sequence[int] = SIZE,
+    centre: str = "frame",
+    min_area_mm2: float = MIN_AREA_MM2,
+    progress: bool = True,
+    images: bool = False,
+) -> TissueSlices:
+    """Read the label volumes of a cohort as slices of tissue classes.
+
+    Args:
+        items: with ``subject`` and ``label`` (path), as :func:`scripts.data.cohort.load_datalist` gives them.
+        plane: see :func:`tissue_transforms`.
+        spacing_mm: see :func:`tissue_transforms`.
+        size: see :func:`tissue_transforms`.
+        centre: see :func:`tissue_transforms`.
+        min_area_mm2: smallest brain area of a slice that is kept.
+        progress: show a progress bar.
+        images: read the T1 images (``image``, a path) too.
+
+    Returns:
+        The slices of all heads.
+
+    Raises:
+        ValueError: an item has no label file, or a file that cannot be used.
+    """
+    transform = tissue_transforms(plane, spacing_mm, size, centre, images)
+    area = float(spacing_mm[0] * spacing_mm[1])
+    parts = []
+    for item in tqdm(items, "reading labels", unit="volume", disable=not progress):
+        volumes = _read(item, transform, ("label", "image") if images else ("label",))
+        classes = volumes["label"].astype(np.uint8)
+        brain_area = (classes > 0).sum((1, 2)) * area
+        kept = np.flatnonzero(brain_area >= min_area_mm2)
+        levels, subjects = slice_levels(len(classes))[kept], np.full(len(kept), item["subject"])
+        parts.append((classes[kept], levels, subjects, kept, *(volumes[key][kept] for key in ("image",) if images)))
+    classes, level, subject, index, *of_images = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return TissueSlices(classes, level, subject, index, (float(spacing_mm[0]), float(spacing_mm[1])), *of_images)
+
+
+def _read(item: Mapping[str, Any], transform: Compose, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Volumes of one head, ``(D, H, W)``."""
+    if "label" not in item:
+        raise ValueError(
+            f"subject {item['subject']} has no label file: tissue masks need region labels. Prepare the cohort from a "
+            "folder that has them (python -m scripts.commands.prepare --help)."
+        )
+    try:
+        volumes = transform({key: item[key] for key in keys})
+    except Exception as error:  # readers raise what they like: name the file
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise ValueError(f"{' or '.join(item[key] for key in keys)} could not be used: {reason}") from error
+    return {key: np.ascontiguousarray(volumes[key].numpy()[0].transpose(2, 0, 1)) for key in keys}

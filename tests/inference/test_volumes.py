@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from scripts.inference.evaluator.volumes import VolumeDataset, failure_reason, find_volumes
+
+from tests.helpers.volume_files import head, write_nifti, write_series
+
+
+def touch(*paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def outputs(items):
+    return {item["name"]: item["output"] for item in items}
+
+
+def test_every_format_is_found_and_keeps_its_folder(tmp_path):
+    touch(tmp_path / "a.nii", tmp_path / "b.nii.gz", tmp_path / "x/c.mha", tmp_path / "x/y/d.NRRD", tmp_path / "no.txt")
+    assert outputs(find_volumes(tmp_path, tmp_path / "out")) == {
+        "a.nii": "a_restored.nii.gz",
+        "b.nii.gz": "b_restored.nii.gz",
+        "x/c.mha": "x/c_restored.nii.gz",
+        "x/y/d.NRRD": "x/y/d_restored.nii.gz",
+    }
+
+
+def test_bids_names_get_a_desc_entity(tmp_path):
+    touch(tmp_path / "sub-01/anat/sub-01_T1w.nii.gz", tmp_path / "sub-02/ses-1/anat/sub-02_ses-1_acq-x_T1w.nii")
+    assert set(outputs(find_volumes(tmp_path, tmp_path / "out")).values()) == {
+        "sub-01/anat/sub-01_desc-restored_T1w.nii.gz",
+        "sub-02/ses-1/anat/sub-02_ses-1_acq-x_desc-restored_T1w.nii.gz",
+    }
+
+
+def test_patterns_choose_files(tmp_path):
+    touch(tmp_path / "sub-01_T1w.nii.gz", tmp_path / "sub-01_bold.nii.gz")
+    assert list(outputs(find_volumes(tmp_path, tmp_path / "out", ["*_T1w.nii*"]))) == ["sub-01_T1w.nii.gz"]
+
+
+def test_own_results_and_hidden_files_are_not_read(tmp_path):
+    touch(
+        tmp_path / "a.nii.gz", tmp_path / "._a.nii.gz", tmp_path / "out/a_restored.nii.gz", tmp_path / ".git/b.nii.gz"
+    )
+    assert list(outputs(find_volumes(tmp_path, tmp_path / "out"))) == ["a.nii.gz"]
+
+
+def test_links_are_followed_once(tmp_path):
+    touch(tmp_path / "in/a.nii.gz", tmp_path / "elsewhere/b.nii.gz")
+    (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/loop").symlink_to(tmp_path / "in")
+    assert list(outputs(find_volumes(tmp_path / "in", tmp_path / "out"))) == ["a.nii.gz", "link/b.nii.gz"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    touch(tmp_path / "a.nii.gz", tmp_path / "closed/b.nii.gz")
+    scandir = os.scandir
+
+    def closed(path):  # permissions do not stop the administrator who may run this test
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    errors = {item["name"]: item["error"] for item in find_volumes(tmp_path, tmp_path / "out")}
+    assert errors == {"a.nii.gz": "", "closed": "Permission denied."}
+
+
+@pytest.mark.parametrize("suffix", ["", ".dcm"])
+def test_dicom_series_are_found_by_content(tmp_path, suffix):
+    write_series(tmp_path / "one", head(), name="IM{:03d}" + suffix)
+    (item,) = find_volumes(tmp_path, tmp_path / "out")
+    assert (item["name"], item["output"], item["error"]) == ("one", "one_restored.nii.gz", "")
+    assert item["series"]
+
+
+def test_each_series_of_a_folder_has_a_result_of_its_own(tmp_path):
+    write_series(tmp_path / "two", head(), series=3)
+    write_series(tmp_path / "two", head(), series=7, name="b{:03d}.dcm")
+    assert outputs(find_volumes(tmp_path, tmp_path / "out")) == {
+        "two (series 3)": "two_series-3_restored.nii.gz",
+        "two (series 7)": "two_series-7_restored.nii.gz",
+    }
+
+
+def test_series_in_the_given_folder_itself_are_called_by_its_name(tmp_path):
+    write_series(tmp_path / "scan", head())
+    assert outputs(find_volumes(tmp_path / "scan", tmp_path / "out")) == {"scan": "scan_restored.nii.gz"}
+
+
+def test_a_file_that_only_claims_to_be_dicom_is_named(tmp_path):
+    write_series(tmp_path / "one", head())
+    touch(tmp_path / "one/broken.dcm")
+    errors = {item["name"]: item["error"] for item in find_volumes(tmp_path, tmp_path / "out")}
+    assert errors == {"one": "", "one/broken.dcm": "the file is not readable as DICOM."}
+
+
+def test_nothing_found_names_the_patterns(tmp_path):
+    touch(tmp_path / "a.txt")
+    with pytest.raises(
+        FileNotFoundError, match=r"nothing matches \*\.nii, \*\.nii\.gz, \*\.mha, \*\.nrrd, and no file"
+    ):
+        find_volumes(tmp_path, tmp_path / "out")
+
+
+def test_wrong_folders_are_refused(tmp_path):
+    touch(tmp_path / "a.nii")
+    with pytest.raises(FileNotFoundError, match=r"absent' does not exist: give a folder"):
+        find_volumes(tmp_path / "absent", tmp_path / "out")
+    with pytest.raises(NotADirectoryError, match=r"a\.nii' is a file: give the folder"):
+        find_volumes(tmp_path / "a.nii", tmp_path / "out")
+    with pytest.raises(ValueError, match=r"output_dir .* is dataset_dir: give another folder"):
+        find_volumes(tmp_path, tmp_path / "x" / "..")
+
+
+def test_a_failing_item_does_not_stop_the_next(tmp_path):
+    write_nifti(tmp_path / "a.nii.gz")
+    write_nifti(tmp_path / "b.nii.gz")
+
+    def transform(item):
+        if item["name"] == "a.nii.gz":
+            raise ValueError("no good")
+        return item
+
+    dataset = VolumeDataset(find_volumes(tmp_path, tmp_path / "out"), transform)
+    assert [item["error"] for item in dataset] == ["no good", ""]
+
+
+def wrapped(inner):
+    """An error as MONAI's ``apply_transform`` raises it."""
+    error = RuntimeError("applying transform <object>")
+    error.__cause__ = inner
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (wrapped(ValueError("first\n  second")), "first second"),
+        (RuntimeError("/a/itkX.cxx:12:\nITK ERROR: GDCMImageIO(0x55d0): no pixels"), "no pixels"),
+        (RuntimeError("/a/itkX.cxx:12:\nITK ERROR: File cannot be read: x"), "the file is truncated or damaged."),
+        (PermissionError(13, "Permission denied", "/a/b"), "Permission denied."),
+        (EOFError("end-of-stream"), "the file is truncated: it ends before its data do."),
+        (MemoryError(), "there is not enough memory for it."),
+    ],
+)
+def test_reasons_are_one_line_of_the_innermost_cause(error, reason):
+    assert failure_reason(error) == reason

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The level of masks that come from no head."""
+
+from __future__ import annotations
+
+import numpy as np
+from scripts.commands.latent.nearest import LevelRegression
+
+
+def disks(radii: np.ndarray) -> np.ndarray:
+    rows, columns = np.mgrid[:24, :24] - 11.5
+    return (np.hypot(rows, columns)[None] < radii[:, None, None]).astype(np.uint8) * 3
+
+
+def test_levels_of_unseen_masks_are_told_from_their_size():
+    training = np.linspace(3, 11, 60)
+    regression = LevelRegression(disks(training), (training - 3) / 8)
+    unseen = np.linspace(3.5, 10.5, 15)
+    np.testing.assert_allclose(regression(disks(unseen)), (unseen - 3) / 8, atol=0.04)  # half a pixel is .06
+
+
+def test_levels_rise_and_stay_between_the_ends():
+    training = np.linspace(3, 11, 60)
+    regression = LevelRegression(disks(training), np.linspace(0, 1, 60))
+    levels = regression(disks(np.linspace(4, 10, 7)))
+    assert (np.diff(levels) > 0).all()
+    assert regression(disks(np.array([1.0, 16.0]))).min() >= 0
+    assert regression(disks(np.array([1.0, 16.0]))).max() <= 1

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.recipes.recipe import CONFIGS, find_recipes, grid_recipes, known_recipes, merged_config
+from scripts.studies.benchmark.cells import factors
+from scripts.studies.benchmark.fingerprint import code_hash, used_modules
+
+
+def test_the_factorial_has_every_network_with_every_loss_with_and_without_l2():
+    found = [factors(merged_config(recipe)) for recipe in find_recipes("factorial_*")]
+    assert len(found) == len({(f.network, f.loss, f.l2) for f in found}) == 5 * 2 * 2
+    assert {f.loss for f in found} == {"MSE", "DSSIM"}
+    assert len({(f.design, f.damage, f.variant) for f in found}) == 1  # all else is equal
+
+
+def test_a_cell_of_a_grid_tells_the_runner_its_files_and_its_name():
+    (recipe,) = find_recipes("factorial_skip_cae_dssim_kernel_l2_all")
+    arguments = recipe.arguments()
+    assert arguments["recipe"] == recipe.name
+    assert arguments["config_file"][-3:] == [
+        "configs/net/skip_cae.yaml", "configs/loss/dssim.yaml", "configs/reg/kernel_l2_all.yaml",
+    ]  # fmt: skip
+    assert recipe.data == "unit_range"
+
+
+def test_a_recipe_file_is_named_by_its_stem_or_its_path():
+    by_name, by_path = (
+        find_recipes(p)[0] for p in ("residual_unet_mse", str(CONFIGS / "recipe/residual_unet_mse.yaml"))
+    )
+    assert by_name == by_path
+    assert by_name.arguments() == {"args_file": "configs/recipe/residual_unet_mse.yaml"}
+    assert by_name.data == "default"
+
+
+def test_several_patterns_give_each_recipe_once():
+    names = [recipe.name for recipe in find_recipes("thesis_skip_*,thesis_skip_cae_mse")]
+    assert len(names) == len(set(names)) == 5
+    assert find_recipes(("thesis_skip_cae_mse", "residual_unet_mse"))[1].name == "residual_unet_mse"
+
+
+def test_a_pattern_without_a_recipe_is_an_error_with_the_nearest_name():
+    with pytest.raises(ValueError, match=r"no recipe fits 'factoral_\*': did you mean factorial_"):
+        find_recipes("factoral_*")
+    with pytest.raises(FileNotFoundError, match=r"there is no recipe file nowhere\.yaml"):
+        find_recipes("nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("net: [skip_cae]\n", ValueError, "must have the keys config_file"),
+        ("config_file: [configs/train.yaml]\ngrid: {net: [skip]}\n", FileNotFoundError, r"configs/net/skip\.yaml"),
+    ],
+)
+def test_a_bad_grid_says_what_is_wrong(tmp_path, text, error, message):
+    (tmp_path / "grid.yaml").write_text(text)
+    with pytest.raises(error, match=message):
+        grid_recipes(tmp_path / "grid.yaml")
+
+
+def test_a_recipe_without_a_list_of_files_is_refused(tmp_path):
+    (tmp_path / "odd.yaml").write_text("max_epochs: 3\n")
+    with pytest.raises(ValueError, match="is no recipe: it must list its files under config_file"):
+        find_recipes(str(tmp_path / "odd.yaml"))
+
+
+def test_overrides_win_and_must_patch_something():
+    (recipe,) = find_recipes("residual_unet_mse")
+    assert merged_config(recipe, {"max_epochs": 3})["max_epochs"] == 3
+    with pytest.raises(ValueError, match="residual_unet_mse has no such value to set"):
+        merged_config(recipe, {"network_def#blocks#in_channels": 3})
+    with pytest.raises(ValueError, match="unknown key 'netwrok_def': did you mean network_def"):
+        merged_config(recipe, {"netwrok_def#in_channels": 3})
+
+
+def test_the_factors_of_the_thesis_cells_are_read_from_their_configs():
+    found = {name: factors(merged_config(r)) for name, r in known_recipes().items() if name.startswith("thesis_")}
+    assert len({f.design for f in found.values()}) == 1
+    assert {f.damage for name, f in found.items() if name.endswith("noaug")} == {"none"}
+    assert {f.l2 for name, f in found.items() if "_l2" in name} == {True}
+    assert found["thesis_shallow_residual_original_mse_noaug"].variant == "double_norm=True"
+
+
+def test_code_is_that_of_the_named_modules_and_what_they_import():
+    def stems(text: str) -> set[str]:
+        return {path.stem for path in used_modules({"_target_": text})}
+
+    assert "up_block" in stems("scripts.networks.SkipCAE")  # imported by the network
+    assert "residual_unet" not in stems("scripts.networks.SkipCAE")  # beside it
+    assert stems("$scripts.files.atomic.replacing(@x)") == {"replacing"}
+    assert stems("torch.nn.MSELoss") == set()
+    everything = {path.stem for path in Path("scripts/losses").glob("*.py")}
+    assert stems("scripts.losses.unheard_of") >= everything  # no module exports it: the whole package counts
+
+
+def test_code_hash_follows_the_code():
+    one, other = (code_hash({"_target_": f"scripts.networks.{name}"}) for name in ("SkipCAE", "ResidualUNet"))
+    assert one != other
+    assert one == code_hash({"a": [{"_target_": "scripts.networks.SkipCAE", "spatial_dims": 3}]})
+
+
+def test_a_pattern_can_have_seeds_of_its_own():
+    found = {recipe.name: recipe.seeds for recipe in find_recipes("thesis_skip_*,thesis_skip_cae_mse@0+2")}
+    assert found.pop("thesis_skip_cae_mse") == (0, 2)
+    assert set(found.values()) == {None}
+    with pytest.raises(ValueError, match=r"seeds behind @ must be whole numbers joined by \+, got '0,1'"):
+        find_recipes(["thesis_skip_*@0,1"])

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the twelve criteria measure on shapes that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage.measure import euler_number, label
+from skimage.morphology import convex_hull_image
+
+from scripts.tissue import CRITERIA, measure_criteria
+from scripts.tissue.shape import contact_length, convexity, exterior, gap_radius, hole_share, slice_components
+from tests.helpers.toy_brain import SPACING_MM, toy_slice
+
+
+def measured(mask: np.ndarray, spacing_mm: tuple[float, float] = SPACING_MM) -> dict[str, float]:
+    return dict(zip(CRITERIA, measure_criteria(mask[None], spacing_mm)[0].tolist(), strict=True))
+
+
+def test_a_healthy_toy_brain():
+    found = measured(toy_slice())
+    rim = (toy_slice() > 0).sum() * 16
+    assert found == {
+        "brain_gap": 0,
+        "brain_components": 1,
+        "border_contact": 0,
+        "ventricle_exterior": 0,
+        "hole_share": 0,
+        "white_unity": 1,
+        "ventricle_asymmetry": pytest.approx(0),
+        "brain_area": rim,
+        "convexity": pytest.approx(0.96, abs=0.03),
+        "cortical_thickness": pytest.approx(14, rel=0.25),
+        "white_exterior": 0,
+        "ventricle_components": 2,
+    }
+
+
+def hole(mask: np.ndarray) -> None:
+    mask[34:39, 20:25] = 0
+
+
+def second_piece(mask: np.ndarray) -> None:
+    mask[2:4, 2:4] = 2
+
+
+def over_the_border(mask: np.ndarray) -> None:
+    mask[:, 20:23] = 3
+
+
+def ventricle_outside(mask: np.ndarray) -> None:
+    mask[28:30, 7:12] = 1
+
+
+def small_holes(mask: np.ndarray) -> None:
+    mask[34:40:2, 18:26:2] = 0
+
+
+def two_white_pieces(mask: np.ndarray) -> None:
+    mask[35][mask[35] > 0] = 2
+
+
+def one_ventricle(mask: np.ndarray) -> None:
+    mask[:, 24:][mask[:, 24:] == 1] = 3
+
+
+def smaller(mask: np.ndarray) -> None:
+    mask[...] = toy_slice(length=70)
+
+
+def bite(mask: np.ndarray) -> None:
+    mask[:24, 19:29] = 0
+
+
+def thick_cortex(mask: np.ndarray) -> None:
+    mask[...] = toy_slice(cortex=0.4)
+
+
+def no_cortex_in_front(mask: np.ndarray) -> None:
+    mask[:20][mask[:20] == 2] = 3
+
+
+def more_ventricles(mask: np.ndarray) -> None:
+    mask[38, 18] = mask[41, 24] = 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "name", "direction"),
+    [
+        (hole, "brain_gap", 1),
+        (second_piece, "brain_components", 1),
+        (over_the_border, "border_contact", 1),
+        (ventricle_outside, "ventricle_exterior", 1),
+        (small_holes, "hole_share", 1),
+        (two_white_pieces, "white_unity", -1),
+        (one_ventricle, "ventricle_asymmetry", 1),
+        (smaller, "brain_area", -1),
+        (bite, "convexity", -1),
+        (thick_cortex, "cortical_thickness", 1),
+        (no_cortex_in_front, "white_exterior", 1),
+        (more_ventricles, "ventricle_components", 1),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_each_criterion_sees_its_damage(damage: Callable[[np.ndarray], None], name: str, direction: int):
+    mask = toy_slice()
+    before = measured(mask)
+    damage(mask)
+    assert direction * (measured(mask)[name] - before[name]) > 0.01 * max(1.0, abs(before[name]))
+
+
+def test_an_empty_slice_is_far_from_a_brain():
+    found = measured(np.zeros((7, 9), dtype=np.uint8))
+    assert np.isnan(found.pop("convexity"))
+    assert np.isnan(found.pop("ventricle_asymmetry"))
+    assert set(found.values()) == {0.0}
+
+
+def test_components_agree_with_scikit_image():
+    rng = np.random.default_rng(0)
+    masks = rng.random((6, 13, 17)) < 0.4
+    masks[2] = False
+    for diagonal in (True, False):
+        found = slice_components(masks, diagonal)
+        labels = [label(mask, connectivity=2 if diagonal else 1) for mask in masks]
+        assert found.counts().tolist() == [one.max() for one in labels]
+        assert found.largest().tolist() == [int(np.bincount(one.ravel())[1:].max(initial=0)) for one in labels]
+
+
+def test_holes_are_what_the_exterior_does_not_reach():
+    rng = np.random.default_rng(1)
+    brain = rng.random((5, 11, 13)) < 0.6
+    outside = exterior(brain)
+    holes = ~brain & ~outside[:, 1:-1, 1:-1]
+    counts = slice_components(holes, diagonal=False).counts()
+    pieces = slice_components(brain, diagonal=True).counts()
+    assert (pieces - counts).tolist() == [euler_number(mask, connectivity=2) for mask in brain]
+    filled = [ndimage.binary_fill_holes(mask).sum() for mask in brain]
+    np.testing.assert_allclose(hole_share(brain), [1 - m.sum() / f for m, f in zip(brain, filled, strict=True)])
+
+
+def test_contact_is_the_length_of_the_edges():
+    mask = np.zeros((1, 6, 7), dtype=bool)
+    mask[0, 2:4, 1:6] = True
+    outside = exterior(mask)
+    assert contact_length(mask, outside, (2.0, 3.0))[0] == 2 * (5 * 3 + 2 * 2)
+    part = mask.copy()
+    part[0, :, 2:] = False  # the left column: its left side, its top and its bottom
+    assert contact_length(part, outside, (2.0, 3.0))[0] == 2 * 2 + 2 * 3
+
+
+@pytest.mark.parametrize("radius", [12.0, 20.0, 30.0])
+def test_the_gap_has_the_radius_of_the_hole(radius: float):
+    distance = np.hypot(*(2 * np.mgrid[-30:31, -30:31]))
+    brain = (distance <= 50) & (distance > radius)
+    assert gap_radius(brain[None], (2.0, 2.0))[0] == pytest.approx(radius, abs=2)
+    brain[:, 30] = brain[31:, 30] = False  # open through a sulcus
+    assert gap_radius(brain[None], (2.0, 2.0))[0] == pytest.approx(radius, abs=2)
+
+
+def test_convexity_is_one_for_a_rectangle_and_near_that_of_scikit_image():
+    masks = np.zeros((3, 20, 24), dtype=bool)
+    masks[0, 3:9, 5:20] = True
+    masks[1, 4, 7] = True
+    masks[2, 3:15, 4:10] = masks[2, 10:15, 4:20] = True
+    found = convexity(masks)
+    assert found[:2].tolist() == [1, 1]
+    assert found[2] == pytest.approx(masks[2].sum() / convex_hull_image(masks[2]).sum(), rel=0.03)
+    assert found[2] == pytest.approx((12 * 6 + 5 * 10) / (12 * 6 + 5 * 10 + 7 * 10 / 2))  # the corner is a triangle
+    stretched = masks.repeat(3, axis=1)
+    np.testing.assert_allclose(convexity(stretched), found)
+
+
+def test_one_slice_needs_its_axis():
+    with pytest.raises(ValueError, match=r"shape \(N, H, W\), got \(7, 9\)"):
+        measure_criteria(np.zeros((7, 9)), (1.0, 1.0))
