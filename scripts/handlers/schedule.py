@@ -101,7 +101,7 @@ def defined(handler: Handler) -> Handler:
 
         train:
           handlers:
-          - _target_: scripts.handlers.schedule
+          - _target_: scripts.handlers.defined
             handler: "@early_stop"
     """
     return handler

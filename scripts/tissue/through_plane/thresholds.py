@@ -73,13 +73,13 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class ConsistencyThresholds:
-    """Which errors of :func:`scripts.tissue.through_plane.thresholds` are usual in healthy heads, and which are too large.
+    """Which errors of :func:`scripts.tissue.through_plane.thresholds.inconsistency` are usual in healthy heads, and which are too large.
 
     ``Differs from the paper:`` there each attribute has one threshold, the largest :math:`|e_t|` of the training
     sequences. A brain changes fast near its ends and slowly in the middle, and its attributes change together. So here
     the errors of all attributes are weighed by their covariance at the level of the slice (Mahalanobis distance), and
     the limit is chosen for a given share of false alarms. Of slices 10 % too small, 95 instead of 93 % were found (as
-    in :func:`scripts.tissue.through_plane.thresholds`).
+    in :func:`scripts.tissue.through_plane.thresholds.inconsistency`).
 
     Attributes:
         names: of the attributes, ``L``.
