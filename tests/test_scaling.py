@@ -16,7 +16,7 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from scripts.studies.scaling import slices_per_second, table, weak_scaling
+from scripts.studies.scaling.__main__ import slices_per_second, table, weak_scaling
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN, MULTI_GPU = "configs/train.yaml", "configs/hw/multi_gpu.yaml"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts.commands.latent.measures import spearman_matrix
-from scripts.commands.latent.model import LatentModel
-from scripts.commands.latent.space import TissueRecipe
 
+from scripts.latent.measures import spearman_matrix
+from scripts.latent.model import LatentModel
+from scripts.latent.space import TissueRecipe
 from scripts.recipes.trained import TrainedRecipe
 
 ROOT = Path(__file__).resolve().parents[1]

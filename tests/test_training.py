@@ -141,7 +141,7 @@ def test_wrong_folder_is_one_line_on_the_command_line(tmp_path):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "error:" in done.stderr
-    assert "python -m scripts.commands.prepare" in done.stderr
+    assert "python -m scripts prepare" in done.stderr
 
 
 def test_resume_without_a_checkpoint_is_one_line(tiny_cohort, tmp_path):

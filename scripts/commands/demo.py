@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo: a synthetic cohort, a brief training, its evaluation, a damaged head restored, and a page that shows it.
 
-Run it with ``python -m scripts.commands.demo`` (``make demo`` sets up the environment first), or only the figure of the README
-with ``python -m scripts.commands.demo figure``.
+Run it with ``python -m scripts demo`` (``make demo`` sets up the environment first), or only the figure of the README
+with ``python -m scripts demo figure``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any
 import fire
 from monai.data import MetaTensor
 
-from ..data.cohort import PARTS, load_cohort, load_datalist
+from ..data.cohort import load_cohort, load_datalist
 from ..data.demo.cohort import NUM_SUBJECTS, ensure_demo_cohort
+from ..data.split import PARTS
 from ..demo.report import DemoResults, Step, write_demo_report
 from ..demo.restoration import Restoration, compare_heads, damage_head, read_head
 from ..files.errors import clean_exit

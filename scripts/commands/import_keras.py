@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m scripts.commands.import_keras WEIGHTS --network NAME --output model.pt``: published Keras weights for PyTorch."""
+"""``python -m scripts import-keras WEIGHTS --network NAME --output model.pt``: published Keras weights for PyTorch."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Use the latent space of a trained autoencoder: ``python -m scripts.commands.latent evaluate --recipe ar_vae``.
+"""Use the latent space of a trained autoencoder: ``python -m scripts latent evaluate --recipe ar_vae``.
 
 The other commands are ``traverse``, ``interpolate``, ``sample`` and ``compare``. Recipes of tissue masks need the
 region labels of the cohort.
@@ -78,7 +78,7 @@ def evaluate(
 
     Args:
         recipe: a recipe of tissue masks, such as ar_vae, vae_tissue or constrained_vae, or of slices, such as vae.
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare); for tissue masks with region labels.
+        dataset_dir: folder of dataset.json (python -m scripts prepare); for tissue masks with region labels.
         output_dir: folder of the results; eval/<recipe>/latent if empty.
         weights: model.pt of a training of the recipe; by default that in eval/<recipe>, or else the shipped one.
         samples: number of samples of each kind.
@@ -305,7 +305,7 @@ def compare(*folders: str, output_dir: str = "eval/comparison") -> None:
         output_dir: folder of the tables.
     """
     if not folders:
-        raise ValueError("name the folders of results: python -m scripts.commands.latent compare FOLDER FOLDER ...")
+        raise ValueError("name the folders of results: python -m scripts latent compare FOLDER FOLDER ...")
     table = comparison_table([Path(str(folder)) for folder in folders])
     target = Path(str(output_dir))
     target.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ def learn(
 
     Args:
         path: JSON file to write.
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare), with labels.
+        dataset_dir: folder of dataset.json (python -m scripts prepare), with labels.
         spacing_mm: of the grid on which masks will be judged.
         tail_percent: share of the training slices beyond each bound; 1 means from the 1st to the 99th percentile.
     """
@@ -44,7 +44,7 @@ def check(path: str = "eval/criteria.json", dataset_dir: str = "", part: str = "
 
     Args:
         path: JSON file that "learn" wrote.
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare), with labels.
+        dataset_dir: folder of dataset.json (python -m scripts prepare), with labels.
         part: "training", "validation" or "test".
     """
     criteria = AnatomicalCriteria.load(path)

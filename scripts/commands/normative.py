@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A normative chart of brains against age and sex: ``python -m scripts.normative learn|place``."""
+"""A normative chart of brains against age and sex: ``python -m scripts chart learn|place``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import fire
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..data.cohort import PARTS, load_cohort, load_datalist
+from ..data.cohort import load_cohort, load_datalist
+from ..data.split import PARTS
 from ..files.atomic import replacing
 from ..files.errors import clean_exit
 from ..normative.calibration import calibration_table, held_out_percentiles
@@ -41,7 +42,7 @@ def learn(
     these uniform?), normative.json and chart.png.
 
     Args:
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare), with region labels, age and sex.
+        dataset_dir: folder of dataset.json (python -m scripts prepare), with region labels, age and sex.
         output_dir: folder of the chart.
         recipe: whose latent codes are part of the chart, if weights are given; one with reg/attributes.
         weights: model.pt of a training of the recipe; empty: a chart without codes.
@@ -54,7 +55,7 @@ def learn(
     if not known:
         raise ValueError(
             f"none of the {len(items)} heads has an age and a sex in dataset.json. Prepare the cohort with a table of "
-            "its subjects (python -m scripts.commands.prepare --help)."
+            "its subjects (python -m scripts prepare --help)."
         )
     coder = CodeMeans(recipe, str(weights)) if weights else None
     saved = SavedChart(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Describe a folder of heads as a cohort: ``python -m scripts.commands.prepare IMAGES --output_dir DATA``."""
+"""Describe a folder of heads as a cohort: ``python -m scripts prepare IMAGES DATA``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ..data.cohort import DATASET_FILE, PARTS, write_json
 from ..data.demographics import Demographics, read_demographics
-from ..data.describe import LeftOut, describe_cohort, usable_images
+from ..data.describe import DATASET_FILE, LeftOut, describe_cohort, usable_images
 from ..data.examine import ExaminedImage, examine
 from ..data.image_folder import ImageFile, find_images, stem, subject_name
 from ..data.slice_selection import RULES
-from ..data.split import part_sizes
+from ..data.split import PARTS, part_sizes
+from ..files.atomic import write_json
 from ..files.errors import clean_exit
 from ..pages.cohort_picture import save_cohort_picture
 from ..studies.command_line import run_command
@@ -94,7 +94,7 @@ def prepare(
         )
     cohort = {
         "name": _text(name) or folder.name,
-        "description": f"{len(usable)} images of {folder.name}, prepared with python -m scripts.commands.prepare",
+        "description": f"{len(usable)} images of {folder.name}, prepared with python -m scripts prepare",
         "plane": plane,
         **describe_cohort(usable, table, output, selection, threshold, shares, seed, every_nth_slice),
     }
@@ -216,7 +216,7 @@ def _summary(cohort: Mapping[str, Any], usable: Sequence[ExaminedImage], output:
 
 def main() -> None:
     """Entry point of the command line."""
-    run_command(prepare, "python -m scripts.commands.prepare")
+    run_command(prepare, "python -m scripts prepare")
 
 
 if __name__ == "__main__":

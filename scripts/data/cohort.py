@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files.atomic import replacing
+from .describe import DATASET_FILE
+from .split import PARTS, check_disjoint
 
-__all__ = ["DATASET_FILE", "FILE_KEYS", "PARTS", "check_disjoint", "load_cohort", "load_datalist", "write_json"]
+__all__ = ["FILE_KEYS", "load_cohort", "load_datalist"]
 
-DATASET_FILE = "dataset.json"
-PARTS = ("training", "validation", "test")
 FILE_KEYS = ("image", "label", "mask")
 
 
@@ -22,7 +21,7 @@ def load_cohort(dataset_dir: str | os.PathLike[str] = "") -> dict[str, Any]:
     """Read and check the ``dataset.json`` of a cohort.
 
     Args:
-        dataset_dir: folder that ``python -m scripts.commands.prepare`` wrote (or the path of its ``dataset.json``). Empty: the
+        dataset_dir: folder that ``python -m scripts prepare`` wrote (or the path of its ``dataset.json``). Empty: the
             demo cohort, which is made on first use.
 
     Returns:
@@ -36,13 +35,9 @@ def load_cohort(dataset_dir: str | os.PathLike[str] = "") -> dict[str, Any]:
     try:
         cohort = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(
-            f"{path} is not JSON ({error}). Write it again with python -m scripts.commands.prepare."
-        ) from error
+        raise ValueError(f"{path} is not JSON ({error}). Write it again with python -m scripts prepare.") from error
     if not isinstance(cohort, dict) or not all(isinstance(cohort.get(part), list) for part in PARTS):
-        raise ValueError(
-            f"{path} must have the lists {', '.join(PARTS)}. Write it with python -m scripts.commands.prepare."
-        )
+        raise ValueError(f"{path} must have the lists {', '.join(PARTS)}. Write it with python -m scripts prepare.")
     check_disjoint(cohort)
     return cohort
 
@@ -76,30 +71,6 @@ def load_datalist(dataset_dir: str | os.PathLike[str], part: str) -> list[dict[s
     return [_resolve(item, path) for item in cohort[part]]
 
 
-def check_disjoint(cohort: Mapping[str, Any]) -> None:
-    """Refuse a cohort in which a subject, or the same file content, is in two parts.
-
-    Raises:
-        ValueError: with the names of what is in two parts.
-    """
-    for key in ("subject", "sha256"):
-        seen: dict[str, str] = {}
-        for part in PARTS:
-            for item in cohort[part]:
-                value = item.get(key)
-                if value is not None and seen.setdefault(value, part) != part:
-                    raise ValueError(
-                        f"{key} {value} is in two parts, {seen[value]} and {part}: results on {part} would not be "
-                        "those of unseen subjects. Split by subject with python -m scripts.commands.prepare."
-                    )
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file by rename, so that it is either whole or absent."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
 def _dataset_file(dataset_dir: str | os.PathLike[str]) -> Path:
     """Path of the ``dataset.json`` of a cohort folder; the demo cohort's where no folder is given."""
     if not str(dataset_dir):
@@ -111,7 +82,7 @@ def _dataset_file(dataset_dir: str | os.PathLike[str]) -> Path:
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} does not exist. Make it from a folder of images with: "
-            f"python -m scripts.commands.prepare IMAGES --output_dir {path.parent}"
+            f"python -m scripts prepare IMAGES {path.parent}"
         )
     return path.absolute()
 
@@ -125,7 +96,7 @@ def _resolve(item: Mapping[str, Any], path: Path) -> dict[str, Any]:
             if not file.is_file():
                 raise FileNotFoundError(
                     f"the {key} of subject {item['subject']}, {file}, does not exist although {path} names it. Put it "
-                    "back, or prepare the folder again with python -m scripts.commands.prepare."
+                    "back, or prepare the folder again with python -m scripts prepare."
                 )
             resolved[key] = str(file)
     return resolved

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..anatomy.brain_mask import brain_from_labels, estimate_brain
 from ..files.atomic import replacing
-from ..inference.volumes import failure_reason
+from ..files.errors import failure_reason
 from ..transforms.check_volume import CheckVolumed
 from ..transforms.load_volume import LoadVolumed
 from .image_folder import ImageFile

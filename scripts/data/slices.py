@@ -101,7 +101,7 @@ class SliceDataset(Dataset):
         if not kept or min(kept) < 0 or max(kept) >= volume.shape[-1]:
             raise ValueError(
                 f"{item['subject']}: slices must be indices below {volume.shape[-1]}, got "
-                f"{f'{min(kept)} to {max(kept)}' if kept else 'none'}. Make dataset.json again with scripts.commands.prepare."
+                f"{f'{min(kept)} to {max(kept)}' if kept else 'none'}. Prepare the folder again."
             )
         return volume[..., kept].permute(3, 0, 1, 2).half().contiguous()  # (slices, 1, H, W)
 

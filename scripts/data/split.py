@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from .cohort import PARTS
+__all__ = ["PARTS", "age_group", "check_disjoint", "part_sizes", "split_subjects", "stratum_labels"]
 
-__all__ = ["age_group", "part_sizes", "split_subjects", "stratum_labels"]
+PARTS = ("training", "validation", "test")
 
 YOUNG_BELOW = 25.0
 ELDERLY_FROM = 65.0
@@ -123,3 +124,21 @@ def stratum_labels(subjects: Mapping[str, Mapping[str, object]]) -> tuple[dict[s
         }
     used = [name for name in STRATA if len({label[name] for label in labels.values()}) > 1]
     return {subject: tuple(label[name] for name in used) for subject, label in labels.items()}, used
+
+
+def check_disjoint(cohort: Mapping[str, Any]) -> None:
+    """Refuse a cohort in which a subject, or the same file content, is in two parts.
+
+    Raises:
+        ValueError: with the names of what is in two parts.
+    """
+    for key in ("subject", "sha256"):
+        seen: dict[str, str] = {}
+        for part in PARTS:
+            for item in cohort[part]:
+                value = item.get(key)
+                if value is not None and seen.setdefault(value, part) != part:
+                    raise ValueError(
+                        f"{key} {value} is in two parts, {seen[value]} and {part}: results on {part} would not be "
+                        "those of unseen subjects. Split by subject with python -m scripts prepare."
+                    )

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import textwrap
 from collections.abc import Mapping
 
@@ -13,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
-__all__ = ["METHOD_LABELS", "example_figure", "figure_source", "method_label", "severity_figure", "subjects_figure"]
+__all__ = ["METHOD_LABELS", "example_figure", "method_label", "severity_figure", "subjects_figure"]
 
 METHOD_LABELS = {
     "network": "trained network",
@@ -41,13 +39,6 @@ ERROR_SHOWN = 0.25
 def method_label(name: str) -> str:
     """A method's name as the report prints it."""
     return METHOD_LABELS.get(name, name.replace("_", " "))
-
-
-def figure_source(figure: Figure) -> str:
-    """A figure as a ``data:`` address, so that the page needs no other file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def severity_figure(summary: pd.DataFrame, regions: Mapping[str, str]) -> Figure | None:

@@ -147,7 +147,7 @@ def published_networks(
     that are min-max scaled one by one; here they get the volume's scale, as every method does.
 
     Args:
-        weights: a file that ``python -m scripts.commands.import_keras`` wrote, or a folder of such files. Which of the five
+        weights: a file that ``python -m scripts import-keras`` wrote, or a folder of such files. Which of the five
             networks it belongs to is told by its tensors.
         device: where they run.
         amp: compute in bfloat16.
@@ -167,7 +167,7 @@ def published_networks(
         if not files or not all(file.is_file() for file in files.values()):
             raise FileNotFoundError(
                 f"there are no published weights at {weights}: make them with "
-                "python -m scripts.commands.import_keras WEIGHTS --network residual_unet --output FILE, or leave the row out."
+                "python -m scripts import-keras WEIGHTS --network residual_unet --output FILE, or leave the row out."
             )
         return {
             name: NetworkMethod(load_network(_network_of(file), str(file), device, amp), batch_size, clip=True)

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from ..files.atomic import replacing
 from ..metrics import METRIC_NAMES
+from ..pages.page import figure_source
 from .conditions import Condition
-from .figures import example_figure, figure_source, method_label, severity_figure, subjects_figure
+from .figures import example_figure, method_label, severity_figure, subjects_figure
 from .step import RestoreAndMeasure
 from .subjects import subject_slices
 from .tables import ResultTables

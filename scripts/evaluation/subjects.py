@@ -19,8 +19,7 @@ from ..anatomy.brain_mask import brain_from_labels
 from ..anatomy.head_mask import head_mask
 from ..corruptions import Corruption
 from ..data.slices import subject_key
-from ..files.errors import clean_exit
-from ..inference.volumes import failure_reason
+from ..files.errors import clean_exit, failure_reason
 
 __all__ = ["SubjectDataset", "SubjectSlices", "subject_slices"]
 
@@ -78,7 +77,7 @@ def subject_slices(item: Mapping[str, Any], device: torch.device | str = "cpu") 
     if not kept or min(kept) < 0 or max(kept) >= volume.shape[-1]:
         raise ValueError(
             f"{item['subject']}: slices must be indices below {volume.shape[-1]}, got "
-            f"{f'{min(kept)} to {max(kept)}' if kept else 'none'}. Make dataset.json again with scripts.commands.prepare."
+            f"{f'{min(kept)} to {max(kept)}' if kept else 'none'}. Prepare the folder again."
         )
     masks = {"head": torch.from_numpy(head_mask(volume))}
     if "label" in item:

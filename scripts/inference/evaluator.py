@@ -19,12 +19,12 @@ from torch import nn
 from tqdm import tqdm
 
 from .. import __version__
-from ..data.cohort import write_json
 from ..engines import accelerate, fold_batch_norm
+from ..files.atomic import write_json
 from ..files.bids import write_derivative_description
-from ..files.errors import clean_exit
+from ..files.errors import clean_exit, failure_reason
 from ..transforms.plane import plane_axcodes
-from .volumes import failure_reason, find_volumes
+from .volumes import find_volumes
 
 __all__ = ["RestorationEvaluator", "RestorationReport", "check_options", "load_network", "volumes"]
 

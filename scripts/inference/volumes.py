@@ -20,20 +20,10 @@ from monai.data import Dataset, list_data_collate
 
 from ..files.bids import described_name
 from ..files.dicom import find_series, is_dicom, series_number
+from ..files.errors import failure_reason
 
-__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "failure_reason", "find_volumes"]
+__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes"]
 
-UNREADABLE = {
-    "Cannot work out file type": "the file is not an image, or its header is damaged.",  # nibabel
-    "Binary block is wrong size": "the file is not an image, or its header is damaged.",
-    "Invalid NRRD": "the file is not an image, or its header is damaged.",  # pynrrd, where it is installed
-    "is not a gzip file": "the file is not compressed as its name says, or is damaged.",
-    "Could not create IO object": "the file is not an image, or its header is damaged.",  # ITK
-    "File cannot be read": "the file is truncated or damaged.",  # ITK, MHA
-    "could the file be damaged": "the file is truncated or damaged.",  # nibabel
-    "No such file": "the file has disappeared, or is a broken link.",
-}
-"""What readers say, and what it means; ITK adds the C library's last error, which belongs to something else."""
 
 VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
 
@@ -157,31 +147,6 @@ class VolumeDataset(Dataset):
             return super()._transform(index)
         except Exception as error:  # whatever a reader or a transform raises: it concerns this file alone
             return {**item, "error": failure_reason(error)}
-
-
-def failure_reason(error: BaseException) -> str:
-    """Say in one line why a volume failed: the innermost cause, without the wrapping of MONAI and ITK.
-
-    Args:
-        error: what was raised.
-
-    Returns:
-        One line without a line break.
-    """
-    while error.__cause__ is not None:
-        error = error.__cause__
-    if isinstance(error, EOFError):
-        return "the file is truncated: it ends before its data do."
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}."
-    if isinstance(error, MemoryError):
-        return "there is not enough memory for it."
-    text = str(error)
-    for part, reason in UNREADABLE.items():
-        if part in text:
-            return reason
-    text = re.sub(r"\b\w+\(0x[0-9a-f]+\): ", "", text.split("ITK ERROR:")[-1])
-    return " ".join(text.split()) or type(error).__name__
 
 
 class VolumeLoader:

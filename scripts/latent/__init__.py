@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to do with the latent space of a trained autoencoder: docs/latent.md, ``python -m scripts.commands.latent``."""
+"""What to do with the latent space of a trained autoencoder: docs/latent.md, ``python -m scripts latent``."""
 
 from __future__ import annotations
 

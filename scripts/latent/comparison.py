@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several trainings side by side: ``python -m scripts.commands.latent compare``."""
+"""Several trainings side by side: ``python -m scripts latent compare``."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _values(folder: Path) -> pd.DataFrame:
     """Everything that was measured of one training, a row each; of subjects a row for each of them."""
     if not (folder / SUMMARY).is_file() or not (folder / "attributes.csv").is_file():
         raise FileNotFoundError(
-            f"{folder} holds no results of tissue masks: make them with python -m scripts.commands.latent evaluate "
+            f"{folder} holds no results of tissue masks: make them with python -m scripts latent evaluate "
             f"--recipe RECIPE --dataset_dir DATA --output_dir {folder}."
         )
     parts = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of ``python -m scripts.commands.latent evaluate``.
+"""The tables of ``python -m scripts latent evaluate``.
 
 FOLDED: ``smallest_area.csv``: how large a brain a slice has to show for the order of the ventricle areas to be defined.
 """

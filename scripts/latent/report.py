@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``python -m scripts.commands.latent evaluate`` collects and writes.
+"""What ``python -m scripts latent evaluate`` collects and writes.
 
 FOLDED: What the page about a latent space consists of.
 """
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..data.cohort import write_json
-from ..files.atomic import replacing
+from ..files.atomic import replacing, write_json
 from ..pages.page import Section, write_latent_report
 from ..tissue import CRITERIA, UNITS
 from .space import LatentSpace

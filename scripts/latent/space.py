@@ -20,7 +20,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..data.cohort import PARTS, load_datalist
+from ..data.cohort import load_datalist
+from ..data.split import PARTS
 from ..networks.latent import DenseAutoencoder
 from ..recipes.trained import TrainedRecipe
 from ..tissue import attribute_table

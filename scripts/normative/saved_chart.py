@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..data.cohort import write_json
-from ..files.atomic import replacing
+from ..files.atomic import replacing, write_json
 from .measures import Measure
 
 __all__ = ["SavedChart"]
@@ -68,7 +67,7 @@ class SavedChart:
         for name in (TABLE, SETTINGS):
             if not (folder / name).is_file():
                 raise FileNotFoundError(
-                    f"{folder} has no {name}: learn a chart with python -m scripts.normative learn --dataset_dir DATA "
+                    f"{folder} has no {name}: learn a chart with python -m scripts chart learn --dataset_dir DATA "
                     f"--output_dir {folder}."
                 )
         try:

@@ -11,8 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..data.cohort import PARTS
-from ..data.split import ELDERLY_FROM, YOUNG_BELOW
+from ..data.split import ELDERLY_FROM, PARTS, YOUNG_BELOW
 from ..files.atomic import replacing
 
 __all__ = ["cohort_picture", "save_cohort_picture"]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +13,10 @@ import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..evaluation.figures import figure_source
 from ..files.atomic import replacing
 
-__all__ = ["Section", "write_latent_report"]
+__all__ = ["Section", "figure_source", "write_latent_report"]
+
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
@@ -61,3 +63,10 @@ def write_latent_report(title: str, facts: Sequence[str], sections: Sequence[Sec
     template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     with replacing(path) as partial:
         partial.write_text(template.render(title=title, facts=facts, sections=shown), encoding="utf-8")
+
+
+def figure_source(figure: Figure) -> str:
+    """A figure as a ``data:`` address, so that the page needs no other file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

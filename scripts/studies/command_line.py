@@ -22,7 +22,7 @@ def run_command(command: Callable[..., Any], name: str) -> None:
 
     Args:
         command: its parameters are the options.
-        name: what the user typed, for the help text, such as "python -m scripts.commands.prepare".
+        name: what the user typed, for the help text, such as "python -m scripts prepare".
 
     Raises:
         SystemExit: an unknown option, before any work. A command with ``**overrides`` judges them itself.

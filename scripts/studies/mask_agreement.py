@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..anatomy.brain_mask import brain_from_labels, estimate_brain
-from ..data.cohort import PARTS, load_cohort, load_datalist
+from ..data.cohort import load_cohort, load_datalist
 from ..data.examine import load_head
+from ..data.split import PARTS
 from ..files.errors import clean_exit
 
 __all__ = ["dice", "mask_agreement"]

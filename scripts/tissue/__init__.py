@@ -7,7 +7,6 @@ FOLDED: Whether the slices of a volume fit each other, and how those that do not
 
 from __future__ import annotations
 
-from ..latent.through_plane_transform import ThroughPlaneConsistencyd
 from .attributes import ATTRIBUTES, UNITS, SliceAttributesd, attribute_table, slice_attributes
 from .bounds import AnatomicalCriteria, LevelBounds
 from .classes import MUSE_TISSUES, Tissue, TissueClassesd, tissue_classes
@@ -35,7 +34,6 @@ __all__ = [
     "Correction",
     "LevelBounds",
     "SliceAttributesd",
-    "ThroughPlaneConsistencyd",
     "Tissue",
     "TissueClassesd",
     "TissueSlices",

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.cohort import write_json
+from ..files.atomic import write_json
 from .criteria import CRITERIA, measure_criteria
 from .slices import LEVELS, TissueSlices, level_windows
 

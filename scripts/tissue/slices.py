@@ -6,6 +6,7 @@ FOLDED: The level of a slice: where it lies along the brain of its head, from 0 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,15 @@ from monai.transforms import Compose, LoadImaged, Orientationd, ResampleToMatchd
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from ..data.cohort import load_datalist
 from ..transforms.plane import plane_axcodes
 from ..transforms.volume_scale import ScaleIntensityByVolumePercentiled
 from .classes import TissueClassesd
 from .grid import BrainWindowd, ResampleClassesd
 
 __all__ = ["LEVELS", "TissueSlices", "level_windows", "load_tissue_slices", "slice_levels", "tissue_transforms"]
+
+FRAME_MM = (224.0, 192.0)
 
 LEVELS = np.linspace(0.05, 0.95, 19)
 """Where what is learned along the brain is stored; interpolated between, constant beyond."""
@@ -190,7 +194,7 @@ def _read(item: Mapping[str, Any], transform: Compose, keys: Sequence[str]) -> d
     if "label" not in item:
         raise ValueError(
             f"subject {item['subject']} has no label file: tissue masks need region labels. Prepare the cohort from a "
-            "folder that has them (python -m scripts.commands.prepare --help)."
+            "folder that has them (python -m scripts prepare --help)."
         )
     try:
         volumes = transform({key: item[key] for key in keys})
@@ -198,3 +202,9 @@ def _read(item: Mapping[str, Any], transform: Compose, keys: Sequence[str]) -> d
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ValueError(f"{' or '.join(item[key] for key in keys)} could not be used: {reason}") from error
     return {key: np.ascontiguousarray(volumes[key].numpy()[0].transpose(2, 0, 1)) for key in keys}
+
+
+def whole_brain_slices(dataset_dir: str, part: str, spacing_mm: float) -> TissueSlices:
+    """Slices of the whole brains of a part of a cohort, in a frame of ``FRAME_MM`` with pixels of ``spacing_mm``."""
+    size = [math.ceil(extent / spacing_mm) for extent in FRAME_MM]
+    return load_tissue_slices(load_datalist(dataset_dir, part), spacing_mm=(spacing_mm,) * 3, size=size, centre="brain")

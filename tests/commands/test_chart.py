@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m scripts.normative``: learn a chart from boxes, and place boxes on it."""
+"""``python -m scripts chart``: learn a chart from boxes, and place boxes on it."""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from matplotlib.image import imread
 from monai.data import MetaTensor
-from scripts.commands.demo.restoration import INSIDE, compare_heads, damage_head, read_head
 
 from scripts.commands.demo import demo
 from scripts.data.demo.cohort import ensure_demo_cohort
 from scripts.data.demo.head import make_head
+from scripts.demo.restoration import INSIDE, compare_heads, damage_head, read_head
 from scripts.pages.head_views import cohort_figure, restoration_figure, save_figure, slice_view
 
 COARSE = {"num_subjects": 4, "spacing_mm": 4.0}

@@ -12,10 +12,10 @@ import pytest
 import torch
 import yaml
 from monai.bundle import ConfigParser
-from scripts.commands.latent.evaluation import neuron_table
-from scripts.commands.latent.space import open_space
 
 from scripts.commands.latent import compare, evaluate, interpolate, sample, traverse
+from scripts.latent.evaluation import neuron_table
+from scripts.latent.space import open_space
 from scripts.tissue import CRITERIA
 
 RECIPE = """

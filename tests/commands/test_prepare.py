@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from scripts.commands.prepare import main, prepare
-from scripts.data.cohort import PARTS, load_cohort, load_datalist
+from scripts.data.cohort import load_cohort, load_datalist
+from scripts.data.split import PARTS
 from tests.helpers.volume_files import affine, head, write_nifti
 
 MATRIX = affine(spacing=(4.0, 4.0, 4.0))

@@ -11,8 +11,8 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from scripts.commands.through_plane import check, learn
-from scripts.studies.through_plane import JUMPS
+from scripts.commands.through_plane import learn
+from scripts.studies.through_plane import JUMPS, check
 from tests.helpers.toy_brain import write_toy_cohort
 
 NETWORK = "configs/net/tissue_autoencoder.yaml"

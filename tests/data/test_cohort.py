@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from scripts.data.cohort import DATASET_FILE, check_disjoint, load_cohort, load_datalist, write_json
+from scripts.data.cohort import load_cohort, load_datalist
+from scripts.data.describe import DATASET_FILE
+from scripts.data.split import check_disjoint
+from scripts.files.atomic import write_json
 
 
 def _cohort(folder: Path, **parts: list[dict[str, Any]]) -> Path:
@@ -34,9 +37,7 @@ def test_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_missing_cohort_names_the_command(tmp_path: Path):
-    with pytest.raises(
-        FileNotFoundError, match=r"dataset.json does not exist. Make it .* python -m scripts.commands.prepare"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"dataset.json does not exist. Make it .* python -m scripts prepare"):
         load_cohort(tmp_path)
 
 

@@ -6,8 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from scripts.data.cohort import PARTS
-from scripts.data.split import age_group, part_sizes, split_subjects, stratum_labels
+from scripts.data.split import PARTS, age_group, part_sizes, split_subjects, stratum_labels
 
 
 def _random_strata(seed: int, subjects: int) -> dict[str, tuple[str, ...]]:

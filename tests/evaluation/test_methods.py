@@ -73,7 +73,7 @@ def test_missing_weights_say_how_to_make_them(tmp_path):
     with pytest.raises(SystemExit, match=r"no trained weights at .*model\.pt: train first, .* run training"):
         trained_network(ResidualUNet(), str(tmp_path / "model.pt"), torch.device("cpu"))
     assert published_networks(None, torch.device("cpu")) is None
-    with pytest.raises(SystemExit, match=r"no published weights at .*: make them with python -m scripts\.import_keras"):
+    with pytest.raises(SystemExit, match=r"no published weights at .*: make them with python -m scripts import-keras"):
         published_networks(str(tmp_path / "model.pt"), torch.device("cpu"))
 
 

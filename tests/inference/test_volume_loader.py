@@ -6,7 +6,8 @@ import time
 
 import pytest
 import torch
-from scripts.inference.evaluator.volumes import VolumeLoader
+
+from scripts.inference.volumes import VolumeLoader
 
 
 class Volumes:

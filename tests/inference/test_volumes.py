@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from scripts.inference.evaluator.volumes import VolumeDataset, failure_reason, find_volumes
 
+from scripts.inference.volumes import VolumeDataset, failure_reason, find_volumes
 from tests.helpers.volume_files import head, write_nifti, write_series
 
 

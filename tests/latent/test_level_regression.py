@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scripts.commands.latent.nearest import LevelRegression
+
+from scripts.latent.nearest import LevelRegression
 
 
 def disks(radii: np.ndarray) -> np.ndarray:

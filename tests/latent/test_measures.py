@@ -6,14 +6,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from scripts.commands.latent.measures import (
+from sklearn.metrics import mutual_info_score
+
+from scripts.latent.measures import (
     attribute_rows,
     disentanglement,
     monotonic_share,
     mutual_information,
     spearman_matrix,
 )
-from sklearn.metrics import mutual_info_score
 
 
 def grid(side: int = 20) -> np.ndarray:

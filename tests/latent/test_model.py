@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scripts.commands.latent.model import MaskModel
 
+from scripts.latent.model import MaskModel
 from scripts.networks.latent import VariationalAutoencoder
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import nibabel as nib
 import numpy as np
-from scripts.commands.latent.figures import save_stack
 
-from scripts.commands.latent import interpolation, nearest_masks, traversal
+from scripts.latent import interpolation, nearest_masks, traversal
+from scripts.latent.figures import save_stack
 
 
 def test_interpolation_is_straight_and_holds_both_ends():

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import kstest, multivariate_normal, norm
 from sklearn.neighbors import KernelDensity
 
-from scripts.commands.latent import AttributeScale, ParzenWindow, sample_with_attribute
+from scripts.latent import AttributeScale, ParzenWindow, sample_with_attribute
 
 
 def codes(count: int = 50, dimensions: int = 3, seed: int = 0) -> np.ndarray:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import rankdata
-from scripts.commands.latent.evaluation import largest_spearman
-from scripts.commands.latent.validity import mean_dice
+
+from scripts.latent.evaluation import largest_spearman
+from scripts.latent.validity import mean_dice
 
 
 def test_mean_dice_is_the_mean_over_the_tissues_that_are_there():

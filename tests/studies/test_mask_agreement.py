@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.data.cohort import DATASET_FILE, write_json
+from scripts.data.describe import DATASET_FILE
+from scripts.files.atomic import write_json
 from scripts.studies.mask_agreement import dice, mask_agreement
 
 

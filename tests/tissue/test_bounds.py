@@ -104,7 +104,7 @@ def test_a_file_of_something_else_is_refused(criteria: AnatomicalCriteria, tmp_p
     del content["criteria"]["convexity"]
     for text in ("no json", "{}", json.dumps(content)):
         path.write_text(text)
-        with pytest.raises(ValueError, match=r"criteria\.json holds no bounds of the 12 criteria.*scripts\.plausib"):
+        with pytest.raises(ValueError, match=r"criteria\.json holds no bounds of the 12 criteria.*scripts\.tissue"):
             AnatomicalCriteria.load(path)
 
 

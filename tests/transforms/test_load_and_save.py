@@ -22,7 +22,7 @@ def test_itk_formats_have_their_voxels_and_geometry(tmp_path, suffix):
 
 
 def test_a_series_is_read_by_its_identifier(tmp_path):
-    from scripts.inference.evaluator.volumes import find_volumes
+    from scripts.inference.volumes import find_volumes
 
     write_series(tmp_path / "two", head(seed=1), series=1)
     write_series(tmp_path / "two", head(seed=2), series=2, name="b{:03d}.dcm")

@@ -15,10 +15,10 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from tqdm import tqdm
 
+from ...files.atomic import write_json
 from ...transforms.plane import plane_axcodes
-from ..cohort import DATASET_FILE, write_json
 from ..demographics import read_demographics
-from ..describe import describe_cohort, usable_images
+from ..describe import DATASET_FILE, describe_cohort, usable_images
 from ..examine import examine
 from ..image_folder import find_images
 from . import head as demo_head

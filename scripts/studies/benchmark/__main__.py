@@ -57,7 +57,7 @@ def benchmark(
         recipes: names with * and ?, separated by commas: files of configs/recipe and cells of configs/grid, such as
             'factorial_*' or 'thesis_skip_cae_*'; or paths of recipe files. 'factorial_*,thesis_*@0' gives the latter
             the seed 0 alone, @0+1 two seeds.
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare); the demo cohort if empty.
+        dataset_dir: folder of dataset.json (python -m scripts prepare); the demo cohort if empty.
         output_dir: folder of everything that the benchmark makes.
         seeds: of the trainings, such as 0,1,2. Claims need three.
         max_epochs: of every cell; each recipe's own by default.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...data.cohort import write_json
+from ...files.atomic import write_json
 from .cells import Cell, Step
 from .fingerprint import file_hash
 

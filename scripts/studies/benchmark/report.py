@@ -13,9 +13,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from matplotlib.figure import Figure
 
-from ...evaluation.figures import figure_source
 from ...files.atomic import replacing
 from ...pages.head_views import save_figure
+from ...pages.page import figure_source
 from ..rate_distortion.figure import rate_distortion_figure
 from .answers import MAIN_KIND, WITH_WORST, best_of_each_network, examples, main_measures, ranking
 from .content import benchmark_content, damage_label

@@ -16,9 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from ...data.cohort import PARTS, load_cohort, write_json
+from ...data.cohort import load_cohort
+from ...data.split import PARTS
 from ...evaluation import make_conditions
-from ...files.atomic import replacing
+from ...files.atomic import replacing, write_json
 from ...recipes.provenance import split_hash
 from .cells import Cell, factors
 from .comparisons import compare, contrasts_of_pairs, summarise_models

@@ -64,7 +64,7 @@ def rate_distortion(
     rate_distortion.png into OUTPUT_DIR.
 
     Args:
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare); the demo cohort if empty.
+        dataset_dir: folder of dataset.json (python -m scripts prepare); the demo cohort if empty.
         output_dir: folder of everything that this command makes.
         compressions: pixels per latent value, such as 4,16,64.
         networks: files of configs/net that are compared as points, none: [].

@@ -46,7 +46,7 @@ def weak_scaling(
     that gets slower does so for all of them. Prints a table, and writes weak_scaling.csv (a row for each run).
 
     Args:
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare); the demo cohort if empty.
+        dataset_dir: folder of dataset.json (python -m scripts prepare); the demo cohort if empty.
         processes: numbers of processes on this machine; efficiency is relative to the first.
         threads: CPU threads of each process.
         steps: steps of an epoch; 3 epochs are trained, the first is not counted.

@@ -47,7 +47,7 @@ def speed(
     OUTPUT_DIR/speed.csv and OUTPUT_DIR/speed.md, which also says how to read it, and prints the latter.
 
     Args:
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare); empty: the demo cohort.
+        dataset_dir: folder of dataset.json (python -m scripts prepare); empty: the demo cohort.
         output_dir: folder of the results and of the processes' logs.
         quick: minutes instead of the better part of an hour: fewer rounds, subjects and peers.
         networks: names separated by commas, such as residual_unet,skip_cae; empty: all, or the default one if quick.

@@ -18,7 +18,9 @@ import numpy as np
 from monai.transforms import Compose, LoadImage, Resize
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
-from ...data.cohort import DATASET_FILE, load_cohort, load_datalist, write_json
+from ...data.cohort import load_cohort, load_datalist
+from ...data.describe import DATASET_FILE
+from ...files.atomic import write_json
 from ...networks.blocks.spatial_shape import SIZE_MULTIPLE
 from ...transforms.plane import plane_axcodes
 

@@ -18,9 +18,10 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from ...data.cohort import PARTS, load_datalist, write_json
+from ...data.cohort import load_datalist
+from ...data.split import PARTS
 from ...evaluation.tables import bootstrap_interval
-from ...files.atomic import replacing
+from ...files.atomic import replacing, write_json
 from ...files.errors import clean_exit
 from ...networks.latent import JointAutoencoder
 from ...pages.page import Section, write_latent_report
@@ -67,7 +68,7 @@ def evaluate(
     summary.json and report.html.
 
     Args:
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare), with region labels.
+        dataset_dir: folder of dataset.json (python -m scripts prepare), with region labels.
         segmentation_weights: model.pt of a training of the segmentation recipe; that in eval/tissue_unet by default.
         crisp_weights: model.pt of a training of the CRISP recipe; that in eval/crisp by default.
         output_dir: folder of the results.

@@ -13,8 +13,10 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from ...data.cohort import DATASET_FILE, PARTS, load_cohort, load_datalist, write_json
-from ...files.atomic import replacing
+from ...data.cohort import load_cohort, load_datalist
+from ...data.describe import DATASET_FILE
+from ...data.split import PARTS
+from ...files.atomic import replacing, write_json
 from ...files.errors import clean_exit
 from ...networks.latent import VariationalAutoencoder
 from ...recipes.provenance import split_hash
@@ -47,7 +49,7 @@ def vae_peer(
 
     Args:
         pythae_python: a Python that has pythae, which is no dependency of this project.
-        dataset_dir: folder of dataset.json (python -m scripts.commands.prepare); the demo cohort if empty.
+        dataset_dir: folder of dataset.json (python -m scripts prepare); the demo cohort if empty.
         output_dir: folder of everything that this command makes.
         betas: weights of the KL divergence: 1 is pythae's VAE, others its BetaVAE.
         seeds: of the trainings.

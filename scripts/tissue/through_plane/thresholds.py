@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...data.cohort import write_json
+from ...files.atomic import write_json
 from ..attributes import ATTRIBUTES, attribute_table
 from ..slices import LEVELS, TissueSlices, level_windows
 from .interpolation import fill_slices

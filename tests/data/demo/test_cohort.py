@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.data.cohort import PARTS, load_cohort, load_datalist
+from scripts.data.cohort import load_cohort, load_datalist
 from scripts.data.demo.cohort import ORIENTATIONS, ensure_demo_cohort
 from scripts.data.demo.head import REGIONS, TISSUES, head_atlas, make_head, region_labels
+from scripts.data.split import PARTS
 from scripts.tissue import Tissue, tissue_classes
 
 COARSE_MM = 4.0

@@ -17,7 +17,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from scripts.recipes.recipe import find_recipes
-from scripts.studies.benchmark import benchmark
+from scripts.studies.benchmark.__main__ import benchmark
 from scripts.studies.benchmark.cells import Cell, make_cells
 from scripts.studies.benchmark.record import CellRecord
 from scripts.studies.benchmark.report import KEPT

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from scripts.studies.rate_distortion import rate_distortion
+from scripts.studies.rate_distortion.__main__ import rate_distortion
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from scripts.data.demo.cohort import ensure_demo_cohort
 from scripts.networks import NETWORKS
 from scripts.studies.speed import matches as tried
-from scripts.studies.speed import measure, speed
+from scripts.studies.speed.__main__ import measure, speed
 from scripts.studies.speed.match import Effort
 from scripts.studies.speed.matches import planned_matches
 from scripts.studies.speed.ours import Task

@@ -10,7 +10,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from scripts.studies.uncertainty import evaluate
+from scripts.studies.uncertainty.__main__ import evaluate
 
 NETWORKS = {
     "segmentation": ("segmentation_unet", {"features": [4] * 6}),

@@ -13,7 +13,7 @@ from scipy.stats import wilcoxon
 from torch.distributions import Independent, Normal, kl_divergence
 
 from scripts.networks.latent import VariationalAutoencoder
-from scripts.studies.vae_peers import vae_peer
+from scripts.studies.vae_peers.__main__ import vae_peer
 from scripts.studies.vae_peers.pythae_program import PARTS, Layers
 from scripts.studies.vae_peers.scores import MEASURES, compare_scores, score
 

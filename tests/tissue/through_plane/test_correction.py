@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from scripts.commands.latent.through_plane_transform import ThroughPlaneConsistencyd
 
+from scripts.latent.through_plane_transform import ThroughPlaneConsistencyd
 from scripts.tissue import ConsistencyThresholds, correct_sequence, correct_volume, smooth_signal
 from tests.helpers.toy_brain import decode, encode, toy_slice
 from tests.helpers.toy_slices import toy_slices
