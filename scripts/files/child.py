@@ -58,6 +58,6 @@ def log_end(log: Path, lines: int = LINES_SHOWN) -> str:
         log: file of the output of a command.
         lines: number of lines.
     """
-    text = log.read_text(encoding="utf-8", errors="replace")
+    text = log.read_bytes().decode(errors="replace")  # reading it as text would make lines of a bar's states
     shown = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
     return "\n".join(f"    {line}" for line in [line for line in shown if line.strip()][-lines:])

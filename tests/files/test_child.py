@@ -25,7 +25,7 @@ def test_output_goes_to_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str
 def test_a_failure_shows_the_end_of_the_log(tmp_path: Path):
     code = "import sys; [print('line', n) for n in range(30)]; sys.exit('\\r 10 %\\r 90 %\\nerror: no such head')"
     with pytest.raises(ChildProcessError, match=r"one ended with status 1; the end of .*one\.log") as error:
-        run_logged([sys.executable, "-c", code], tmp_path / "one.log")
+        run_logged([sys.executable, "-u", "-c", code], tmp_path / "one.log")
     shown = str(error.value).splitlines()[1:]
     assert shown[-2:] == ["     90 %", "    error: no such head"]
     assert shown[0] == "    line 17"
