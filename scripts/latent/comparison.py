@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ..evaluation.tables import bootstrap_interval
+from ..files.atomic import replacing
 
-__all__ = ["comparison_markdown", "comparison_table"]
+__all__ = ["compare_trainings", "comparison_markdown", "comparison_table"]
 
 SUMMARY = "summary.json"
 TABLES: dict[str, tuple[str, dict[str, str]]] = {
@@ -36,6 +37,21 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
 }
 """Of each table the column of what was measured, and the quantities."""
 OWN = "Spearman, own"
+
+
+def compare_trainings(folders: Sequence[Path], output_dir: Path) -> list[Path]:
+    """Write :func:`comparison_table` as comparison.csv and comparison.md, and give their paths.
+
+    Raises:
+        FileNotFoundError: a folder holds no results.
+        ValueError: the results are of different parts of a cohort or of different subjects.
+    """
+    table = comparison_table(folders)
+    written = [output_dir / f"comparison.{ending}" for ending in ("csv", "md")]
+    for path, text in zip(written, (table.to_csv(index=False), comparison_markdown(table)), strict=True):
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return written
 
 
 def comparison_table(folders: Sequence[Path]) -> pd.DataFrame:

@@ -60,6 +60,10 @@ class Results:
         title = f"The latent space of {self.space.recipe}"
         write_latent_report(title, self._facts(summary), self.sections, self.folder / "report.html")
 
+    def main_table(self) -> pd.DataFrame:
+        """The table that says most: of the attributes, or of the reconstructions where there are none."""
+        return self.tables["attributes" if "attributes" in self.tables else "reconstruction"]
+
     def summary(self) -> dict[str, Any]:
         """What the tables say in a few numbers."""
         space, dimensions = self.space, self.tables["dimensions"]

@@ -274,7 +274,7 @@ def open_space(
             fit.
     """
     if part not in HELD_OUT:
-        raise ValueError(f"--part must be one of {', '.join(HELD_OUT)}, got {part!r}.")
+        raise ValueError(f"part must be one of {', '.join(HELD_OUT)}, got {part!r}.")
     trained = TrainedRecipe(recipe, weights, device)
     if "attributes" in trained.config["train"]["dataset"]:
         return open_tissue_space(recipe, dataset_dir, weights, device, part)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which layer of a published Keras network is which layer here."""
+"""Published Keras weights for PyTorch: which layer there is which layer here."""
 
 from __future__ import annotations
 
 import inspect
 from collections import defaultdict
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..files.keras import KerasLayers
+from ..files.atomic import replacing
+from ..files.keras import KerasLayers, read_keras_layers
 from . import NETWORKS
 
-__all__ = ["KERAS_LAYERS", "match_keras_layers"]
+__all__ = ["KERAS_LAYERS", "convert_keras_weights", "match_keras_layers"]
 
 _DECODER = {"up1.conv": "UP1_C1", "up2.conv": "UP2_C1", "up3.conv": "UP3_C1"}
 
@@ -56,6 +59,49 @@ KERAS_LAYERS: dict[str, dict[str, str]] = {
     "myronenko_cae": {**_myronenko_encoder(), **_DECODER, "head": "OUTPUT"},
 }
 """Network to convolution here to name in Keras; a pattern (Keras numbers ``conv2d`` by session) is used up in order."""
+
+
+def convert_keras_weights(weights: Path, network: str, output: Path) -> str:
+    """Convert weights that the thesis published to a state dictionary.
+
+    Args:
+        weights: a .h5 file (a whole model or weights alone) or a .npz file of the parity data.
+        network: key of ``KERAS_LAYERS``.
+        output: file of the state dictionary, which PyTorch loads with ``weights_only=True``.
+
+    Returns:
+        One line that says what was written, and with which config fragment it goes.
+
+    Raises:
+        FileNotFoundError: there is no such file of weights.
+        ValueError: the network is unknown, or the weights are those of another one.
+    """
+    if network not in KERAS_LAYERS:
+        close = get_close_matches(network, KERAS_LAYERS, n=1, cutoff=0.0)
+        raise ValueError(
+            f"no published network is called {network!r}. Did you mean {close[0]!r}? Known: {', '.join(KERAS_LAYERS)}."
+        )
+    layers = read_keras_layers(weights)
+    try:
+        state, arguments = match_keras_layers(layers, network)
+    except ValueError as error:
+        raise ValueError(f"{weights}: {error}{_suggest(layers)}") from error
+    with replacing(output) as partial:
+        torch.save(state, partial)
+    parameters = sum(value.numel() for key, value in state.items() if not key.endswith("num_batches_tracked"))
+    fragment = f"configs/net/{network}{'_double_norm' if arguments else ''}.yaml"
+    return f"wrote {output}: {parameters:,} parameters of {network}, to use with {fragment}"
+
+
+def _suggest(layers: KerasLayers) -> str:
+    """Sentence that names the network whose weights these are, if any."""
+    for network in KERAS_LAYERS:
+        try:
+            match_keras_layers(layers, network)
+        except ValueError:
+            continue
+        return f" They fit network {network}."
+    return ""
 
 
 def match_keras_layers(layers: KerasLayers, network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

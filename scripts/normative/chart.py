@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 
 from .measures import Measure
 
-__all__ = ["BAND", "SEXES", "LocationScale", "NormativeChart"]
+__all__ = ["BAND", "SEXES", "LocationScale", "NormativeChart", "check_sexes"]
 
 Array = NDArray[np.float64]
 
@@ -119,6 +119,16 @@ MIN_HEADS = 10
 """Of each sex."""
 
 
+def check_sexes(sexes: Sequence[str]) -> None:
+    """Refuse heads, by their sexes, that are too few for a chart."""
+    for sex in SEXES:
+        if (count := sexes.count(sex)) < MIN_HEADS:
+            raise ValueError(
+                f"there are {count} heads of sex {sex} with a known age: a chart needs {MIN_HEADS} of each sex. Give a "
+                "larger cohort."
+            )
+
+
 class NormativeChart:
     """Distributions of measures, learned from the heads of a table.
 
@@ -141,11 +151,7 @@ class NormativeChart:
     ) -> None:
         if knots < 2:
             raise ValueError(f"knots must be 2 (a straight line) or more, got {knots}.")
-        for sex in SEXES:
-            if (count := int((heads["sex"] == sex).sum())) < MIN_HEADS:
-                raise ValueError(
-                    f"there are {count} heads of sex {sex} with a known age: a chart needs {MIN_HEADS} of each sex."
-                )
+        check_sexes(heads["sex"].tolist())
         self.heads = heads.reset_index(drop=True)
         self.measures = dict(measures)
         self.knots = np.quantile(heads["age"] if ages is None else np.asarray(ages), np.linspace(0, 1, knots))

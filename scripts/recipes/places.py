@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["CONFIGS", "PACKAGE", "PACKAGE_DIR", "PUBLISHED", "ROOT"]
+__all__ = ["CONFIGS", "PACKAGE", "PACKAGE_DIR", "PROGRAM", "PUBLISHED", "ROOT"]
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 """Folder of the Python package."""
 
 PACKAGE = PACKAGE_DIR.name
 """Name of the package: ``scripts`` in a checkout and in a bundle, ``brain_mri_autoencoders`` where installed."""
+
+PROGRAM = "python -m scripts" if PACKAGE == "scripts" else "brain-ae"
+"""What one types before the word of a command."""
 
 ROOT = PACKAGE_DIR if (PACKAGE_DIR / "configs").is_dir() else PACKAGE_DIR.parent
 """Root of the bundle: the folder that has ``configs``. A wheel carries it inside the package."""

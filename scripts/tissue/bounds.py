@@ -176,6 +176,21 @@ class AnatomicalCriteria:
         """Which slices ``(N, H, W)`` meet all criteria, ``(N,)``."""
         return np.all(self.passes(self.measure(classes), level), axis=1)
 
+    def shares(self, slices: TissueSlices) -> dict[str, float]:
+        """Shares of the slices of some heads that meet each criterion and all of them.
+
+        Returns:
+            By criterion; then ``all``, ``all, worst head`` and ``all, level not given``.
+        """
+        measures = self.measure(slices.classes)
+        passed = self.passes(measures, slices.level)
+        return {
+            **dict(zip(CRITERIA, passed.mean(0).tolist(), strict=True)),
+            "all": float(passed.all(1).mean()),
+            "all, worst head": min(float(passed[rows].all(1).mean()) for rows in slices.volumes()),
+            "all, level not given": float(self.passes(measures).all(1).mean()),
+        }
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the bounds to a JSON file, readable by eye: for each criterion its bounds along the levels."""
         content: dict[str, Any] = {
@@ -216,7 +231,8 @@ class AnatomicalCriteria:
             raise
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{path} holds no bounds of the {len(CRITERIA)} criteria. Write it with python -m scripts.tissue."
+                f"{path} holds no bounds of the {len(CRITERIA)} criteria. Write it with python -m scripts tissue "
+                "criteria learn."
             ) from error
 
 

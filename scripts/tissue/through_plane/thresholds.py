@@ -212,7 +212,9 @@ class ConsistencyThresholds:
                 raise ValueError(f"{unknown}")
             return cls(names, median, precision, float(content["limit"]), spacing, content["learned_from"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} holds no thresholds. Write it with python -m scripts.tissue learn.") from error
+            raise ValueError(
+                f"{path} holds no thresholds. Write it with python -m scripts tissue consistency learn."
+            ) from error
 
 
 def _usual(errors: NDArray[np.float64], level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all commands share: the choice of a word, results and errors on the right stream, the exit status.
+
+A command is a function that prints its results with :func:`say`, or a dictionary of such functions by their words.
+Neither this file nor those of the commands import anything slow at their top, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from .. import __version__
+from ..recipes.places import PACKAGE
+from .arguments import UsageError, documentation, nearest, parse
+
+__all__ = ["Command", "answer", "call", "choose", "refuse_former", "say", "say_written", "usage_errors"]
+
+Command = Callable[..., None] | Mapping[str, "Command"]
+
+USERS_ERRORS = (ValueError, TypeError, OSError)
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+FORMER = {
+    **{name: f" {name}" for name in ("demo", "latent", "prepare")},
+    **{name: f".studies.{name}" for name in ("benchmark", "rate_distortion", "speed", "uncertainty")},
+    "consistency": " tissue consistency",
+    "import_keras": " import-keras",
+    "normative": " chart",
+    "plausibility": " tissue criteria",
+    "vae_peer": ".studies.vae_peers",
+    "weak_scaling": ".studies.scaling",
+}
+"""What ``python -m scripts.NAME`` of version 0.1.0 is called now, after ``python -m scripts``."""
+
+
+def answer(work: Callable[[], None]) -> int:
+    """Do what was asked for; an error of the user's making becomes one line on standard error.
+
+    Returns:
+        Exit status: 0; 1 for a failure; 2 for arguments that make no sense; 130 if interrupted.
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    logging.getLogger(PACKAGE).setLevel(logging.INFO)
+    logging.getLogger("monai").setLevel(logging.ERROR)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except Exception as error:
+        cause: BaseException | None = error
+        while not isinstance(cause, USERS_ERRORS):  # MONAI raises a RuntimeError from what a config raised
+            if cause is None:
+                raise
+            cause = cause.__cause__
+        return _fail(f"error: {cause}", USAGE if isinstance(cause, UsageError) else FAILED)
+    return 0
+
+
+def call(command: Command, program: str, arguments: Sequence[str]) -> None:
+    """Call a command with what was typed.
+
+    Args:
+        command: function, or functions by their words.
+        program: what was typed before the arguments.
+        arguments: what was typed.
+
+    Raises:
+        UsageError: the arguments do not fit.
+    """
+    while isinstance(command, Mapping):
+        word = choose(program, {name: _summary(one) for name, one in command.items()}, arguments)
+        command, program, arguments = command[word], f"{program} {word}", arguments[1:]
+    command(**parse(command, program, arguments))
+
+
+def choose(program: str, words: Mapping[str, str], arguments: Sequence[str]) -> str:
+    """The word with which the arguments begin.
+
+    Args:
+        program: what was typed before them.
+        words: one line about each, for the help.
+        arguments: what was typed.
+
+    Raises:
+        UsageError: there is no such word.
+    """
+    first = arguments[0] if arguments else ""
+    if first in words:
+        return first
+    if first in ("-h", "--help"):
+        width = max(map(len, words))
+        lines = [f"  {word:{width}}  {text}" for word, text in words.items()]
+        say("\n".join([f"usage: {program} WORD ...", "", *lines, "", f"{program} WORD --help says more."]))
+        raise SystemExit(0)
+    if first == "--version":
+        say(__version__)
+        raise SystemExit(0)
+    raise UsageError(
+        f"{program} {first} is no command. {nearest(first, words)}"
+        if first
+        else f"{program} needs a command: {', '.join(words)}."
+    )
+
+
+def say(text: str) -> None:
+    """Write a result to standard output; progress goes to standard error."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def say_written(files: Sequence[Path]) -> None:
+    """Name the files of one folder that were written."""
+    say(f"wrote {', '.join(file.name for file in files)} into {files[0].parent}")
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Make the errors of a block that only checks arguments a :class:`UsageError`."""
+    try:
+        yield
+    except USERS_ERRORS as error:
+        raise UsageError(str(error)) from error
+
+
+def refuse_former(module: str) -> None:
+    """End ``python -m scripts.MODULE``, if that was a command once, with what it is called now."""
+    if module in FORMER:
+        text = f"error: python -m {PACKAGE}.{module} is now python -m {PACKAGE}{FORMER[module]}"
+        raise SystemExit(_fail(text, USAGE))
+
+
+def _fail(text: str, status: int) -> int:
+    sys.stderr.write(f"{text}\n")
+    return status
+
+
+def _summary(command: Command) -> str:
+    return ", ".join(command) if isinstance(command, Mapping) else documentation(command)[0].partition("\n")[0]

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of the evaluation of a latent space that concern real images and their codes.
+
+FOLDED: ``smallest_area.csv``: how large a brain a slice has to show for the order of the ventricle areas to be defined.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+
+from ..anatomy.head_mask import head_mask
+from ..data.cohort import load_datalist
+from ..handlers.latent_statistics import ACTIVE_VARIANCE
+from ..losses import LinearConstraint
+from ..metrics import RestorationMetrics
+from ..tissue import Tissue
+from .measures import attribute_rows, disentanglement, monotonic_share, spearman_matrix
+from .paths import traversal
+from .space import LatentSpace, SliceSpace, TissueSpace
+
+__all__ = [
+    "ATTRIBUTE",
+    "attribute_table_of",
+    "dice_table",
+    "dimension_table",
+    "interval_table",
+    "largest_spearman",
+    "measure_table",
+    "neuron_table",
+    "psnr_table",
+    "smallest_area_table",
+]
+
+TRAVERSALS = 100
+STEPS = 9
+RESAMPLES = 1000
+
+
+def attribute_table_of(space: TissueSpace, rng: np.random.Generator) -> pd.DataFrame:
+    """``attributes.csv``: rank correlations on the held-out subjects, and how steadily each attribute can be moved.
+
+    For the latter, up to 100 of their codes are moved along the attribute's dimension from the smallest to the largest
+    training value in 9 steps, decoded and measured.
+    """
+    codes, training = space.codes[space.part], space.codes["training"]
+    starts = codes[rng.permutation(len(codes))[:TRAVERSALS]]
+    monotonic = {}
+    for name in space.names:
+        dimension = space.dims[name]
+        values = training[:, dimension]
+        path = traversal(starts, dimension, values.min(), values.max(), STEPS)
+        masks = space.model.decode(path.reshape(-1, path.shape[-1]))
+        profiles = space.measured(masks, [name]).reshape(len(starts), STEPS)
+        share = monotonic_share(profiles)
+        monotonic[name] = share if space.regularised else max(share, 1 - share)
+    return pd.DataFrame(attribute_rows(space.names, codes, space.attributes(space.part), space.dims, monotonic))
+
+
+def interval_table(space: TissueSpace, rng: np.random.Generator) -> pd.DataFrame:
+    """``intervals.csv``: 95 % interval of the absolute rank correlation of each attribute with its own dimension.
+
+    Bootstrap over the held-out subjects, with all their slices: slices of a subject are not independent.
+    """
+    subjects = space.subject[space.part]
+    rows_of = [np.flatnonzero(subjects == subject) for subject in np.unique(subjects)]
+    codes, attributes = space.codes[space.part], space.attributes(space.part)
+    draws = []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([rows_of[index] for index in rng.integers(len(rows_of), size=len(rows_of))])
+        own = [
+            spearman_matrix(codes[rows, space.dims[name], None], attributes[rows, column, None])[0, 0]
+            for column, name in enumerate(space.names)
+        ]
+        draws.append(np.abs(own))
+    low, high = np.quantile(draws, (0.025, 0.975), axis=0).round(4)
+    return pd.DataFrame({"attribute": space.names, "low": low, "high": high})
+
+
+def neuron_table(space: TissueSpace) -> pd.DataFrame:
+    """``neuron.csv``: how well the neuron of a constrained VAE tells the attribute of held-out slices from their codes.
+
+    Rank correlation, mean absolute error in the attribute's unit, and the attribute's standard deviation beside it. No
+    row for a recipe without :class:`scripts.losses.LinearConstraint`.
+    """
+    rows = []
+    for term in space.config["regularisers"]:
+        if not str(term.get("_target_")).endswith(LinearConstraint.__name__):
+            continue
+        column = int(term["attribute"])
+        codes = torch.from_numpy(space.codes[space.part]).to(space.model.device)
+        with torch.inference_mode():
+            said = cast(torch.nn.Linear, space.model.network.neuron)(codes)[:, 0].cpu().numpy()
+        said = said * term.get("scale", 1.0) + term.get("shift", 0.0)
+        true = space.attributes(space.part)[:, column]
+        known = np.isfinite(true)
+        rows.append(
+            {
+                "attribute": space.names[column],
+                "spearman": round(float(spearmanr(said[known], true[known]).statistic), 4),
+                "mean_absolute_error": round(float(np.abs(said - true)[known].mean()), 4),
+                "sd": round(float(true[known].std()), 4),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def measure_table(space: TissueSpace) -> pd.DataFrame:
+    """The five measures of :func:`~scripts.latent.measures.disentanglement` on the held-out subjects."""
+    values = disentanglement(space.codes[space.part], space.attributes(space.part))
+    return pd.DataFrame([{"measure": name, "value": round(value, 4)} for name, value in values.items()])
+
+
+def dimension_table(space: LatentSpace) -> pd.DataFrame:
+    """Of each dimension, on the held-out subjects: divergence from the prior in nats, and whether it is active."""
+    codes = space.codes[space.part]
+    rows: dict[str, Any] = {"dimension": range(codes.shape[1])}
+    if (kl := space.model.kl(space.images[space.part])) is not None:
+        rows["kl"] = kl.mean(0).round(4)
+    rows["variance_of_mean"] = codes.var(0).round(4)
+    rows["active"] = codes.var(0) > ACTIVE_VARIANCE
+    return pd.DataFrame(rows)
+
+
+def psnr_table(space: SliceSpace) -> pd.DataFrame:
+    """PSNR of the decoded codes of each held-out subject, of all its slices and inside the head, and their rate.
+
+    The rate is the divergence from the prior in bits for each pixel, what sending a sample of the posterior costs a
+    coder that gets its bits back; none without a distribution.
+    """
+    images, decoded = space.images[space.part], space.model.decode(space.codes[space.part])
+    kl = space.model.kl(images)
+    rows = []
+    for subject in dict.fromkeys(space.subject[space.part].tolist()):
+        of = np.flatnonzero(space.subject[space.part] == subject)
+        target = torch.from_numpy(images[of].astype(np.float32))
+        head = torch.from_numpy(head_mask(target.movedim(0, -1))).movedim(-1, 0)
+        measure = RestorationMetrics(target[:, None], {"head": head[:, None]})
+        values = measure(torch.from_numpy(decoded[of])[:, None])
+        rows.append(
+            {"subject": subject}
+            | {f"psnr_{region}": round(values[region]["psnr"], 4) for region in ("whole", "head")}
+            | {"bits_per_pixel": np.nan if kl is None else kl[of].sum(1).mean() / np.log(2) / images[0].size}
+        )
+    return pd.DataFrame(rows)
+
+
+def dice_table(space: TissueSpace) -> pd.DataFrame:
+    """Dice of the reconstructed masks of held-out subjects, by class, pooled over the slices of a subject."""
+    masks, subjects = space.images[space.part], space.subject[space.part]
+    decoded = space.model.decode(space.codes[space.part])
+    rows = []
+    for subject in np.unique(subjects):
+        of = subjects == subject
+        for label in list(Tissue)[1:]:
+            a, b = masks[of] == label, decoded[of] == label
+            total = a.sum() + b.sum()
+            dice = 2 * (a & b).sum() / total if total else np.nan
+            rows.append({"subject": subject, "class": label.name.lower(), "dice": dice})
+    return pd.DataFrame(rows)
+
+
+ATTRIBUTE = "ventricle_area"
+AREAS_MM2 = (2500.0, 3000.0, 3500.0, 4000.0, 4500.0)
+
+
+def largest_spearman(tied_share: float) -> float:
+    r"""The largest rank correlation that a number without ties can have with one of which a share p is equal.
+
+    .. math:: \sqrt{1 - p^3}
+
+    The ranks of the tied ones are their mean, which takes :math:`p^3` of the variance of the ranks away.
+
+    Example:
+        >>> largest_spearman(0.0)
+        1.0
+    """
+    return float(np.sqrt(1 - tied_share**3))
+
+
+def smallest_area_table(space: TissueSpace, dataset_dir: str) -> pd.DataFrame:
+    """Rank correlation of the ventricle area with its own dimension, over the smallest brain area of a slice.
+
+    The weights stay those of the recipe: below its own ``min_area_mm2`` they see slices unlike those of their training.
+
+    Args:
+        space: trained recipe and cohort, of which the held-out subjects are read again.
+        dataset_dir: folder of dataset.json.
+
+    Returns:
+        For each smallest area the number of slices, the share of them without ventricles, the largest correlation that
+        leaves possible, and that of the dimension.
+    """
+    dataset = space.trained.dataset(load_datalist(dataset_dir, space.part), min_area_mm2=min(AREAS_MM2))
+    brain = (dataset.tissue.classes > 0).sum((1, 2)) * float(np.prod(dataset.tissue.spacing_mm))
+    values = dataset.attributes[:, dataset.names.index(ATTRIBUTE)].numpy()
+    codes = space.model.encode(dataset.tissue.classes)[:, space.dims[ATTRIBUTE]]
+    rows = []
+    for area in AREAS_MM2:
+        of = brain >= area
+        empty = float((values[of] == 0).mean()) if of.any() else np.nan
+        known = of.sum() > 1 and np.ptp(values[of]) > 0
+        rows.append(
+            {
+                "min_area_mm2": area,
+                "slices": int(of.sum()),
+                "without_ventricles": round(empty, 4),
+                "largest_possible": round(largest_spearman(empty), 4),
+                "spearman_own": round(float(spearmanr(values[of], codes[of]).statistic), 4) if known else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workflow of a recipe in this process: what ``python -m monai.bundle run`` runs, from any working directory."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from monai.bundle import ConfigParser, ConfigWorkflow
+
+from .places import ROOT
+from .recipe import Recipe, find_recipes, merged_config
+
+__all__ = ["INFERENCE", "find_recipe", "recipe_workflow", "typed_settings"]
+
+INFERENCE = Recipe("restored", ("configs/inference.yaml",))
+
+EXPRESSIONS = ("$", "@", "%")
+KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+    list: ((list,), "a list, such as [1, 2]"),
+}
+"""Types of what may take the place of a value of a type, and what they are called."""
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of a name, or in a file.
+
+    Raises:
+        ValueError: there is none, or several.
+        FileNotFoundError: there is no such file.
+    """
+    found = find_recipes(name)
+    if len(found) > 1:
+        raise ValueError(f"recipe must be one recipe, got {name!r}, which fits {len(found)}.")
+    return found[0]
+
+
+def typed_settings(recipe: Recipe, texts: Mapping[str, str | None]) -> dict[str, Any]:
+    """Read values of keys of a config, as YAML has them.
+
+    Args:
+        recipe: whose config it is.
+        texts: value by key, such as ``max_epochs`` or ``train#trainer#max_epochs``; ``None`` for true. Expressions of
+            MONAI (``$...``, ``@...``) stay as they are.
+
+    Returns:
+        The values, each of the type of the value that it replaces, where that is no expression.
+
+    Raises:
+        ValueError: the config has no such key, or its value is of another type.
+    """
+    merged_config(recipe, {key.partition("#")[0]: None for key in texts})  # refuses unknown ones
+    config = ConfigParser(merged_config(recipe))
+    for key in texts:
+        parent = key.rpartition("#")[0]
+        siblings = config.get(parent) if parent else None
+        if key not in config and not (isinstance(siblings, dict) and "_target_" in siblings):
+            known = f"{parent} has {', '.join(siblings)}" if isinstance(siblings, dict) else f"there is no {parent}"
+            raise ValueError(f"unknown key {key!r}: {known}.")
+    return {key: _value(key, text, config.get(key)) for key, text in texts.items()}
+
+
+def recipe_workflow(
+    recipe: Recipe, run_id: str, settings: Mapping[str, Any], dataset_dir: str = "", output_dir: str = ""
+) -> ConfigWorkflow:
+    """Make the workflow of a recipe, ready to run.
+
+    Args:
+        recipe: whose config it is.
+        run_id: what will be run: training, evaluating or inference.
+        settings: values that win over those of the recipe.
+        dataset_dir: folder of the cohort or of the volumes; if empty, that of the recipe.
+        output_dir: folder of the results; if empty, ``eval/<recipe>`` below the working directory.
+
+    Raises:
+        ValueError: the settings make no sense.
+    """
+    defaults = {"bundle_root": os.path.relpath(ROOT), "output_dir": f"eval/{recipe.name}", "cache_dir": "eval/cache"}
+    known = merged_config(recipe)
+    places = {"dataset_dir": dataset_dir, "output_dir": output_dir}
+    config = {
+        **{key: value for key, value in defaults.items() if key in known},
+        **recipe.settings,
+        **{key: value for key, value in places.items() if value},
+        **settings,
+    }
+    files = [str(ROOT / file) for file in recipe.files]
+    workflow = ConfigWorkflow(files, logging_file=False, run_id=run_id, **config)
+    workflow.initialize()
+    return workflow
+
+
+def _value(key: str, text: str | None, own: Any) -> Any:
+    """The value of a key from its text."""
+    kind = object if isinstance(own, str) and own.startswith(EXPRESSIONS) else type(own)
+    if text is not None and (kind is str or text.startswith(EXPRESSIONS)):
+        return text
+    value = True if text is None else _from_yaml(text, kind)
+    if kind in KINDS and type(value) not in KINDS[kind][0]:
+        raise ValueError(f"--{key} must be {KINDS[kind][1]}, got {'nothing' if text is None else repr(text)}.")
+    return value
+
+
+def _from_yaml(text: str, kind: type) -> Any:
+    if kind is list and not text.startswith("["):
+        text = f"[{text}]"
+    if re.fullmatch(r"[-+]?\d+\.?\d*[eE][-+]?\d+", text):  # YAML 1.1 takes 1e-4 for a text
+        return float(text)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{text!r} is no YAML: {error}") from error
