@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from pathlib import Path
+from typing import TextIO
 
 from .. import __version__
 from ..recipes.places import PACKAGE
@@ -35,6 +37,9 @@ FORMER = {
     "weak_scaling": ".studies.scaling",
 }
 """What ``python -m scripts.NAME`` of version 0.1.0 is called now, after ``python -m scripts``."""
+
+
+_results: ContextVar[TextIO] = ContextVar("results")
 
 
 def answer(work: Callable[[], None]) -> int:
@@ -61,7 +66,7 @@ def answer(work: Callable[[], None]) -> int:
 
 
 def call(command: Command, program: str, arguments: Sequence[str]) -> None:
-    """Call a command with what was typed.
+    """Call a command.
 
     Args:
         command: function, or functions by their words.
@@ -74,7 +79,13 @@ def call(command: Command, program: str, arguments: Sequence[str]) -> None:
     while isinstance(command, Mapping):
         word = choose(program, {name: _summary(one) for name, one in command.items()}, arguments)
         command, program, arguments = command[word], f"{program} {word}", arguments[1:]
-    command(**parse(command, program, arguments))
+    values = parse(command, program, arguments)
+    results = _results.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):  # MONAI logs to standard output, which is for results
+            command(**values)
+    finally:
+        _results.reset(results)
 
 
 def choose(program: str, words: Mapping[str, str], arguments: Sequence[str]) -> str:
@@ -95,21 +106,20 @@ def choose(program: str, words: Mapping[str, str], arguments: Sequence[str]) -> 
         width = max(map(len, words))
         lines = [f"  {word:{width}}  {text}" for word, text in words.items()]
         say("\n".join([f"usage: {program} WORD ...", "", *lines, "", f"{program} WORD --help says more."]))
-        raise SystemExit(0)
+        raise SystemExit
     if first == "--version":
         say(__version__)
-        raise SystemExit(0)
-    raise UsageError(
-        f"{program} {first} is no command. {nearest(first, words)}"
-        if first
-        else f"{program} needs a command: {', '.join(words)}."
-    )
+        raise SystemExit
+    if not first:
+        raise UsageError(f"{program} needs a command: {', '.join(words)}.")
+    raise UsageError(f"{program} {first} is no command. {nearest(first, words)}")
 
 
 def say(text: str) -> None:
     """Write a result to standard output; progress goes to standard error."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    stream = _results.get(sys.stdout)
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def say_written(files: Sequence[Path]) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -91,6 +92,7 @@ def recipe_workflow(
         **{key: value for key, value in places.items() if value},
         **settings,
     }
+    logging.getLogger(ConfigWorkflow.__module__).setLevel(logging.ERROR)  # it warns that it reads no logging.conf
     files = [str(ROOT / file) for file in recipe.files]
     workflow = ConfigWorkflow(files, logging_file=False, run_id=run_id, **config)
     workflow.initialize()
@@ -116,4 +118,4 @@ def _from_yaml(text: str, kind: type) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ValueError(f"{text!r} is no YAML: {error}") from error
+        raise ValueError(f"{text!r} is no value in YAML.") from error

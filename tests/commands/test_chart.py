@@ -14,7 +14,8 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from scripts.commands.normative import learn, place
+from scripts.__main__ import main
+from scripts.commands.chart import learn, place
 from scripts.normative import MEASURES
 from scripts.normative.measures import CodeMeans
 from scripts.tissue import load_tissue_slices
@@ -99,7 +100,7 @@ def test_a_subject_is_placed_among_the_others(chart, boxes, tmp_path, capsys):
     place(subject="s10", chart_dir=chart, output_dir=str(tmp_path / "placed"))
     assert (pd.read_csv(tmp_path / "placed/placed.csv")["heads"] == 34).all()
     assert "among 34 heads, without the 1 of this subject" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="the age of s00 is not known: give --age"):
+    with pytest.raises(ValueError, match="the age of s00 is not known: give --age"):
         place(subject="s00", chart_dir=chart, output_dir=str(tmp_path / "placed"))
     place(subject="s00", age=30, sex="M", chart_dir=chart, output_dir=str(tmp_path / "placed"))
     assert (pd.read_csv(tmp_path / "placed/placed.csv")["heads"] == 35).all()
@@ -126,32 +127,31 @@ def test_mean_codes_are_part_of_the_chart(boxes, trained, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": ""}, "give one of --label FILE and --subject NAME"),
-        ({"subject": "s01"}, "give one of --label FILE and --subject NAME"),
+        ({"label": ""}, "give one of a file of labels and --subject NAME"),
+        ({"subject": "s01"}, "give one of a file of labels and --subject NAME"),
         ({"label": "nowhere.nii.gz"}, "the label file nowhere.nii.gz does not exist"),
         ({"label": "", "subject": "x"}, "there is no subject 'x' among the 36 heads"),
         ({"sex": ""}, r"the sex of s01.nii.gz is not known: give --sex"),
         ({"sex": "female"}, "sex must be one of F, M, got 'female'"),
         ({"age": 95}, "age 95 is outside the chart: its heads of sex F are 2"),
-        ({"age": "old"}, "--age must be a number of years, got 'old'"),
         ({"chart_dir": "nowhere"}, "nowhere has no measures.csv: learn a chart with"),
     ],
 )
-def test_wrong_arguments_end_with_one_line(chart, boxes, tmp_path, change, message):
+def test_wrong_arguments_are_named(chart, boxes, tmp_path, change, message):
     arguments = {"label": str(boxes / "s01.nii.gz"), "age": 50, "sex": "F", "chart_dir": chart}
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         place(**arguments | {"output_dir": str(tmp_path / "placed")} | change)
     assert not (tmp_path / "placed").exists()
 
 
 def test_cohorts_without_what_is_needed_are_refused(labelled_cohort, boxes, trained, tmp_path):
-    with pytest.raises(SystemExit, match="none of the 6 heads has an age and a sex"):
+    with pytest.raises(ValueError, match="none of the 6 heads has an age and a sex"):
         learn(str(labelled_cohort), str(tmp_path / "chart"))
-    with pytest.raises(SystemExit, match=r"there are no weights at nowhere\.pt"):
+    with pytest.raises(FileNotFoundError, match=r"there are no weights at nowhere\.pt"):
         learn(str(boxes), str(tmp_path / "chart"), weights="nowhere.pt")
     plain = tmp_path / "plain.yaml"
     plain.write_text(RECIPE.replace("- configs/reg/attributes.yaml\n", ""))
-    with pytest.raises(SystemExit, match="recipe plain ties no latent dimension to an attribute"):
+    with pytest.raises(ValueError, match="recipe plain ties no latent dimension to an attribute"):
         learn(str(boxes), str(tmp_path / "chart"), recipe=str(plain), weights=trained[1])
     assert not (tmp_path / "chart").exists()
 
@@ -159,5 +159,27 @@ def test_cohorts_without_what_is_needed_are_refused(labelled_cohort, boxes, trai
 def test_a_damaged_chart_is_refused(chart, boxes, tmp_path):
     damaged = Path(shutil.copytree(chart, tmp_path / "damaged"))
     (damaged / "measures.csv").write_text("subject,part,age,sex\na,training,old,F\n")
-    with pytest.raises(SystemExit, match=r"the chart in .*damaged is damaged"):
+    with pytest.raises(ValueError, match=r"the chart in .*damaged is damaged"):
         place(str(boxes / "s01.nii.gz"), age=50, sex="F", chart_dir=str(damaged), output_dir=str(tmp_path / "placed"))
+
+
+def test_command_line(chart, boxes, tmp_path, capsys):
+    typed = ["chart", "place", str(boxes / "s01.nii.gz"), "--age", "50", "--sex=F", "--chart_dir", chart]
+    assert main([*typed, str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "ventricle_volume" in printed
+    assert printed.endswith(f"wrote placed.csv and placed.png into {tmp_path}\n")
+    assert main(["chart", "place", "--subject", "s10", "--age", "old"]) == 2
+    assert capsys.readouterr().err.startswith("error: --age: must be a number, got 'old'")
+
+
+def test_a_cohort_that_is_too_small_is_refused_before_its_heads_are_measured(boxes, tmp_path, capsys):
+    cohort = json.loads((boxes / "dataset.json").read_text())
+    few = {part: cohort[part][:4] for part in ("training", "validation", "test")}
+    (tmp_path / "dataset.json").write_text(json.dumps(cohort | few).replace(".nii.gz", ".nothing"))
+    for item in (item for part in few.values() for item in part):
+        for key in ("image", "label"):
+            if key in item:
+                (tmp_path / item[key].replace(".nii.gz", ".nothing")).touch()
+    assert main(["chart", "learn", str(tmp_path), str(tmp_path / "chart")]) == 1
+    assert "a chart needs 10 of each sex. Give a larger cohort." in capsys.readouterr().err

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from scripts.commands.import_keras import import_keras
+from scripts.__main__ import main
 from scripts.files.keras import KerasLayers, read_keras_layers
 from scripts.networks import NETWORKS
-from scripts.networks.published_weights import KERAS_LAYERS
+from scripts.networks.published_weights import KERAS_LAYERS, convert_keras_weights
 
 PARITY = {
     "residual_unet_mse": "residual_unet",
@@ -74,7 +74,7 @@ def write(path: Path, layers: KerasLayers, layout: str) -> Path:
 @pytest.mark.parametrize(("file", "name"), PARITY.items())
 def test_published_network_answers_as_in_keras(file, name, real_data, tmp_path, capsys):
     weights, output = real_data / "keras_parity" / f"{file}.npz", tmp_path / "model.pt"
-    import_keras(str(weights), name, str(output))
+    convert_keras_weights(weights, name, output)
     network = NETWORKS[name]().eval()
     network.load_state_dict(torch.load(output, weights_only=True))
     data = np.load(weights)
@@ -91,7 +91,7 @@ def test_published_network_answers_as_in_keras(file, name, real_data, tmp_path, 
 def test_every_layout_restores_every_parameter(name, arguments, layout, tmp_path):
     network = random_network(name, **arguments)
     path = write(tmp_path / f"file.{'npz' if layout == 'npz' else 'h5'}", to_keras(name, network), layout)
-    message = import_keras(str(path), name, str(tmp_path / "new" / "model.pt"))
+    message = convert_keras_weights(path, name, tmp_path / "new" / "model.pt")
     state = torch.load(tmp_path / "new" / "model.pt", weights_only=True)
     assert state.keys() == network.state_dict().keys()
     assert all(torch.equal(state[key], value) for key, value in network.state_dict().items())
@@ -105,14 +105,14 @@ def test_layers_are_read_in_the_order_of_the_graph(tmp_path):
 
 def test_unknown_network_is_answered_with_the_nearest_name(tmp_path):
     with pytest.raises(ValueError, match=r"called 'residual_u_net'\. Did you mean 'residual_unet'\?"):
-        import_keras("any.h5", "residual_u_net", str(tmp_path / "model.pt"))
+        convert_keras_weights(Path("any.h5"), "residual_u_net", tmp_path / "model.pt")
 
 
 def test_weights_of_another_network_are_refused_by_layer_and_recognised(tmp_path):
     layers = to_keras("skip_cae", random_network("skip_cae"))
     path = write(tmp_path / "file.h5", layers, "model")
-    with pytest.raises(ValueError, match=r"missing layer 'FP_RB1_C1'.* They fit --network skip_cae\."):
-        import_keras(str(path), "residual_unet", str(tmp_path / "model.pt"))
+    with pytest.raises(ValueError, match=r"missing layer 'FP_RB1_C1'.* They fit network skip_cae\."):
+        convert_keras_weights(path, "residual_unet", tmp_path / "model.pt")
     assert not (tmp_path / "model.pt").exists()
 
 
@@ -120,7 +120,7 @@ def test_same_names_but_other_shapes_are_refused_by_layer(tmp_path):
     layers = to_keras("residual_unet", random_network("residual_unet"))
     path = write(tmp_path / "file.h5", layers, "weights")
     with pytest.raises(ValueError, match=r"layer 'UP2_C1', variable 'kernel', has shape \(3, 3, 32, 128\)"):
-        import_keras(str(path), "shallow_residual_preactivation", str(tmp_path / "model.pt"))
+        convert_keras_weights(path, "shallow_residual_preactivation", tmp_path / "model.pt")
 
 
 def test_missing_unexpected_and_incomplete_layers_are_named(tmp_path):
@@ -135,7 +135,7 @@ def test_missing_unexpected_and_incomplete_layers_are_named(tmp_path):
     for message, wrong in cases.items():
         path = write(tmp_path / "file.h5", wrong, "model")
         with pytest.raises(ValueError, match=message):
-            import_keras(str(path), "skip_cae", str(tmp_path / "model.pt"))
+            convert_keras_weights(path, "skip_cae", tmp_path / "model.pt")
 
 
 def test_files_that_are_no_weights_are_named(tmp_path):
@@ -151,3 +151,14 @@ def test_files_that_are_no_weights_are_named(tmp_path):
     np.savez(tmp_path / "other.npz", input=np.zeros(3))
     with pytest.raises(ValueError, match=r"other\.npz holds no weights"):
         read_keras_layers(tmp_path / "other.npz")
+
+
+def test_command_line(tmp_path, capsys):
+    path = write(tmp_path / "file.h5", to_keras("skip_cae", random_network("skip_cae")), "model")
+    typed = ["import-keras", str(path), str(tmp_path / "model.pt"), "--network"]
+    assert main([*typed, "skip_cae"]) == 0
+    assert "parameters of skip_cae, to use with configs/net/skip_cae.yaml" in capsys.readouterr().out
+    assert main([*typed, "residual_unet"]) == 1
+    assert "They fit network skip_cae" in capsys.readouterr().err
+    assert main(typed[:3]) == 2
+    assert "the following arguments are required: --network" in capsys.readouterr().err

@@ -13,9 +13,10 @@ import torch
 import yaml
 from monai.bundle import ConfigParser
 
+from scripts.__main__ import main
 from scripts.commands.latent import compare, evaluate, interpolate, sample, traverse
-from scripts.latent.evaluation import neuron_table
 from scripts.latent.space import open_space
+from scripts.latent.tables import neuron_table
 from scripts.tissue import CRITERIA
 
 RECIPE = """
@@ -175,7 +176,7 @@ def test_a_network_that_sees_images_and_masks_is_refused(tmp_path, labelled_coho
 recipe: pairs
 config_file: [configs/train.yaml, configs/data/image_mask_pairs.yaml, configs/net/joint_autoencoder.yaml]
 """
-    with pytest.raises(SystemExit, match="recipe pairs has no code of one vector for images of one channel"):
+    with pytest.raises(ValueError, match="recipe pairs has no code of one vector for images of one channel"):
         evaluate(**untrained(tmp_path, pairs, labelled_cohort), output_dir=str(tmp_path))
 
 
@@ -186,7 +187,7 @@ def test_slices_are_interpolated_and_sampled(slice_arguments, tmp_path):
     assert nib.aff2axcodes(stack.affine) == ("I", "P", "R")
     sample(**slice_arguments, output_dir=str(tmp_path), count=4)
     assert len(pd.read_csv(tmp_path / "samples.csv")) == 4
-    with pytest.raises(SystemExit, match="recipe small_slices is not of tissue masks"):
+    with pytest.raises(ValueError, match="recipe small_slices is not of tissue masks"):
         sample(**slice_arguments, attribute="brain_area", value=1.0)
 
 
@@ -202,8 +203,9 @@ def test_the_neuron_of_a_constrained_recipe_is_measured(arguments, tmp_path):
     assert neuron_table(open_space(**arguments)).empty
 
 
-def test_trainings_are_compared(evaluated, tmp_path):
-    compare(*map(str, evaluated), output_dir=str(tmp_path / "both"))
+def test_trainings_are_compared(evaluated, tmp_path, capsys):
+    assert main(["latent", "compare", *map(str, evaluated), "--output_dir", str(tmp_path / "both")]) == 0
+    assert capsys.readouterr().out == f"wrote comparison.csv, comparison.md into {tmp_path / 'both'}\n"
     table = pd.read_csv(tmp_path / "both" / "comparison.csv")
     assert set(table["recipe"]) == {"small"}
     assert (table["trainings"] == 2).all()
@@ -216,10 +218,8 @@ def test_trainings_are_compared(evaluated, tmp_path):
     found = table[table["quantity"] == "Dice"].set_index("of")["mean"]
     assert found["grey"] == pytest.approx(dice["grey"], abs=1e-3)
     assert "| small |" in (tmp_path / "both" / "comparison.md").read_text()
-    with pytest.raises(SystemExit, match="nowhere holds no results of tissue masks: make them with"):
-        compare("nowhere", output_dir=str(tmp_path / "no"))
-    with pytest.raises(SystemExit, match="name the folders of results"):
-        compare()
+    with pytest.raises(FileNotFoundError, match="nowhere holds no results of tissue masks: make them with"):
+        compare(["nowhere"], output_dir=str(tmp_path / "no"))
 
 
 @pytest.mark.parametrize(
@@ -228,36 +228,63 @@ def test_trainings_are_compared(evaluated, tmp_path):
         ({"recipe": "ar_vea"}, "there is no recipe 'ar_vea'. The recipes are: (?s:.*)ar_vae"),
         ({"recipe": "residual_unet_mse"}, "weights .* do not fit the network of recipe residual_unet_mse"),
         ({"weights": "nowhere.pt"}, "there are no weights at nowhere.pt: train with"),
-        ({"part": "training"}, "--part must be one of test, validation, got 'training'"),
-        ({"judged": 0}, "--judged must be a whole number of at least 1, got 0"),
+        ({"part": "training"}, "part must be one of test, validation, got 'training'"),
         ({"recipe": "vae"}, "weights .* do not fit the network of recipe vae"),
-        ({"samples": 0}, "--samples must be a whole number of at least 1, got 0"),
     ],
 )
-def test_wrong_arguments_end_with_one_line(arguments, tmp_path, change, message):
-    with pytest.raises(SystemExit, match=message):
+def test_wrong_arguments_are_named(arguments, tmp_path, change, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         evaluate(**arguments | {"output_dir": str(tmp_path)} | change)
 
 
 def test_weights_of_another_network_are_refused(arguments, tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pt")
-    with pytest.raises(SystemExit, match=r"other.pt do not fit the network of recipe small"):
+    with pytest.raises(ValueError, match=r"other.pt do not fit the network of recipe small"):
         evaluate(**arguments | {"weights": str(tmp_path / "other.pt")})
 
 
 def test_a_cohort_without_labels_is_refused(arguments, tiny_cohort):
-    with pytest.raises(SystemExit, match="has no label file: tissue masks need region labels"):
+    with pytest.raises(ValueError, match="has no label file: tissue masks need region labels"):
         evaluate(**arguments | {"dataset_dir": str(tiny_cohort)})
 
 
 def test_wrong_choices_of_samples_are_refused(arguments):
-    with pytest.raises(SystemExit, match="--source must be one of parzen, prior, rejection, got 'x'"):
-        sample(**arguments, source="x")
-    with pytest.raises(SystemExit, match="--attribute and --value go together"):
+    with pytest.raises(ValueError, match="--attribute and --value go together"):
         sample(**arguments, attribute="brain_area")
-    with pytest.raises(SystemExit, match=r"must lie between 4032 and 4736, .* got 3000"):
+    with pytest.raises(ValueError, match=r"must lie between 4032 and 4736, .* got 3000"):
         sample(**arguments, attribute="brain_area", value=3000)
-    with pytest.raises(SystemExit, match="--attribute must be one of slice_level, brain_area"):
+    with pytest.raises(ValueError, match="attribute must be one of slice_level, brain_area"):
         traverse("area", **arguments)
-    with pytest.raises(SystemExit, match="g is no test subject of this cohort: choose one of e, f"):
+    with pytest.raises(ValueError, match="g is no test subject of this cohort: choose one of e, f"):
         traverse("aspect", **arguments, subject="g")
+
+
+def words(arguments: dict[str, str]) -> list[str]:
+    return [word for name, value in arguments.items() for word in (f"--{name}", value)]
+
+
+def test_command_line(arguments, tmp_path, capsys, caplog):
+    typed = ["latent", "traverse", "aspect", *words(arguments), "--steps", "3", "--output-dir", str(tmp_path)]
+    assert main(typed) == 0
+    name = "traversal_aspect"
+    assert capsys.readouterr().out == f"wrote {name}.png, {name}.nii.gz, {name}.csv into {tmp_path}\n"
+    typed = ["latent", "sample", *words(arguments), "--source", "rejection", "--count", "8"]
+    assert main([*typed, "--output_dir", str(tmp_path)]) == 0
+    assert "samples.csv" in capsys.readouterr().out
+    assert f"kept {len(pd.read_csv(tmp_path / 'samples.csv'))} of 8 proposals" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("evaluate --samples 0", "--samples: must be a whole number of at least 1, got '0'"),
+        ("evaluate --part training", "--part: must be one of test, validation, got 'training'"),
+        ("sample --source x", "--source: must be one of parzen, prior, rejection, got 'x'"),
+        ("sample --value 3", "--attribute and --value go together"),
+        ("compare", "the following arguments are required: FOLDERS"),
+        ("traverse", "the following arguments are required: ATTRIBUTE"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_the_work(typed, message, capsys):
+    assert main(["latent", *typed.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")

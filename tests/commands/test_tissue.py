@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from inspect import signature
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,13 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from scripts.commands.through_plane import learn
+from scripts.__main__ import main
+from scripts.commands.tissue import learn_consistency, learn_criteria
 from scripts.studies.through_plane import JUMPS, check
+from scripts.tissue import CRITERIA
+from scripts.tissue.bounds import TAIL_PERCENT
+from scripts.tissue.slices import SPACING_MM
+from scripts.tissue.through_plane.thresholds import FALSE_ALARM_PERCENT
 from tests.helpers.toy_brain import write_toy_cohort
 
 NETWORK = "configs/net/tissue_autoencoder.yaml"
@@ -34,7 +40,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("consistency")
     cohort = write_toy_cohort(folder / "cohort", count=30)
     arguments = {"path": str(folder / "consistency.json"), "dataset_dir": str(cohort)}
-    learn(**arguments)
+    learn_consistency(**arguments)
     return arguments
 
 
@@ -81,9 +87,31 @@ def test_check_corrects_with_a_recipe(arguments: dict[str, str], trained: dict[s
 
 
 def test_learn_says_what_from(arguments: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    learn(str(tmp_path / "new.json"), arguments["dataset_dir"])
+    assert main(["tissue", "consistency", "learn", arguments["dataset_dir"], str(tmp_path / "new.json")]) == 0
     assert "thresholds from 150 slices of 5 heads" in capsys.readouterr().out
     assert (tmp_path / "new.json").read_bytes() == Path(arguments["path"]).read_bytes()
+
+
+def test_criteria_are_learned_and_checked(
+    arguments: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    places = [arguments["dataset_dir"], str(tmp_path / "criteria.json")]
+    assert main(["tissue", "criteria", "learn", *places, "--tail_percent", "1"]) == 0
+    assert "bounds from 150 slices of 5 heads" in capsys.readouterr().out
+    assert json.loads((tmp_path / "criteria.json").read_text())["learned_from"]["tail_percent"] == 1
+    assert main(["tissue", "criteria", "check", *places, "--part", "training"]) == 0
+    printed = capsys.readouterr().out
+    assert "training: 150 slices of 5 heads" in printed
+    assert all(f"  {name} " in printed for name in (*CRITERIA, "all, worst head", "all, level not given"))
+    assert main(["tissue", "criteria", "check", places[0], str(tmp_path / "missing.json")]) == 1
+    assert "missing.json" in capsys.readouterr().err
+
+
+def test_defaults_are_those_of_the_library():
+    assert signature(learn_criteria).parameters["spacing_mm"].default == SPACING_MM[0]
+    assert signature(learn_consistency).parameters["spacing_mm"].default == SPACING_MM[0]
+    assert signature(learn_criteria).parameters["tail_percent"].default == TAIL_PERCENT
+    assert signature(learn_consistency).parameters["false_alarm_percent"].default == FALSE_ALARM_PERCENT
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from scripts.commands.masks import check, learn
 from scripts.tissue import (
     CRITERIA,
     AnatomicalCriteria,
@@ -19,7 +19,6 @@ from scripts.tissue import (
     LevelBounds,
     load_tissue_slices,
 )
-from tests.helpers.toy_brain import write_toy_cohort
 from tests.helpers.toy_slices import toy_slices
 
 COUNT = 15
@@ -104,7 +103,9 @@ def test_a_file_of_something_else_is_refused(criteria: AnatomicalCriteria, tmp_p
     del content["criteria"]["convexity"]
     for text in ("no json", "{}", json.dumps(content)):
         path.write_text(text)
-        with pytest.raises(ValueError, match=r"criteria\.json holds no bounds of the 12 criteria.*scripts\.tissue"):
+        with pytest.raises(
+            ValueError, match=r"criteria\.json holds no bounds of the 12 criteria.*scripts tissue criteria learn"
+        ):
             AnatomicalCriteria.load(path)
 
 
@@ -140,17 +141,17 @@ def test_the_metric_is_the_share_of_valid_masks(criteria: AnatomicalCriteria):
         metric(masks[:2, 0])
 
 
-def test_the_commands_learn_and_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    toy_cohort = write_toy_cohort(tmp_path / "cohort")
-    path = str(tmp_path / "criteria.json")
-    learn(path, str(toy_cohort))
-    assert "from 60 slices of 5 heads" in capsys.readouterr().out
-    check(path, str(toy_cohort), part="training")
-    report = capsys.readouterr().out
-    assert "training: 60 slices of 5 heads" in report
-    assert all(name in report for name in CRITERIA)
-    with pytest.raises(SystemExit, match=r"error: .*No such file"):
-        check(str(tmp_path / "missing.json"), str(toy_cohort))
+def test_shares_are_of_slices_and_of_the_worst_head(criteria: AnatomicalCriteria):
+    slices = toy_slices(2, 1)
+    damaged = replace(slices, classes=slices.classes.copy())
+    rows = slices.volumes()[1]
+    damaged.classes[rows[:3]] = 0
+    before, after = (criteria.shares(one) for one in (slices, damaged))
+    assert list(after) == [*CRITERIA, "all", "all, worst head", "all, level not given"]
+    valid = criteria.valid(damaged.classes, damaged.level)
+    assert after["all"] == pytest.approx(valid.mean())
+    assert after["all, worst head"] == pytest.approx(min(valid[rows].mean() for rows in slices.volumes()))
+    assert after["all"] < before["all"] <= before["brain_area"]
 
 
 @pytest.mark.slow

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``restore`` with the shipped weights, in a folder of the user's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from scripts.__main__ import main
+from tests.helpers.volume_files import affine, head, write_nifti
+
+
+@pytest.fixture
+def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.nii.gz", "sub-1/sub-1_T1w.nii"):
+        write_nifti(tmp_path / "in" / name, head((20, 22, 18)), affine())
+    return tmp_path
+
+
+def test_results_are_named_on_standard_output(volumes, capsys):
+    assert main(["restore", "in", "out", "--batch-size", "4", "--device=cpu", "--amp", "no"]) == 0
+    names = ["out/a_restored.nii.gz", "out/sub-1/sub-1_desc-restored_T1w.nii.gz"]
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == names
+    assert "restored 2 volumes" in printed.err
+    restored, original = nib.load(volumes / names[0]), nib.load(volumes / "in" / "a.nii.gz")
+    assert restored.shape == original.shape
+    np.testing.assert_allclose(restored.affine, original.affine)
+
+
+def test_a_bad_volume_is_skipped_and_makes_the_status(volumes, capsys):
+    (volumes / "in" / "text.nii").write_text("no image")
+    assert main(["restore", "in", "--device", "cpu"]) == 1
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert printed.err.splitlines()[-1].endswith("error: 1 of 3 volumes were skipped, see eval/restored/report.json")
+    assert [one["name"] for one in json.loads(Path("eval/restored/report.json").read_text())["skipped"]] == ["text.nii"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "message"),
+    [
+        ("", 2, "the following arguments are required: IN."),
+        ("in --plan axial", 2, "unknown key 'plan': did you mean plane?"),
+        ("in --plane side", 1, "plane 'side' is unknown"),
+        ("in --spacing_mm fine", 2, "--spacing_mm must be a number, got 'fine'"),
+        ("in --anomaly", 1, "anomaly maps are not available yet"),
+        ("in --weights no.pt", 1, "no.pt"),
+        ("nowhere", 1, "'nowhere' does not exist"),
+    ],
+)
+def test_wrong_arguments_end_with_one_line(typed, status, message, volumes, capsys):
+    assert main(["restore", *typed.split()]) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1].startswith("error: ")
+    assert message in printed.err.splitlines()[-1]

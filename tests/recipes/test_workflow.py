@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys of a config as text, and workflows from any folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ConfigWorkflow
+
+from scripts.recipes.recipe import Recipe
+from scripts.recipes.workflow import INFERENCE, find_recipe, recipe_workflow, typed_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = "residual_unet_mse"
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return find_recipe(RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("max_epochs", "3", 3),
+        ("learning_rate", "1e-4", 1e-4),
+        ("learning_rate", "1", 1),
+        ("resume", None, True),
+        ("resume", "Off", False),
+        ("report", "false", False),
+        ("kinds", "mixed,holes", ["mixed", "holes"]),
+        ("kinds", "['mixed']", ["mixed"]),
+        ("severities", "3", [3]),
+        ("part", "2024", "2024"),
+        ("published_weights", "some/folder", "some/folder"),
+        ("published_weights", "null", None),
+        ("amp", "false", False),
+        ("weights", "some.pt", "some.pt"),
+        ("max_epochs", "$2 + 3", "$2 + 3"),
+        ("optimizer#weight_decay", "1e-3", 1e-3),
+        ("train#trainer#max_epochs", "3", 3),
+        ("network_def#channels", "[4, 8]", [4, 8]),  # an argument that the config leaves out
+        ("corruption#steps#0#rate", "[0, 0.1]", [0, 0.1]),
+        ("loss", "{_target_: torch.nn.L1Loss}", {"_target_": "torch.nn.L1Loss"}),
+    ],
+)
+def test_values_have_the_type_of_what_they_replace(recipe, key, text, value):
+    found = typed_settings(recipe, {key: text})
+    assert found == {key: value}
+    assert type(found[key]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("max_epoch", "3", r"unknown key 'max_epoch': did you mean max_epochs\?"),
+        ("netwrok_def#channels", "3", r"unknown key 'netwrok_def': did you mean network_def\?"),
+        ("train#trainr#max_epochs", "3", r"unknown key 'train#trainr#max_epochs': there is no train#trainr\."),
+        ("train#datalsit", "3", r"unknown key 'train#datalsit': train has datalist, preprocessing, dataset, "),
+        ("corruption#steps#9", "3", r"unknown key 'corruption#steps#9'"),
+        ("max_epochs", "4.5", r"--max_epochs must be a whole number, got '4\.5'"),
+        ("max_epochs", "true", r"--max_epochs must be a whole number, got 'true'"),
+        ("max_epochs", None, r"--max_epochs must be a whole number, got nothing"),
+        ("learning_rate", "fast", r"--learning_rate must be a number, got 'fast'"),
+        ("resume", "maybe", r"--resume must be true or false, got 'maybe'"),
+        ("resume", "1", r"--resume must be true or false, got '1'"),
+        ("part", None, r"--part must be a text, got nothing"),
+        ("kinds", "[mixed", r"'\[mixed' is no value in YAML"),
+    ],
+)
+def test_keys_and_values_that_do_not_fit_are_refused(recipe, key, text, message):
+    with pytest.raises(ValueError, match=message):
+        typed_settings(recipe, {key: text})
+
+
+def test_keys_are_those_of_the_config_in_question():
+    assert typed_settings(INFERENCE, {"spacing_mm": "2"}) == {"spacing_mm": 2}
+    with pytest.raises(ValueError, match="unknown key 'max_epochs'"):
+        typed_settings(INFERENCE, {"max_epochs": "2"})
+
+
+def test_one_recipe_is_asked_for():
+    with pytest.raises(ValueError, match=r"recipe must be one recipe, got 'thesis_\*', which fits 1"):
+        find_recipe("thesis_*")
+    with pytest.raises(ValueError, match=r"no recipe fits 'residual_unet': did you mean residual_unet_mse\?"):
+        find_recipe("residual_unet")
+
+
+def test_a_training_elsewhere_is_that_of_the_bundle_runner(recipe, tiny_cohort, tmp_path, monkeypatch):
+    settings = {"max_epochs": 1, "batch_size": 4, "device": "$torch.device('cpu')", "amp": False}
+    monkeypatch.chdir(ROOT)
+    places = {"dataset_dir": str(tiny_cohort), "output_dir": str(tmp_path / "one"), "cache_dir": ""}
+    files = ["configs/train.yaml", "configs/evaluate.yaml"]
+    plain = ConfigWorkflow(files, run_id="training", logging_file=False, recipe=RECIPE, **places, **settings)
+    plain.initialize()
+    plain.run()
+    monkeypatch.chdir(tmp_path)
+    recipe_workflow(recipe, "training", settings, str(tiny_cohort)).run()
+    one, two = (torch.load(tmp_path / place / "model.pt") for place in ("one", f"eval/{RECIPE}"))
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert (tmp_path / "eval" / "cache").is_dir()
+    assert not (tmp_path / "configs").exists()
