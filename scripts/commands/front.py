@@ -50,7 +50,8 @@ def answer(work: Callable[[], None]) -> int:
     """
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     logging.getLogger(PACKAGE).setLevel(logging.INFO)
-    logging.getLogger("monai").setLevel(logging.ERROR)
+    for name, level in (("monai", logging.ERROR), ("ignite", logging.CRITICAL)):  # what ends a run is said once
+        logging.getLogger(name).setLevel(level)
     try:
         work()
     except KeyboardInterrupt:
