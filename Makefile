@@ -23,7 +23,7 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 demo: setup ## synthetic cohort, short training, evaluation, a restored head: eval/demo/report.html
-	$(BIN)/python -m scripts.commands.demo
+	$(BIN)/python -m scripts demo
 
 test: setup ## the fast test suite
 	$(BIN)/python -m pytest

@@ -167,7 +167,7 @@ def published_networks(
         if not files or not all(file.is_file() for file in files.values()):
             raise FileNotFoundError(
                 f"there are no published weights at {weights}: make them with "
-                "python -m scripts import-keras WEIGHTS --network residual_unet --output FILE, or leave the row out."
+                "python -m scripts import-keras WEIGHTS FILE --network residual_unet, or leave the row out."
             )
         return {
             name: NetworkMethod(load_network(_network_of(file), str(file), device, amp), batch_size, clip=True)

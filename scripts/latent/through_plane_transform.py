@@ -28,7 +28,7 @@ class ThroughPlaneConsistencyd(MapTransform):
             entries are written besides: ``pred_inconsistent``, the numbers of the slices that were replaced, and
             ``pred_consistent``, whether all slices fit now.
         model: autoencoder of masks.
-        thresholds: or the file that ``python -m scripts.tissue learn`` wrote.
+        thresholds: or the file that ``python -m scripts tissue consistency learn`` wrote.
         allow_missing_keys: skip a key that is absent.
     """
 

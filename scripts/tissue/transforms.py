@@ -29,7 +29,7 @@ class AnatomicalCriteriad(MapTransform):
     Args:
         keys: tissue classes ``(1, H, W)``. For ``pred`` two entries are written: ``pred_criteria``, a dictionary of the
             twelve numbers, and ``pred_valid``, a bool.
-        criteria: with their bounds, or the file that ``python -m scripts.tissue learn`` wrote.
+        criteria: with their bounds, or the file that ``python -m scripts tissue criteria learn`` wrote.
         level_key: where the level of the slice is, if it is known.
         allow_missing_keys: skip a key that is absent.
     """
