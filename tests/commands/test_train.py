@@ -25,7 +25,11 @@ def test_train_and_evaluate(tiny_cohort, here, capsys):
     assert capsys.readouterr().out == "wrote model.pt, history.csv and config.yaml into eval/residual_unet_mse\n"
     folder = here / "eval" / "residual_unet_mse"
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    assert (config["max_epochs"], config["optimizer"]["weight_decay"]) == (1, 1e-3)
+    assert (config["recipe"], config["max_epochs"], config["optimizer"]["weight_decay"]) == (
+        "residual_unet_mse",
+        1,
+        1e-3,
+    )
     assert len(list(csv.DictReader((folder / "history.csv").open()))) == 1
     before = (folder / "model.pt").read_bytes()
     assert main(["train", "--dataset-dir", str(tiny_cohort), *SMALL, "--resume", "--seed", "5"]) == 0  # it was done

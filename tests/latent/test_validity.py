@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from scripts.latent.evaluation import largest_spearman
+from scripts.latent.tables import largest_spearman
 from scripts.latent.validity import mean_dice
 
 
