@@ -42,8 +42,8 @@ class UsageError(ValueError):
     """The arguments make no sense; nothing has been done yet."""
 
 
-def _reader(read: Callable[[str], Any], rule: str) -> Callable[[str], Any]:
-    """A function that reads a value, and says the rule where it cannot."""
+def _value(read: Callable[[str], Any], rule: str, metavar: str, **settings: Any) -> dict[str, Any]:
+    """How argparse reads a value, with an error that says the rule."""
 
     def reader(text: str) -> Any:
         try:
@@ -51,24 +51,24 @@ def _reader(read: Callable[[str], Any], rule: str) -> Callable[[str], Any]:
         except (ValueError, KeyError):
             raise argparse.ArgumentTypeError(f"must be {rule}, got {text!r}") from None
 
-    return reader
+    return {"type": reader, "metavar": metavar, **settings}
 
 
-def _count(text: str) -> int:
+def _at_least_one(text: str) -> int:
     if int(text) < 1:
         raise ValueError
     return int(text)
 
 
 YES_NO = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_yes_or_no = _reader(lambda text: YES_NO[text.lower()], "true or false")
-_numbers = _reader(lambda text: [float(part) for part in text.strip("[]").split(",")], "numbers such as 0.8,0.2")
 READING: dict[Any, dict[str, Any]] = {
-    bool: {"type": _yes_or_no, "nargs": "?", "const": True, "metavar": "true|false"},
-    int: {"type": _reader(int, "a whole number"), "metavar": "N"},
-    Count: {"type": _reader(_count, "a whole number of at least 1"), "metavar": "N"},
-    float: {"type": _reader(float, "a number"), "metavar": "X"},
-    Sequence[float]: {"type": _numbers, "metavar": "X,X"},
+    bool: _value(lambda text: YES_NO[text.lower()], "true or false", "true|false", nargs="?", const=True),
+    int: _value(int, "a whole number", "N"),
+    Count: _value(_at_least_one, "a whole number of at least 1", "N"),
+    float: _value(float, "a number", "X"),
+    Sequence[float]: _value(
+        lambda text: [float(part) for part in text.strip("[]").split(",")], "numbers such as 0.8,0.2", "X,X"
+    ),
     Sequence[str]: {"nargs": "+"},
     str: {},
 }
@@ -177,8 +177,8 @@ def _reading(hint: Any) -> tuple[dict[str, Any], str]:
         plain = get_args(plain)[0]
     if get_origin(plain) is Literal:
         known = {word: word for word in get_args(plain)}
-        words = "|".join(known)
-        return {"type": _reader(known.__getitem__, f"one of {', '.join(known)}"), "metavar": words}, note or words
+        settings = _value(known.__getitem__, f"one of {', '.join(known)}", "|".join(known))
+        return settings, note or settings["metavar"]
     return dict(READING.get(hint) or READING[plain]), note
 
 

@@ -38,7 +38,6 @@ FORMER = {
 }
 """What ``python -m scripts.NAME`` of version 0.1.0 is called now, after ``python -m scripts``."""
 
-
 _results: ContextVar[TextIO] = ContextVar("results")
 
 
@@ -50,8 +49,8 @@ def answer(work: Callable[[], None]) -> int:
     """
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     logging.getLogger(PACKAGE).setLevel(logging.INFO)
-    for name, level in (("monai", logging.ERROR), ("ignite", logging.CRITICAL)):  # what ends a run is said once
-        logging.getLogger(name).setLevel(level)
+    logging.getLogger("monai").setLevel(logging.ERROR)
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)  # it says what ends a run, as this does
     try:
         work()
     except KeyboardInterrupt:

@@ -55,23 +55,11 @@ def prepare(
         every_nth_slice: of the chosen slices, keep one of each N neighbours, which look alike: a smaller cohort of as
             many subjects, where time is short.
     """
+    options = dict(locals())
     from ..data.prepare import prepare_cohort
     from ..pages.cohort_picture import save_cohort_picture
 
-    prepared = prepare_cohort(
-        images,
-        output_dir,
-        demographics=demographics,
-        labels=labels,
-        masks=masks,
-        selection=selection,
-        fractions=fractions,
-        seed=seed,
-        plane=plane,
-        name=name,
-        subject_pattern=subject_pattern,
-        every_nth_slice=every_nth_slice,
-    )
+    prepared = prepare_cohort(**options)
     save_cohort_picture(prepared.cohort, prepared.folder / PICTURE)
     say(f"{prepared.summary()}\nwrote dataset.json, {PICTURE} and report.json into {output_dir}")
     if prepared.left_out:

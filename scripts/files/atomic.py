@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["replacing", "write_json"]
+__all__ = ["replacing", "write_csv", "write_json"]
 
 
 @contextmanager
@@ -43,3 +43,15 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file by rename, so that it is either whole or absent."""
     with replacing(path) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, table: Any, **settings: Any) -> None:
+    """Write a pandas table without its index, by rename.
+
+    Args:
+        path: CSV file.
+        table: the table.
+        **settings: of ``DataFrame.to_csv``.
+    """
+    with replacing(path) as partial:
+        table.to_csv(partial, index=False, **settings)

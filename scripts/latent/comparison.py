@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..evaluation.tables import bootstrap_interval
-from ..files.atomic import replacing
+from ..files.atomic import replacing, write_csv
 
 __all__ = ["compare_trainings", "comparison_markdown", "comparison_table"]
 
@@ -48,9 +48,9 @@ def compare_trainings(folders: Sequence[Path], output_dir: Path) -> list[Path]:
     """
     table = comparison_table(folders)
     written = [output_dir / f"comparison.{ending}" for ending in ("csv", "md")]
-    for path, text in zip(written, (table.to_csv(index=False), comparison_markdown(table)), strict=True):
-        with replacing(path) as partial:
-            partial.write_text(text, encoding="utf-8")
+    write_csv(written[0], table)
+    with replacing(written[1]) as partial:
+        partial.write_text(comparison_markdown(table), encoding="utf-8")
     return written
 
 

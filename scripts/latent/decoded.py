@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..files.atomic import replacing
+from ..files.atomic import replacing, write_csv
 from .paths import interpolation, traversal
 from .samples import sample_table
 from .sampling import AttributeScale, sample_with_attribute
@@ -196,6 +196,5 @@ def _write(
     space.save(images, written[1])
     if len(table.columns):
         written.append(folder / f"{name}.csv")
-        with replacing(written[-1]) as partial:
-            table.to_csv(partial, index=False)
+        write_csv(written[-1], table)
     return written

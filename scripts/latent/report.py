@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..files.atomic import replacing, write_json
+from ..files.atomic import replacing, write_csv, write_json
 from ..pages.page import Section, write_latent_report
 from ..tissue import CRITERIA, UNITS
 from .space import LatentSpace
@@ -47,8 +47,7 @@ class Results:
     def add(self, name: str, table: pd.DataFrame) -> None:
         """Keep a table and write ``<name>.csv``."""
         self.tables[name] = table
-        with replacing(self.folder / f"{name}.csv") as partial:
-            table.to_csv(partial, index=False)
+        write_csv(self.folder / f"{name}.csv", table)
 
     def write(self) -> None:
         """Write summary.json, the figures as PNG and report.html."""

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ..data.cohort import load_cohort, load_datalist
 from ..data.split import PARTS
-from ..files.atomic import replacing
+from ..files.atomic import replacing, write_csv
 from .calibration import calibration_table, held_out_percentiles
 from .chart import NormativeChart, check_sexes
 from .figure import chart_figure
@@ -114,8 +114,8 @@ def learn_chart(
     percentiles, explained = held_out_percentiles(saved.heads, saved.measures, knots, folds, seed)
     calibration = calibration_table(percentiles, saved.measures, explained)
     saved.save(output_dir)
-    _write(percentiles, output_dir / "percentiles.csv")
-    _write(calibration, output_dir / "calibration.csv")
+    write_csv(output_dir / "percentiles.csv", percentiles.round(4))
+    write_csv(output_dir / "calibration.csv", calibration.round(4))
     _save(chart_figure(chart, saved.note), output_dir / "chart.png")
     return LearnedChart(saved, calibration, len(items) - len(known))
 
@@ -157,7 +157,7 @@ def place_head(
     coder = CodeMeans(saved.recipe, saved.weights) if saved.recipe else None
     values = _measured([item], coder).iloc[0][list(saved.measures)].to_dict()
     placed = chart.place(years, known_sex, values)
-    _write(placed, output_dir / "placed.csv")
+    write_csv(output_dir / "placed.csv", placed.round(4))
     _save(chart_figure(chart, saved.note, (years, known_sex, values)), output_dir / "placed.png")
     return PlacedHead(placed, len(others), len(saved.heads) - len(others), saved.note)
 
@@ -195,11 +195,6 @@ def _known(name: str, given: Any, item: Mapping[str, Any]) -> Any:
     if value is None:
         raise ValueError(f"the {name} of {item['subject']} is not known: give --{name}.")
     return value
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as partial:
-        table.round(4).to_csv(partial, index=False)
 
 
 def _save(figure: Figure, path: Path) -> None:

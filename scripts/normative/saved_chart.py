@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..files.atomic import replacing, write_json
+from ..files.atomic import write_csv, write_json
 from .measures import Measure
 
 __all__ = ["SavedChart"]
@@ -50,8 +50,7 @@ class SavedChart:
 
     def save(self, folder: Path) -> None:
         """Write the table and the settings."""
-        with replacing(folder / TABLE) as partial:
-            self.heads.to_csv(partial, index=False)
+        write_csv(folder / TABLE, self.heads)
         settings = {name: value for name, value in vars(self).items() if name != "heads"}
         measures = {name: measure._asdict() for name, measure in self.measures.items()}
         write_json(folder / SETTINGS, {"note": self.note, **settings, "measures": measures})
