@@ -152,20 +152,20 @@ def _parser(function: Callable[..., None], program: str, arguments: Sequence[str
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
         settings, note = _reading(hints[name])
+        required = parameter.default is parameter.empty
         text = _with_default(texts.get(name, ""), parameter.default)
         if parameter.kind is parameter.VAR_KEYWORD:
             _list_keys(parser.add_argument_group(f"keys of {note}", textwrap.fill(text, width)), note, hints)
         elif parameter.kind is parameter.KEYWORD_ONLY:
-            required = parameter.default is parameter.empty
             names += [f"--{name} {name.upper()}"] if required else []
             parser.add_argument(f"--{name}", help=text, required=required, **settings)
         else:
             settings["metavar"] = note or METAVARS.get(name, name.upper())
-            names.append(settings["metavar"] if parameter.default is parameter.empty else f"[{settings['metavar']}]")
+            names.append(settings["metavar"] if required else f"[{settings['metavar']}]")
             parser.add_argument(f"--{name}", help=argparse.SUPPRESS, **settings)
             if f"--{name}" not in by_name:
-                settings["nargs"] = settings.get("nargs") or ("?" if names[-1].startswith("[") else None)
-                parser.add_argument(name, help=text, **settings)
+                optional = {} if required else {"nargs": "?", "default": parameter.default}
+                parser.add_argument(name, help=text, **settings | optional)
     parser.usage = " ".join([program, *names, "[--OPTION VALUE ...]"])
     return parser
 

@@ -133,6 +133,21 @@ def test_what_makes_no_sense_is_refused_in_one_line(arguments, message, capsys):
     assert printed.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "values"),
+    [
+        ([], {"task": "report", "steps": 3}),
+        (["figure"], {"task": "figure", "steps": 3}),
+        (["--steps", "4"], {"steps": 4}),
+    ],
+)
+def test_positional_arguments_may_be_left_out(arguments, values):
+    def two(task: Literal["report", "figure"] = "report", steps: int = 3) -> None:
+        """Do."""
+
+    assert parse(two, "program", arguments) == {"task": "report"} | values
+
+
 def test_keys_of_a_config_are_left_to_the_command():
     arguments = ["--batch_size", "4", "--dataset-dir=in", "--train#trainer#max-epochs=3", "--resume", "--amp", "false"]
     assert parse(with_keys, "program", arguments) == {
