@@ -225,11 +225,11 @@ def test_trainings_are_compared(evaluated, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"recipe": "ar_vea"}, "there is no recipe 'ar_vea'. The recipes are: (?s:.*)ar_vae"),
-        ({"recipe": "residual_unet_mse"}, "weights .* do not fit the network of recipe residual_unet_mse"),
-        ({"weights": "nowhere.pt"}, "there are no weights at nowhere.pt: train with"),
+        ({"recipe": "ar_vea"}, "no recipe fits 'ar_vea': did you mean ar_vae"),
+        ({"recipe": "residual_unet_mse"}, "weights .* do not fit ResidualUNet: "),
+        ({"weights": "nowhere.pt"}, "there are no weights at nowhere.pt: train first"),
         ({"part": "training"}, "part must be one of test, validation, got 'training'"),
-        ({"recipe": "vae"}, "weights .* do not fit the network of recipe vae"),
+        ({"recipe": "vae"}, "weights .* do not fit VariationalAutoencoder: "),
     ],
 )
 def test_wrong_arguments_are_named(arguments, tmp_path, change, message):
@@ -239,7 +239,7 @@ def test_wrong_arguments_are_named(arguments, tmp_path, change, message):
 
 def test_weights_of_another_network_are_refused(arguments, tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pt")
-    with pytest.raises(ValueError, match=r"other.pt do not fit the network of recipe small"):
+    with pytest.raises(ValueError, match=r"weights .*other.pt do not fit VariationalAutoencoder"):
         evaluate(**arguments | {"weights": str(tmp_path / "other.pt")})
 
 

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from scripts.recipes.recipe import CONFIGS, find_recipes, grid_recipes, known_recipes, merged_config
+from scripts.recipes.recipe import CONFIGS, build, find_recipe, find_recipes, grid_recipes, known_recipes, merged_config
 from scripts.studies.benchmark.cells import factors
-from scripts.studies.benchmark.fingerprint import code_hash, used_modules
 
 
 def test_the_factorial_has_every_network_with_every_loss_with_and_without_l2():
@@ -85,27 +82,30 @@ def test_the_factors_of_the_thesis_cells_are_read_from_their_configs():
     assert found["thesis_shallow_residual_original_mse_noaug"].variant == "double_norm=True"
 
 
-def test_code_is_that_of_the_named_modules_and_what_they_import():
-    def stems(text: str) -> set[str]:
-        return {path.stem for path in used_modules({"_target_": text})}
-
-    assert "up_block" in stems("scripts.networks.SkipCAE")  # imported by the network
-    assert "residual_unet" not in stems("scripts.networks.SkipCAE")  # beside it
-    assert stems("$scripts.files.atomic.replacing(@x)") == {"atomic"}
-    assert stems("torch.nn.MSELoss") == set()
-    everything = {path.stem for path in Path("scripts/losses").glob("*.py")}
-    assert stems("scripts.losses.unheard_of") >= everything  # no module exports it: the whole package counts
-
-
-def test_code_hash_follows_the_code():
-    one, other = (code_hash({"_target_": f"scripts.networks.{name}"}) for name in ("SkipCAE", "ResidualUNet"))
-    assert one != other
-    assert one == code_hash({"a": [{"_target_": "scripts.networks.SkipCAE", "spatial_dims": 3}]})
-
-
 def test_a_pattern_can_have_seeds_of_its_own():
     found = {recipe.name: recipe.seeds for recipe in find_recipes("thesis_skip_*,thesis_skip_cae_mse@0+2")}
     assert found.pop("thesis_skip_cae_mse") == (0, 2)
     assert set(found.values()) == {None}
     with pytest.raises(ValueError, match=r"seeds behind @ must be whole numbers joined by \+, got '0,1'"):
         find_recipes(["thesis_skip_*@0,1"])
+
+
+def test_one_recipe_is_found_by_its_name_or_in_a_file_of_any_name(tmp_path):
+    assert find_recipe("vae") == find_recipe(str(CONFIGS / "recipe/vae.yaml"))
+    (tmp_path / "a,b@[1].yaml").write_text("config_file: [configs/train.yaml]\nmax_epochs: 3\n")
+    assert merged_config(find_recipe(str(tmp_path / "a,b@[1].yaml")))["max_epochs"] == 3
+    with pytest.raises(ValueError, match=r"recipe must be one recipe, got 'thesis_\*', which fits 18"):
+        find_recipe("thesis_*")
+    with pytest.raises(ValueError, match="no recipe fits 'vea': did you mean vae"):
+        find_recipe("vea")
+
+
+def test_a_part_of_a_config_is_built_and_fails_as_its_component_does():
+    config = merged_config(find_recipe("vae"))
+    assert build(config, "network_def").latent_size == 64
+    content = {"a": {"_target_": "builtins.dict", "b": 1, "c": "@#b"}}
+    assert build(content, "a") == {"b": 1, "c": 1}
+    assert content["a"]["c"] == "@#b"  # MONAI writes the whole name into the config that it is given
+    with pytest.raises(TypeError, match="unexpected keyword argument 'widht'") as caught:
+        build({"a": {"_target_": "torch.nn.PReLU", "widht": 3}, "b": ["@a"]}, "b")
+    assert caught.value.__cause__ is caught.value.__context__ is None
