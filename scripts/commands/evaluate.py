@@ -27,7 +27,8 @@ def evaluate(
         **keys: values for any recipe, which may have other defaults. Any other key of its config goes as well,
             such as those that train --help lists.
     """
-    from ..recipes.workflow import find_recipe, recipe_workflow, typed_settings
+    from ..recipes.recipe import find_recipe
+    from ..recipes.workflow import recipe_workflow, typed_settings
 
     with usage_errors():
         chosen = find_recipe(recipe)

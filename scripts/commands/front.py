@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .. import __version__
+from ..files.errors import one_line
 from ..recipes.places import PACKAGE
 from .arguments import UsageError, documentation, nearest, parse
 
@@ -56,12 +57,10 @@ def answer(work: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except Exception as error:
-        cause: BaseException | None = error
-        while not isinstance(cause, USERS_ERRORS):  # MONAI raises a RuntimeError from what a config raised
-            if cause is None:
-                raise
-            cause = cause.__cause__
-        return _fail(f"error: {cause}", USAGE if isinstance(cause, UsageError) else FAILED)
+        line = one_line(error)
+        if line is None:
+            raise
+        return _fail(line, USAGE if isinstance(error, UsageError) else FAILED)
     return 0
 
 

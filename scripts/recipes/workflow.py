@@ -13,9 +13,9 @@ import yaml
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from .places import ROOT
-from .recipe import Recipe, find_recipes, merged_config
+from .recipe import Recipe, merged_config
 
-__all__ = ["INFERENCE", "find_recipe", "recipe_workflow", "typed_settings"]
+__all__ = ["INFERENCE", "recipe_workflow", "typed_settings"]
 
 INFERENCE = Recipe("restored", ("configs/inference.yaml",))
 
@@ -28,19 +28,6 @@ KINDS: dict[type, tuple[tuple[type, ...], str]] = {
     list: ((list,), "a list, such as [1, 2]"),
 }
 """Types of what may take the place of a value of a type, and what they are called."""
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe of a name, or in a file.
-
-    Raises:
-        ValueError: there is none, or several.
-        FileNotFoundError: there is no such file.
-    """
-    found = find_recipes(name)
-    if len(found) > 1:
-        raise ValueError(f"recipe must be one recipe, got {name!r}, which fits {len(found)}.")
-    return found[0]
 
 
 def typed_settings(recipe: Recipe, texts: Mapping[str, str | None]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from scripts import __version__
 from scripts.__main__ import WORDS, main
 from scripts.commands.arguments import Count, documentation, parse
 from scripts.commands.front import FORMER, Command, answer, call, refuse_former, say
+from scripts.transforms.plane import plane_axcodes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -182,18 +183,27 @@ def test_help_shows_each_argument_with_its_default(capsys, monkeypatch):
     assert "--patterns VALUE" in capsys.readouterr().out
 
 
+def wrong_plane() -> None:
+    plane_axcodes("sagital")
+
+
+def no_file() -> None:
+    raise FileNotFoundError("no such head")
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
-    ("error", "status", "message"),
+    ("work", "status", "message"),
     [
-        (ValueError("too small"), 1, "error: too small\n"),
-        (FileNotFoundError("no such head"), 1, "error: no such head\n"),
-        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (wrong_plane, 1, "error: plane 'sagital' is unknown: choose one of sagittal, coronal, axial.\n"),
+        (no_file, 1, "error: no such head\n"),
+        (interrupted, 130, "interrupted\n"),
     ],
 )
-def test_errors_of_the_user_are_one_line(error, status, message, capsys):
-    def work() -> None:
-        raise error
-
+def test_errors_of_the_user_are_one_line(work, status, message, capsys):
     assert answer(work) == status
     assert capsys.readouterr() == ("", message)
 
@@ -201,19 +211,20 @@ def test_errors_of_the_user_are_one_line(error, status, message, capsys):
 def test_an_error_within_a_config_is_one_line(capsys):
     def work() -> None:
         try:
-            raise ValueError("too small")
+            wrong_plane()
         except ValueError as error:
             raise RuntimeError("Failed to instantiate component") from error
 
     assert answer(work) == 1
-    assert capsys.readouterr().err == "error: too small\n"
+    assert capsys.readouterr().err.startswith("error: plane 'sagital' is unknown")
 
 
 def test_faults_of_the_code_keep_their_traceback():
     with pytest.raises(RuntimeError, match="a fault"):
         answer(lambda: (_ for _ in ()).throw(RuntimeError("a fault")))
-    with pytest.raises(IndexError):
-        answer(lambda: [][0])
+    for fault in (lambda: [][0], lambda: int("x"), lambda: 1 + "x"):
+        with pytest.raises((IndexError, ValueError, TypeError)):
+            answer(fault)
 
 
 def test_only_results_go_to_standard_output(capsys):

@@ -9,8 +9,8 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from scripts.recipes.recipe import Recipe
-from scripts.recipes.workflow import INFERENCE, find_recipe, recipe_workflow, typed_settings
+from scripts.recipes.recipe import Recipe, find_recipe
+from scripts.recipes.workflow import INFERENCE, recipe_workflow, typed_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = "residual_unet_mse"
