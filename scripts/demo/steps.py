@@ -39,13 +39,13 @@ class Demo:
 
     Args:
         output_dir: folder of everything that is made.
-        num_subjects: heads of the cohort.
+        num_subjects: number of heads of the cohort.
         spacing_mm: voxel size of the cohort in mm.
-        weights: what restores the damaged head; if empty, the shipped weights, which were trained on real heads.
-        seed: of the cohort, the training and the damage.
+        weights: weights that restore the damaged head; if empty, the shipped ones, which were trained on real heads.
+        seed: seed of the cohort, the training and the damage.
 
     Raises:
-        ChildProcessError: from a step that failed; the message has the end of its log.
+        ChildProcessError: a step failed; the message has the end of its log.
     """
 
     def __init__(

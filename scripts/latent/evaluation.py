@@ -15,9 +15,9 @@ from tqdm import tqdm
 from .decoded import attribute_path, slice_row
 from .figures import code_figure, conditional_figure
 from .measures import spearman_matrix
-from .paths import interpolation
 from .report import Results, corrected_figure, mask_sections, slice_sections, validity_sections
 from .samples import conditional_table, draw_samples, sample_table
+from .sampling import interpolation
 from .space import LatentSpace, SliceSpace, TissueSpace
 from .tables import (
     ATTRIBUTE,
@@ -56,12 +56,12 @@ def evaluate_space(
 
     Args:
         space: trained recipe and cohort.
-        folder: of the results; made where it is missing.
+        folder: folder of the results, created if it is missing.
         dataset_dir: folder of the cohort's dataset.json.
         samples: number of samples of each kind.
         judged: number of masks of each kind whose plausibility is judged and corrected.
         bank: codes drawn from the Parzen window that join the training codes as places to correct masks towards.
-        seed: of the samples.
+        seed: seed of the samples.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
