@@ -18,7 +18,7 @@ from ..pages.head_views import cohort_figure, curve_figure, restoration_figure
 from ..pages.page import figure_source
 from .restoration import INSIDE, Restoration
 
-__all__ = ["DemoResults", "Step", "write_demo_report"]
+__all__ = ["DemoResults", "DemoStep", "write_demo_report"]
 
 METHODS = {
     "network": "network",
@@ -30,7 +30,7 @@ METHODS = {
 
 
 @dataclass(frozen=True)
-class Step:
+class DemoStep:
     """A step of the demo."""
 
     title: str
@@ -60,7 +60,7 @@ class DemoResults:
     summary: Path
     restoration: Restoration
     weights: str
-    steps: list[Step] = field(default_factory=list)
+    steps: list[DemoStep] = field(default_factory=list)
 
 
 def write_demo_report(results: DemoResults, path: Path) -> None:

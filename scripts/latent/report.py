@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,15 +14,13 @@ from ..files.atomic import replacing, write_csv, write_json
 from ..pages.page import Section, write_latent_report
 from ..tissue import CRITERIA, UNITS
 from .space import LatentSpace
+from .validity import Validity
 
-if TYPE_CHECKING:
-    from .validity import Validity
-
-__all__ = ["Results", "corrected_figure", "mask_sections", "slice_sections", "validity_sections"]
+__all__ = ["LatentResults", "corrected_figure", "mask_sections", "slice_sections", "validity_sections"]
 
 
 @dataclass
-class Results:
+class LatentResults:
     """Tables and figures of an evaluation, written to its folder as they are added, with summary.json and report.html.
 
     Attributes:
@@ -108,7 +106,7 @@ class Results:
         return facts
 
 
-def mask_sections(results: Results) -> list[Section]:
+def mask_sections(results: LatentResults) -> list[Section]:
     """Sections for tissue masks, without those of plausible anatomy."""
     tables, figures, part = results.tables, results.figures, results.space.part
     units = ", ".join(f"{name.replace('_', ' ')} {unit}" for name, unit in UNITS.items() if unit)
@@ -152,7 +150,7 @@ def corrected_figure(masks: str) -> str:
     return f"corrected_{masks.replace(' ', '_')}"
 
 
-def slice_sections(results: Results) -> list[Section]:
+def slice_sections(results: LatentResults) -> list[Section]:
     """Sections for T1-weighted slices."""
     tables, figures, part = results.tables, results.figures, results.space.part
     spread = tables["reconstruction"].drop(columns="subject").describe().loc[["mean", "std", "min", "max"]]
@@ -174,7 +172,7 @@ def slice_sections(results: Results) -> list[Section]:
     ]
 
 
-def _sample_sections(results: Results) -> list[Section]:
+def _sample_sections(results: LatentResults) -> list[Section]:
     table, part = results.tables["samples"], results.space.part
     return [
         Section(
@@ -197,7 +195,7 @@ def _sample_sections(results: Results) -> list[Section]:
     ]
 
 
-def validity_sections(results: Results, validity: Validity) -> list[Section]:
+def validity_sections(results: LatentResults, validity: Validity) -> list[Section]:
     """Sections on plausible anatomy."""
     tables = results.tables
     table = tables["validity"]
