@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where is the head, the brain, the template."""
+"""Location of the head and the brain in an image, and registration of the brain template."""

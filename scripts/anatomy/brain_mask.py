@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brain masks: from region labels, or estimated from the image where there are none.
 
-How good the estimate is (``python -m scripts.studies.mask_agreement DATA``): over 166 IXI heads (3 T, 2 mm)
-its Dice coefficient with the closed and filled labels is 0.971 on average, sd 0.005, from 0.950 to 0.979. The constants
-below were chosen on 8 of these heads, the starting sizes of the registration on one more. On 8 heads, threshold and
-morphology alone reach 0.92.
+Accuracy of the estimate: over 166 IXI heads (3 T, 2 mm), its Dice coefficient with the closed and filled labels is
+0.971 on average, sd 0.005, from 0.950 to 0.979. The constants below were chosen on 8 of these heads, the starting sizes
+of the registration on one more. On 8 heads, threshold and morphology alone reach 0.92.
 """
 
 from __future__ import annotations
@@ -31,23 +30,23 @@ LARGEST_GROWTH_MM = 6.0
 SURE_DEPTH_MM = 4.0
 """Deeper than this inside the template's brain everything is brain, dark fluid too."""
 DARKEST_TISSUE = 0.2
-"""Of the brain's median intensity: darker voxels at the surface are skull and fluid."""
+"""Share of the brain's median intensity below which voxels at the surface are skull or fluid."""
 LOWEST_CORRELATION = 0.8
-"""All 166 real heads reach it, noise and boxes 0.7; a smooth ball cannot be told from a head in this way."""
+"""All 166 real heads exceed it, noise and boxes reach 0.7; a smooth ball cannot be told from a head this way."""
 
 
 def brain_from_labels(labels: NDArray[np.generic], spacing_mm: Sequence[float] = (2.0, 2.0, 2.0)) -> NDArray[np.bool_]:
     """Brain mask from region labels: closed, and its holes (ventricles, cisterns) filled.
 
     Args:
-        labels: ``(X, Y, Z)``, 0 outside the brain.
+        labels: region labels ``(X, Y, Z)``, 0 outside the brain.
         spacing_mm: voxel size.
 
     Returns:
         True inside the brain, same shape.
 
     Raises:
-        ValueError: there is no label at all.
+        ValueError: there is no label above 0.
     """
     inside = np.asarray(labels) > 0
     if not inside.any():
@@ -65,15 +64,15 @@ def brain_from_labels(labels: NDArray[np.generic], spacing_mm: Sequence[float] =
 def estimate_brain(volume: MetaTensor) -> MetaTensor:
     """Brain mask of a T1-weighted head without labels.
 
-    The MNI template is laid over the head (:mod:`scripts.anatomy.template_registration`); its brain, allowed to grow by
-    6 mm into what is bright enough to be tissue, opened, closed and filled, is the mask. A few seconds on one core, at
-    any voxel size: all of it happens on a grid of 2 mm.
+    The MNI template is registered to the head (:mod:`scripts.anatomy.template_registration`). Its brain, grown by up to
+    6 mm into voxels that are bright enough to be tissue, then opened, closed and filled, is the mask. This takes a few
+    seconds on one core at any voxel size: everything is computed on a grid of 2 mm.
 
     Args:
-        volume: head ``(1, X, Y, Z)`` with its affine, any orientation and intensity scale.
+        volume: head ``(1, X, Y, Z)`` with its affine, in any orientation and intensity scale.
 
     Returns:
-        Bool, same grid.
+        Boolean mask, same grid.
 
     Raises:
         ValueError: the template does not fit, so the image shows no T1-weighted head, or too little of one.
@@ -96,7 +95,7 @@ def estimate_brain(volume: MetaTensor) -> MetaTensor:
 
 
 def _refined(intensities: NDArray[np.float32], distance: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The template's brain, fitted to the tissue at its surface; both on the working grid."""
+    """The template's brain, adapted to the tissue at its surface; both arrays on the working grid."""
     tissue = intensities > DARKEST_TISSUE * np.median(intensities[distance <= 0])
     neighbours = ndimage.generate_binary_structure(3, 1)
     candidate = ((distance <= LARGEST_GROWTH_MM) & tissue) | (distance < -SURE_DEPTH_MM)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The head, as opposed to the air around it: where an error counts."""
+"""Mask of the head, the region in which errors count, as opposed to the air around it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def head_mask(volume: ArrayLike | torch.Tensor) -> NDArray[np.bool_]:
         Boolean array of shape ``(H, W, D)``, never empty.
 
     Raises:
-        ValueError: the volume has not three axes, is not finite or is constant.
+        ValueError: the volume does not have three axes, is not finite, or is constant.
 
     References:
         Otsu, A threshold selection method from gray-level histograms, IEEE Trans. SMC 9(1), 1979
@@ -56,7 +56,7 @@ def head_mask(volume: ArrayLike | torch.Tensor) -> NDArray[np.bool_]:
     if bright_end > lowest:  # a few very bright vessels must not stretch Otsu's histogram
         image = np.minimum(image, bright_end)
     bright = image > threshold_otsu(image) / 2
-    # padded with its own border, so that the erosion does not eat a head that is cut by the image's edge
+    # padded with its own border, so that the erosion spares a head that the edge of the image cuts
     padded = np.pad(bright, CLOSING_STEPS, mode="edge")
     inside = (slice(CLOSING_STEPS, -CLOSING_STEPS),) * 3
     mask = ndimage.binary_closing(padded, iterations=CLOSING_STEPS)[inside]

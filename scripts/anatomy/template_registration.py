@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""Lay the MNI brain template over a head: an affine map and a smooth displacement, found by gradient descent.
+r"""Registration of the MNI brain template to a head: an affine map and a smooth displacement, by gradient descent.
 
 A point :math:`p` of the template goes to :math:`\phi(p) = A p + t + u(p)` in the head, both in mm. The three are
 found by maximising the normalised cross-correlation of the two images over the brain of the template and a rim around
@@ -37,11 +37,11 @@ COARSE_BLUR_MM, FINE_BLUR_MM = 4.0, 2.0
 RIM_MM = 8.0
 """Width of the rim around the template's brain in which the images are compared."""
 FARTHEST_MM = 24.0
-"""Where distances from the template's brain end."""
+"""Largest distance from the template's brain; larger ones are clipped."""
 PITCHES = (-0.3, 0.0, 0.3)
-"""Starting angles of the nodding axis, radians: the one in which heads differ most."""
+"""Starting pitch angles in radians: the rotation in which heads differ most."""
 START_SIZES = (0.85, 1.0)
-"""Starting sizes: a template that starts too large for a small brain in a large skull takes the scalp for cortex."""
+"""Starting sizes: a template that starts too large for a small brain in a large skull mistakes the scalp for cortex."""
 SCALP_TO_CENTRE_MM = 80.0
 """From the top of the head to the centre of the brain, in the starting position."""
 BRAIN_HEIGHT_MM = 130.0
@@ -58,8 +58,8 @@ class Field:
     """A volume that can be sampled at points in mm, zero outside.
 
     Args:
-        values: ``(X, Y, Z)``.
-        affine: ``(4, 4)``, voxel indices to mm.
+        values: volume ``(X, Y, Z)``.
+        affine: matrix from voxel indices to mm, ``(4, 4)``.
     """
 
     def __init__(self, values: np.ndarray, affine: np.ndarray) -> None:
@@ -115,11 +115,11 @@ class TemplateFit:
 
 
 def fit_template(head: Field, inside: np.ndarray) -> TemplateFit:
-    """Lay the template over a head.
+    """Register the template to a head.
 
     Args:
         head: intensities in [0, 1], axes near those of RAS space.
-        inside: where the head is, bool, same grid; gives the starting position.
+        inside: boolean mask of the head, same grid; gives the starting position.
 
     Returns:
         The best fit of several starting angles and sizes.
@@ -166,9 +166,8 @@ def _template() -> tuple[Field, Field]:
     centre = mask.voxels()[mask.values.flatten() > 0.5].mean(dim=0).numpy()
     affine = mask_image.affine.copy()
     affine[:3, 3] -= centre
-    return Field(load_mni152_template(resolution=TEMPLATE_MM).get_fdata(), affine), Field(
-        mask_image.get_fdata(), affine
-    )
+    image = load_mni152_template(resolution=TEMPLATE_MM)
+    return Field(image.get_fdata(), affine), Field(mask_image.get_fdata(), affine)
 
 
 @cache
@@ -180,7 +179,7 @@ def _reference(step_mm: int, sigma_mm: float) -> tuple[Tensor, Tensor]:
 
 
 def _start(head: Field, inside: np.ndarray) -> Tensor:
-    """Where the centre of the brain may be: a fixed depth below the top, in the middle of the head."""
+    """Estimated centre of the brain: a fixed depth below the top, in the middle of the head."""
     points = head.voxels(step=2).numpy()[inside[::2, ::2, ::2].ravel()]
     top = np.percentile(points[:, 2], 99.95)
     upper = points[points[:, 2] > top - BRAIN_HEIGHT_MM]
@@ -238,7 +237,7 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _ascend(objective: Callable[[], Tensor], parameters: list[Tensor], rate: float, iterations: int) -> float:
-    """Maximise by Adam; the last value."""
+    """Maximise by Adam, and return the last value."""
     optimizer = torch.optim.Adam(parameters, lr=rate, maximize=True)
     value = torch.zeros(())
     for _ in range(iterations):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a network has to beat: the input as it is, classical filters, inpainting and the best linear code."""
+"""What a network has to beat: the unchanged input, classical filters, inpainting and the best linear code."""
 
 from .filters import Biharmonic, identity, median
 from .non_local_means import NonLocalMeans, noise_level

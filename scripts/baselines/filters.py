@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Doing nothing: the row that says how bad the input is.
+"""The simplest baselines: the unchanged input, a median filter, and biharmonic inpainting.
 
-FOLDED: The 3 x 3 median filter: made for lost pixels, blind to what is larger.
-FOLDED: Biharmonic inpainting: the smoothest sheet through the edge of a hole, told where the hole is.
+The unchanged input shows how bad the damage is. The median filter suits single lost pixels and fails on larger damage.
+Biharmonic inpainting fills a hole smoothly from its border; it is given the mask of the holes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Biharmonic", "identity", "median"]
 
 
 def identity(images: Tensor) -> Tensor:
-    """Return the images as they are, any shape."""
+    """Return the images unchanged, any shape."""
     return images
 
 
@@ -48,10 +48,10 @@ def median(images: Tensor) -> Tensor:
 
 
 class Biharmonic:
-    """Fill the holes of each slice by biharmonic functions; what lies outside of them stays as it is.
+    """Fill the holes of each slice by biharmonic functions; pixels outside of them stay unchanged.
 
-    It knows more than a network, which must find the holes by itself, and it has seen no head: what a network puts into
-    a hole is worth something only where it beats this. The system of equations of a hole of 38 x 38 pixels takes 5 ms.
+    It is given the holes, which a network has to find by itself, but it has seen no head: what a network puts into a
+    hole is worth something only where it beats this. The system of equations of a hole of 38 x 38 pixels takes 5 ms.
 
     References:
         Damelin and Hoang, On surface completion and image inpainting by biharmonic functions: numerical aspects, 2018
@@ -59,18 +59,18 @@ class Biharmonic:
     """
 
     needs_holes: ClassVar[bool] = True
-    """It is called with the mask of the holes, and only for damage that has one."""
+    """The mask of the holes is passed too, and damage without holes is skipped."""
 
     def __call__(self, images: Tensor, holes: Tensor) -> Tensor:
         """Fill holes.
 
         Args:
             images: shape ``(N, 1, H, W)``, any device; computed on the CPU in double precision.
-            holes: boolean, the shape of ``images``.
+            holes: boolean mask, shape of ``images``.
 
         Returns:
-            The filled images, shape, dtype and device of ``images``; a slice without a hole, or with nothing else, as
-            it is.
+            The filled images, shape, dtype and device of ``images``; a slice without holes, or with nothing else, is
+            unchanged.
         """
         slices, masks = (values.cpu().numpy()[:, 0] for values in (images.double(), holes))
         filled = np.stack([_filled(image, mask) for image, mask in zip(slices, masks, strict=True)])

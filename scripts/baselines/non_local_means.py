@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Non-local means: the classical denoiser, told nothing about the damage but what it can estimate itself."""
+"""Non-local means: the classical denoiser, with a strength that follows the noise it estimates itself."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class NonLocalMeans:
             images: shape ``(N, 1, H, W)``, any device; computed on the CPU.
 
         Returns:
-            The filtered images, shape, dtype and device of ``images``; a slice without noise comes back as it is.
+            The filtered images, shape, dtype and device of ``images``; a slice without noise is unchanged.
         """
         slices = images.detach().cpu().float().numpy()[:, 0]
         filtered = np.stack([self._filter(image) for image in slices])

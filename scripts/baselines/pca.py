@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Principal components: the best linear code of the training slices, and what is left of a damaged slice in it."""
+"""Principal components: the best linear code of the training slices, onto which damaged slices are projected."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class PCA:
     """A linear autoencoder: coefficients of orthonormal components, and their sum.
 
     Args:
-        mean: shape ``(1, H, W)``.
-        components: orthonormal rows, the strongest first, shape ``(K, H * W)``.
+        mean: mean image, shape ``(1, H, W)``.
+        components: orthonormal components, the strongest first, shape ``(K, H * W)``.
     """
 
     def __init__(self, mean: Tensor, components: Tensor) -> None:
@@ -58,11 +58,11 @@ def fit_pca(images: Tensor, num_components: int, seed: int = 0) -> PCA:
 
     Args:
         images: shape ``(N, 1, H, W)``.
-        num_components: fewer than ``N``.
-        seed: of the randomised decomposition, which is used for few components.
+        num_components: number of components, less than ``N``.
+        seed: seed of the randomised decomposition, which is used for few components.
 
     Raises:
-        ValueError: as many components as images, or none.
+        ValueError: ``num_components`` is 0 or not less than ``N``.
 
     References:
         Halko, Martinsson and Tropp, Finding structure with randomness, SIAM Review 53(2), 2011 (arXiv:0909.4061), as in
@@ -97,16 +97,16 @@ def training_pca(
     """Principal components of a cohort's training slices, clean, in the space of the network.
 
     Args:
-        dataset_dir: of the cohort.
-        transform: from an item to a volume, as for training.
+        dataset_dir: folder of the cohort.
+        transform: transform from an item to a volume, as for training.
         compression: components per pixel; 1/16 is 900 for slices of 120 x 120.
-        max_slices: evenly spaced ones are taken where there are more.
-        num_workers: threads that read volumes.
-        cache_dir: of the prepared slices, as for training.
-        device: where the decomposition is computed.
+        max_slices: largest number of slices, evenly spaced if there are more.
+        num_workers: number of threads that read volumes.
+        cache_dir: folder of the prepared slices, as for training.
+        device: device of the decomposition.
 
     Returns:
-        ``None`` for a cohort without training subjects.
+        The components; ``None`` for a cohort without training subjects.
     """
     if not load_cohort(dataset_dir)["training"]:
         return None

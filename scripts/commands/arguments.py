@@ -79,9 +79,9 @@ def parse(function: Callable[..., None], program: str, arguments: Sequence[str])
     """Read the arguments of a function.
 
     Args:
-        function: what they are for.
-        program: what was typed before them.
-        arguments: what was typed.
+        function: function that takes the arguments.
+        program: words before the arguments.
+        arguments: arguments as they were typed.
 
     Returns:
         The values by parameter; keys of a config as text, or ``None`` where one was typed without a value.

@@ -30,11 +30,11 @@ def learn(
 
     Args:
         output_dir: folder of the chart.
-        recipe: whose latent codes are part of the chart, if weights are given; one with reg/attributes.
+        recipe: recipe with reg/attributes whose latent codes are part of the chart, if weights are given.
         weights: model.pt of a training of the recipe; without it the chart has no codes.
-        knots: of the curves against age; 2 for straight lines.
-        folds: charts by which held-out heads are placed.
-        seed: of the folds.
+        knots: number of knots of the curves; 2 for straight lines.
+        folds: number of charts on which held-out heads are placed.
+        seed: seed of the folds.
     """
     from ..normative.learning import learn_chart
 
@@ -61,9 +61,9 @@ def place(
 
     Args:
         label: file of region labels (MUSE), such as DLMUSE writes.
-        subject: instead, the name of a subject of the cohort.
-        age: years; of a subject, that in dataset.json by default.
-        sex: F or M; of a subject, that in dataset.json by default.
+        subject: name of a subject of the cohort, instead of a file.
+        age: age in years; by default that of the subject in dataset.json.
+        sex: F or M; by default that of the subject in dataset.json.
         dataset_dir: folder of the subject's dataset.json; by default the one from which the chart was learned.
         chart_dir: folder that chart learn wrote.
     """

@@ -29,10 +29,10 @@ def demo(
             OUT/report.html; figure only restores a damaged head and writes the picture of the README.
         output_dir: folder of everything that the demo makes.
         max_epochs: length of the training.
-        num_subjects: heads of the cohort, at least 4.
+        num_subjects: number of heads of the cohort, at least 4.
         spacing_mm: voxel size of the cohort in mm.
-        weights: what restores the damaged head; by default the shipped weights, which were trained on real heads.
-        seed: of the cohort, the training and the damage.
+        weights: weights that restore the damaged head; by default the shipped ones, trained on real heads.
+        seed: seed of the cohort, the training and the damage.
         picture: file that figure writes.
     """
     from ..demo.steps import Demo

@@ -69,8 +69,8 @@ def call(command: Command, program: str, arguments: Sequence[str]) -> None:
 
     Args:
         command: function, or functions by their words.
-        program: what was typed before the arguments.
-        arguments: what was typed.
+        program: words before the arguments.
+        arguments: arguments as they were typed.
 
     Raises:
         UsageError: the arguments do not fit.
@@ -91,9 +91,9 @@ def choose(program: str, words: Mapping[str, str], arguments: Sequence[str]) -> 
     """The word with which the arguments begin.
 
     Args:
-        program: what was typed before them.
-        words: one line about each, for the help.
-        arguments: what was typed.
+        program: words before the arguments.
+        words: the words, each with a line for the help.
+        arguments: arguments as they were typed.
 
     Raises:
         UsageError: there is no such word.

@@ -18,8 +18,8 @@ def import_keras(
 
     Args:
         weights: a .h5 file (a whole model or weights alone) or a .npz file of the parity data.
-        output: the state dictionary to write.
-        network: whose weights they are: residual_unet, skip_cae, ... as in configs/net.
+        output: file of the state dictionary.
+        network: network of the weights: residual_unet, skip_cae, ... as in configs/net.
     """
     from ..networks.published_weights import convert_keras_weights
 

@@ -33,10 +33,10 @@ def evaluate(
     Args:
         output_dir: folder of the results; eval/RECIPE/latent by default.
         samples: number of samples of each kind.
-        judged: number of masks of each kind whose plausibility is judged and corrected.
-        bank: codes drawn from the Parzen window that join the training codes as places to correct masks towards.
-        seed: of the samples.
-        part: of the cohort; validation to make choices on.
+        judged: number of masks of each kind that are judged and corrected.
+        bank: number of codes from the Parzen window that join the training codes as targets of the correction.
+        seed: seed of the samples.
+        part: part of the cohort; validation for choices.
     """
     from ..latent.evaluation import evaluate_space
     from ..latent.space import open_space
@@ -63,9 +63,9 @@ def traverse(
     Writes traversal_<attribute>.png, .nii.gz (a stack of masks) and .csv (the attributes of each mask).
 
     Args:
-        attribute: which one, such as ventricle_area.
-        subject: a test subject, where to start; the first by default.
-        level: which of its slices, from 0 (lowest) to 1.
+        attribute: name of an attribute, such as ventricle_area.
+        subject: test subject to start from; the first by default.
+        level: level of the slice, from 0 (lowest) to 1.
         steps: number of masks.
     """
     from ..latent import decoded, space
@@ -90,9 +90,9 @@ def interpolate(
     Writes interpolation.png, .nii.gz (a stack of images) and, for masks, .csv (the attributes of each).
 
     Args:
-        first: a test subject.
-        last: another.
-        level: which slice of both, from 0 (lowest) to 1.
+        first: name of a test subject.
+        last: name of another test subject.
+        level: level of both slices, from 0 (lowest) to 1.
         steps: number of images, both ends included.
     """
     from ..latent import decoded, space
@@ -119,11 +119,11 @@ def sample(
     training subject and how much of the brain differs from it.
 
     Args:
-        source: parzen (exact), rejection (from the same window; of count proposals few are kept) or prior.
+        source: parzen (exact), rejection (from the same window; few of count proposals are kept) or prior.
         count: number of images.
-        attribute: one that all masks shall have a value of; only with parzen.
-        value: that value, in the unit of the attribute.
-        seed: of the draws.
+        attribute: attribute that has the same value in all masks; only with parzen.
+        value: value of the attribute, in its unit.
+        seed: seed of the draws.
     """
     if (attribute is None) != (value is None) or (attribute is not None and source != "parzen"):
         raise UsageError("--attribute and --value go together, and with --source parzen only.")

@@ -39,21 +39,21 @@ def prepare(
         images: folder of the images: a BIDS tree, IXI names (IXI012-HH-1211-T1.nii.gz) or any .nii, .nii.gz, .mha and
             .nrrd files at any depth. Label and brain mask files in it are recognised by folder (labels, masks,
             derivatives) or name (_seg, _dseg, _mask, ...).
-        output_dir: folder of the results; made if it does not exist.
+        output_dir: folder of the results, created if it does not exist.
         demographics: .xls, .csv or .tsv table of age, sex, ethnicity and site. The participants.tsv of a BIDS tree is
-            found by itself.
-        labels: folder of region labels (0 outside the brain), where they are not in the image folder.
-        masks: folder of brain masks, where they are not in the image folder.
+            found automatically.
+        labels: folder of region labels (0 outside the brain), if they are not in the image folder.
+        masks: folder of brain masks, if they are not in the image folder.
         selection: rule that chooses the slices: brain (area of the brain above 2636.7 mm2), nonzero_count or
             nonzero_mean (above the first quartile over all slices).
         fractions: shares of training, validation and test, summing to 1; 0,0,1 makes all of them test.
-        seed: of the split, at least 0.
-        plane: of the slices.
+        seed: seed of the split, at least 0.
+        plane: plane of the slices.
         name: name of the cohort; that of the image folder by default.
         subject_pattern: regular expression whose first group is the subject, searched for in the path of each image
-            below the image folder. Needed only where names say it in an unusual way.
-        every_nth_slice: of the chosen slices, keep one of each N neighbours, which look alike: a smaller cohort of as
-            many subjects, where time is short.
+            below the image folder. Needed only for unusual names.
+        every_nth_slice: number N of neighbouring slices, which look alike, of which one is kept: for a smaller cohort
+            of as many subjects, where time is short.
     """
     options = dict(locals())
     from ..data.prepare import prepare_cohort

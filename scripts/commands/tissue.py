@@ -17,7 +17,7 @@ def learn_criteria(
 
     Args:
         path: JSON file to write.
-        spacing_mm: of the grid on which masks will be judged.
+        spacing_mm: spacing of the grid on which masks will be judged.
         tail_percent: share of the training slices beyond each bound; 1 means from the 1st to the 99th percentile.
     """
     from ..data.cohort import load_datalist
@@ -38,7 +38,7 @@ def check_criteria(
 
     Args:
         path: JSON file that tissue criteria learn wrote.
-        part: of the cohort.
+        part: part of the cohort.
     """
     from ..data.cohort import load_datalist
     from ..tissue import AnatomicalCriteria, load_tissue_slices
@@ -61,7 +61,7 @@ def learn_consistency(
 
     Args:
         path: JSON file to write.
-        spacing_mm: of pixels and slices.
+        spacing_mm: size of the pixels and distance of the slices.
         false_alarm_percent: share of healthy slices that are flagged.
     """
     from ..tissue import ConsistencyThresholds

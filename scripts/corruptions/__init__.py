@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Damage for training and evaluation: each step one file, on whole batches, reproducible voxel by voxel.
+"""Corruptions for training and evaluation: applied to whole batches, reproducible voxel by voxel.
 
 A step has a pure function (image and parameters in, damaged image out) and a ``Rand...`` class that draws the
-parameters of every image from :class:`~scripts.corruptions.draws.Draws`;
+parameters of each image from :class:`~scripts.corruptions.draws.Draws`;
 :class:`~scripts.corruptions.corruption.Corruption` chains steps. To add one: a new file here, exported below, and a
 line in a fragment of ``configs/corruption``.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bias field: one side of the image brighter than the other."""
+"""Bias field: a smooth gain that makes parts of an image brighter than others."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["RandBiasField", "bias_field", "bias_terms", "smooth_field"]
 
 
 def bias_terms(spatial_dims: int, degree: int) -> list[tuple[int, ...]]:
-    """Degrees along each axis of the products that make up a field: in all at least 1 and at most ``degree``."""
+    """Degrees along each axis of the polynomial products of a field; their sum is from 1 to ``degree``."""
     return [term for term in itertools.product(range(degree + 1), repeat=spatial_dims) if 0 < sum(term) <= degree]
 
 
 @lru_cache(maxsize=8)
 def _products(spatial_shape: tuple[int, ...], degree: int, device: torch.device) -> Tensor:
-    """The products of Legendre polynomials in the order of :func:`bias_terms`, shape ``(terms, *spatial)``."""
+    """Products of Legendre polynomials in the order of :func:`bias_terms`, shape ``(terms, *spatial)``."""
     along = [np.polynomial.legendre.legvander(np.linspace(-1, 1, size), degree).T for size in spatial_shape]
     products = [
         reduce(np.multiply.outer, [polynomials[d] for polynomials, d in zip(along, term, strict=True)])
@@ -37,32 +37,32 @@ def smooth_field(coefficients: Tensor, spatial_shape: Sequence[int], degree: int
     """Sum of products of Legendre polynomials along the axes, each axis running from -1 to 1.
 
     Args:
-        coefficients: of the products in the order of :func:`bias_terms`, shape ``(B, terms)``.
+        coefficients: weights of the products in the order of :func:`bias_terms`, shape ``(B, terms)``.
         spatial_shape: size along each axis.
         degree: highest degree of a product.
 
     Returns:
-        Shape ``(B, 1, *spatial_shape)``. The constant product is left out, so its mean over the image is nearly 0.
+        Field of shape ``(B, 1, *spatial_shape)``. The constant product is left out, so its mean is nearly 0.
     """
     products = _products(tuple(spatial_shape), degree, coefficients.device)
     field = torch.zeros(len(coefficients), *spatial_shape, device=coefficients.device)
-    for number, product in enumerate(products):  # in this order for any batch: a matrix product has no fixed one
+    for number, product in enumerate(products):  # in a fixed order, unlike a matrix product
         field += coefficients[:, number].view(-1, *[1] * product.ndim) * product
     return field[:, None]
 
 
 def bias_field(images: Tensor, strength: Tensor, coefficients: Tensor, degree: int = 3) -> Tensor:
-    """Multiply images with the exponential of a smooth field.
+    """Multiply images by the exponential of a smooth field.
 
-    Receive coils are more sensitive near to them, and at 3 T the excitation is uneven too, so that the same tissue has
-    another intensity elsewhere: a gain that varies slowly and never changes its sign. The field has no constant part:
-    a gain of the whole image cannot be seen in it, and no method could undo it.
+    Receive coils are more sensitive to nearby tissue, and at 3 T the excitation is uneven too, so the same tissue has
+    different intensities in different places: the gain varies slowly and never changes sign. The field has no constant
+    part: a gain of the whole image would be invisible, and no method could undo it.
 
     Args:
         images: shape ``(B, C, *spatial)``, two or three spatial axes.
         strength: largest absolute logarithm of the gain in each image, shape ``(B,)``; 0.1 means gains from 0.90 to
             1.11. The largest ones are at the corners, in the air.
-        coefficients: of the field, shape ``(B, terms)``, see :func:`smooth_field`; their common scale does not matter.
+        coefficients: weights of the field, shape ``(B, terms)``, see :func:`smooth_field`; only their ratios matter.
         degree: highest degree of the polynomials.
 
     Returns:
@@ -70,7 +70,7 @@ def bias_field(images: Tensor, strength: Tensor, coefficients: Tensor, degree: i
 
     References:
         Van Leemput et al., Automated model-based bias field correction of MR images of the brain, IEEE Trans. Medical
-        Imaging 18(10), 1999 (doi:10.1109/42.811268). MONAI's ``RandBiasField`` has the same sum in 3D; in 2D it takes
+        Imaging 18(10), 1999 (doi:10.1109/42.811268). MONAI's ``RandBiasField`` has the same sum in 3D; in 2D it uses
         other products, and its coefficients are not scaled to a strength.
     """
     field = smooth_field(coefficients, images.shape[2:], degree)
@@ -87,7 +87,7 @@ class RandBiasField:
         prob: probability that an image is damaged.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
     """
 
     def __init__(self, strength: Sequence[float] = (0.0, 0.3), degree: int = 3, prob: float = 1.0) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A chain of corruption steps, with the shares of images that stay as they are."""
+"""A chain of corruption steps that leaves some images, or their zero background, unchanged."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Corruption"]
 
 
 class Corruption:
-    """Damage a batch of clean images, step by step; the same image gets the same damage in any batch.
+    """Damage batches of clean images step by step; an image gets the same damage in any batch.
 
     Args:
-        steps: called in this order as ``step(images, draws)``.
+        steps: corruption steps, called in this order as ``step(images, draws)``.
         seed: seed of all draws.
-        untouched_prob: share of images that stay clean, so that the network learns to leave a good image alone.
+        untouched_prob: share of images that stay clean, so that the network learns to leave good images alone.
         keep_zero_prob: share of images in which exact zeros of the clean image stay exactly zero. Skull-stripped,
             defaced and padded images have such a background, and a network that has never seen one paints a skull
             into it.
@@ -29,6 +29,7 @@ class Corruption:
         ValueError: a probability outside ``[0, 1]``.
 
     Example:
+        >>> from scripts.corruptions import RandGaussianNoise
         >>> corruption = Corruption([RandGaussianNoise(std=[0.1, 0.1])], seed=0)
         >>> images = torch.zeros(2, 1, 8, 8)
         >>> keys = {"subject": torch.tensor([1, 1]), "slice": torch.tensor([3, 4]), "epoch": 0}
@@ -52,7 +53,7 @@ class Corruption:
         """Damage ``images``.
 
         Args:
-            images: clean, shape ``(B, C, *spatial)``.
+            images: clean images, shape ``(B, C, *spatial)``.
             keys: ``subject``, ``slice`` (integers, shape ``(B,)``, on the device of ``images``) and ``epoch``.
 
         Returns:
@@ -65,14 +66,14 @@ class Corruption:
         return torch.where(self._unchanged(images, draws), images, damaged)
 
     def hole_mask(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Tensor | None:
-        """Where ``self(images, keys)`` erases: what an inpainting method must be told, and where it is judged.
+        """Mask of what ``self(images, keys)`` erases: inpainting methods are given it and scored in it.
 
         Args:
-            images: clean, shape ``(B, C, *spatial)``.
-            keys: as for the call.
+            images: clean images, shape ``(B, C, *spatial)``.
+            keys: same as for the call.
 
         Returns:
-            Boolean, shape ``(B, 1, *spatial)``; ``None`` where no step makes holes (has a method ``mask``).
+            Boolean, shape ``(B, 1, *spatial)``; ``None`` if no step makes holes (has a method ``mask``).
         """
         draws = Draws(self.seed, keys)
         masks = [step.mask(images, draws) for step in self.steps if hasattr(step, "mask")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random numbers that depend on nothing but (seed, subject, slice, epoch): counter-based, so batching cannot matter."""
+"""Counter-based random numbers: they depend on (seed, subject, slice, epoch) alone, not on the batches."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ KEY_NAMES = ("subject", "slice", "epoch")
 def mix32(values: Tensor) -> Tensor:
     """Scramble 32-bit integers (a bijection with an avalanche bias of 0.107).
 
-    The multipliers are below 2**31, so no product of two 32-bit numbers leaves the 63 bits of a signed integer and the
-    result is the same on every device.
+    The multipliers are below 2**31, so the products with 32-bit numbers fit into 63 bits, and the result is the same on
+    every device.
 
     Args:
         values: ``int64``, any shape, each in ``[0, 2**32)``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slight blur: a Gaussian of three pixels."""
+"""Slight blur by a Gaussian of three pixels."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def gaussian_blur(images: Tensor, sigma: float = 0.6) -> Tensor:
 
 
 class RandGaussianBlur:
-    """:func:`gaussian_blur` of a share of the images.
+    """Apply :func:`gaussian_blur` to a random share of the images.
 
     Args:
         sigma: standard deviation in pixels.
         prob: probability that an image is blurred.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
     """
 
     def __init__(self, sigma: float = 0.6, prob: float = 0.1) -> None:

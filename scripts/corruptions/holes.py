@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holes: boxes of an image erased.
-
-FOLDED: The thesis's blank-out: a square centred on the image's main diagonal.
-"""
+"""Holes: boxes of an image set to zero, anywhere in it or, as in the thesis, along its main diagonal."""
 
 from __future__ import annotations
 
@@ -51,17 +48,17 @@ def erase_boxes(images: Tensor, start: Tensor, stop: Tensor) -> Tensor:
 
 
 class RandHoles:
-    """One square (cubic) hole anywhere in the image, wholly inside it.
+    """One square (cubic) hole at a random position, entirely inside the image.
 
     Differs from the thesis, which centres its holes on the image's main diagonal
     (:class:`~scripts.corruptions.holes.RandDiagonalCutout`).
 
     Args:
-        size: smallest and largest side in pixels, both included.
+        size: range of the side in pixels, both ends included.
         prob: probability that an image gets a hole.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
     """
 
     def __init__(self, size: Sequence[int] = (10, 38), prob: float = 0.2) -> None:
@@ -83,7 +80,7 @@ class RandHoles:
         return start, start + size[:, None]
 
     def mask(self, images: Tensor, draws: Draws) -> Tensor:
-        """Where the holes of these images are, boolean of shape ``(B, 1, *spatial)``."""
+        """Mask of the holes of these images, boolean of shape ``(B, 1, *spatial)``."""
         return box_mask(*self.boxes(images, draws), images.shape[2:])
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
@@ -92,9 +89,9 @@ class RandHoles:
 
 
 class RandDiagonalCutout:
-    """``tfa.image.cutout`` as the thesis calls it: one offset for all axes, which is the centre of the square.
+    """``tfa.image.cutout`` as the thesis calls it: the centre of the square has the same offset along all axes.
 
-    The side is ``2 * (size // 2)``; what leaves the image is cut off. Kept for parity with the thesis, whose text
+    The side is ``2 * (size // 2)``; parts outside the image are cut off. Kept for parity with the thesis, whose text
     promises "any random position"; :class:`~scripts.corruptions.holes.RandHoles` keeps that promise.
 
     Args:
@@ -103,7 +100,7 @@ class RandDiagonalCutout:
         prob: probability that an image is damaged.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
 
     References:
         The thesis's data loader, lines 86-112; TensorFlow Addons 0.11.2, ``tfa.image.cutout``.
@@ -123,7 +120,7 @@ class RandDiagonalCutout:
         return torch.stack([centre - half] * axes, dim=1), torch.stack([centre + half] * axes, dim=1)
 
     def mask(self, images: Tensor, draws: Draws) -> Tensor:
-        """Where the holes of these images are, boolean of shape ``(B, 1, *spatial)``."""
+        """Mask of the holes of these images, boolean of shape ``(B, 1, *spatial)``."""
         return box_mask(*self.boxes(images, draws), images.shape[2:])
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:

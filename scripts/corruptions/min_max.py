@@ -29,8 +29,8 @@ def rescale_min_max(images: Tensor) -> Tensor:
 class RescaleMinMax:
     """:func:`rescale_min_max` as the last step of the thesis's augmentation.
 
-    It changes the gain and the offset of the damaged input but not of the target, so that the network must guess a
-    brightness that the image no longer holds. Kept for parity; the default corruption does without.
+    It changes the gain and the offset of the damaged input but not of the target, so the network has to guess a
+    brightness that the image no longer holds. Kept for parity with the thesis; the default corruption does without.
     """
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:

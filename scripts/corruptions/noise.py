@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Additive Gaussian noise.
-
-FOLDED: Rician noise: what a scanner's thermal noise is in a magnitude image.
-"""
+"""Gaussian noise, and Rician noise, which is what a scanner's thermal noise becomes in a magnitude image."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ __all__ = ["RandGaussianNoise", "RandRicianNoise", "gaussian_noise", "rician_noi
 
 
 def gaussian_noise(images: Tensor, std: Tensor, normal: Tensor) -> Tensor:
-    """Add noise of the given standard deviation; nothing is clipped.
+    """Add Gaussian noise of a given standard deviation, without clipping.
 
     Thermal noise of a scanner is Gaussian in the complex image; in the magnitude image it is Gaussian where the signal
     is strong and Rician in the air.
@@ -43,7 +40,7 @@ class RandGaussianNoise:
         prob: probability that an image is damaged.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
     """
 
     def __init__(self, std: Sequence[float] = (0.0, 0.04), prob: float = 1.0) -> None:
@@ -72,7 +69,7 @@ def rician_noise(images: Tensor, std: Tensor, real: Tensor, imaginary: Tensor) -
         imaginary: standard normal numbers, shape of ``images``.
 
     Returns:
-        The damaged images, >= 0, shape of ``images``; those of ``std`` 0 as they were.
+        The damaged images, >= 0, shape of ``images``; those with ``std`` 0 are unchanged.
 
     References:
         Gudbjartsson and Patz, The Rician distribution of noisy MRI data, Magn. Reson. Med. 34, 1995
@@ -90,7 +87,7 @@ class RandRicianNoise:
         prob: probability that an image is damaged.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
     """
 
     def __init__(self, std: Sequence[float] = (0.0, 0.04), prob: float = 1.0) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters of a batch: one number for each image, checked ranges."""
+"""Parameters of the corruptions: checks of their ranges, and one number per image as a tensor that broadcasts."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pixel dropout: single pixels lost."""
+"""Pixel dropout: single pixels set to zero."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def pixel_dropout(images: Tensor, rate: Tensor, uniform: Tensor, rescale: bool =
     Args:
         images: shape ``(B, C, *spatial)``.
         rate: share of pixels lost in each image, shape ``(B,)``, in ``[0, 1)``.
-        uniform: numbers in ``[0, 1)``, shape of ``images``.
-        rescale: multiply the pixels that stay by ``1 / (1 - rate)``, as ``tf.nn.dropout`` in the thesis does. It
-            brightens the image, which no scanner does.
+        uniform: uniform random numbers in ``[0, 1)``, shape of ``images``.
+        rescale: whether to multiply the remaining pixels by ``1 / (1 - rate)``, like ``tf.nn.dropout`` in the thesis.
+            It brightens the image, which no scanner does.
 
     Returns:
         The damaged images, shape of ``images``.
@@ -40,7 +40,7 @@ class RandPixelDropout:
         rescale: see :func:`pixel_dropout`.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
     """
 
     def __init__(self, rate: Sequence[float] = (0.0, 0.04), prob: float = 1.0, rescale: bool = False) -> None:

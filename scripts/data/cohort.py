@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ``dataset.json`` that describes a cohort: which image is in which part, and which of its slices count."""
+"""The ``dataset.json`` of a cohort: the images of each part, and their relevant slices."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def load_datalist(dataset_dir: str | os.PathLike[str], part: str) -> list[dict[s
     """The items of one part of a cohort, ready for a MONAI dataset.
 
     Args:
-        dataset_dir: as in :func:`load_cohort`.
+        dataset_dir: folder of the cohort, see :func:`load_cohort`.
         part: ``"training"``, ``"validation"`` or ``"test"``.
 
     Returns:
@@ -72,7 +72,7 @@ def load_datalist(dataset_dir: str | os.PathLike[str], part: str) -> list[dict[s
 
 
 def _dataset_file(dataset_dir: str | os.PathLike[str]) -> Path:
-    """Path of the ``dataset.json`` of a cohort folder; the demo cohort's where no folder is given."""
+    """Path of the ``dataset.json`` of a cohort folder, by default that of the demo cohort."""
     if not str(dataset_dir):
         from .demo.cohort import ensure_demo_cohort
 

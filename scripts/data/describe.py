@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From examined images to the content of ``dataset.json``."""
+"""Content of ``dataset.json``, from the examined images of a cohort."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["DATASET_FILE", "LeftOut", "describe_cohort", "usable_images"]
 DATASET_FILE = "dataset.json"
 
 LeftOut = dict[Path, str]
-"""Why an image is not in the cohort."""
+"""Reason for which an image is not in the cohort."""
 
 
 def usable_images(examined: Sequence[ExaminedImage], rule: str) -> tuple[list[ExaminedImage], float, LeftOut]:
-    """Leave out images of which no slice is kept, and copies of others.
+    """Leave out copies of images, and images of which no slice is kept.
 
-    A copy under another name would be another subject, and could come into another part.
+    A copy under another name would count as another subject, and could end up in another part.
 
     Args:
         examined: all readable images.
@@ -63,17 +63,17 @@ def describe_cohort(
     seed: int,
     every_nth_slice: int = 1,
 ) -> dict[str, Any]:
-    """Split the subjects and write down each image.
+    """Split the subjects, and describe each image.
 
     Args:
         images: the usable images.
-        table: what is known about the subjects, by name.
-        folder: where ``dataset.json`` will be; paths are relative to it.
+        table: demographics of the subjects, by name.
+        folder: folder of ``dataset.json``; paths are relative to it.
         rule: selection rule.
-        threshold: of the rule; slices above it are kept.
+        threshold: threshold of the rule; slices above it are kept.
         fractions: shares of training, validation and test.
-        seed: of the split.
-        every_nth_slice: of the slices above the threshold, keep the middle one of each N neighbours.
+        seed: seed of the split.
+        every_nth_slice: number N of neighbouring slices above the threshold of which the middle one is kept.
 
     Returns:
         ``seed``, ``fractions``, ``strata`` (attributes by which the split is balanced), ``selection`` and the three

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look at one image of a cohort: is it usable, where is the brain, what does each slice hold."""
+"""Examination of an image of a cohort: whether it is usable, its brain, and the statistic of each slice."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from .slice_selection import slice_statistic
 __all__ = ["ExaminedImage", "examine", "load_head"]
 
 SAME_GRID_MM = 0.05
-"""Affines of a head and its mask that agree to this are of one grid: headers are rounded."""
+"""Largest difference of the affines of a head and its mask on the same grid, for headers are rounded."""
 
 
 @dataclass(frozen=True)
 class ExaminedImage:
-    """What is recorded of one image."""
+    """Findings about an image."""
 
     image: ImageFile
     mask: Path | None
-    """Brain mask on the image's grid: the given one, or the one that was made; ``None`` where no rule asked for it."""
+    """Brain mask on the image's grid, given or computed; ``None`` if the rule needs none."""
     estimated: bool
-    """The mask was made from the image alone, without labels."""
+    """Whether the mask was estimated from the image, without labels."""
     shape: tuple[int, ...]
     """Size in the plane's orientation: rows, columns, slices."""
     spacing_mm: tuple[float, ...]
     """Voxel size, in the same order."""
     statistic: NDArray[np.float64]
-    """The selection rule's number for each slice."""
+    """Statistic of the selection rule for each slice."""
     sha256: str
 
 
@@ -53,16 +53,16 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path) -> Exami
     The brain is the given mask, else the closed and filled labels, else estimated from the image.
 
     Args:
-        image: the image with its label or mask, where it has one.
+        image: image with its label or mask, if it has one.
         axcodes: orientation of the plane, for example ``"IPR"``.
         rule: selection rule, see :mod:`scripts.data.slice_selection`.
-        mask_file: where the brain mask goes (``.nii.gz``) if it has to be made.
+        mask_file: file to write the brain mask to (``.nii.gz``) if it has to be computed.
 
     Returns:
-        What was found.
+        The findings.
 
     Raises:
-        ValueError: the image, or its label or mask, cannot be used; the message is one line that says why.
+        ValueError: the image, or its label or mask, is unusable; the message gives the reason in one line.
     """
     try:
         volume = load_head(image.path)
@@ -87,7 +87,7 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path) -> Exami
 
 
 def load_head(path: Path) -> MetaTensor:
-    """The volume ``(1, X, Y, Z)`` of a file."""
+    """Load the volume ``(1, X, Y, Z)`` of a file."""
     return LoadVolumed(keys="image")({"image": str(path)})["image"]
 
 

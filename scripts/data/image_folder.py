@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the images of a cohort, whose they are, and the label and mask files that belong to them."""
+"""The images of a cohort folder, with their subjects and the label and mask files that belong to them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MASK_FOLDERS = {"masks", "mask"}
 
 @dataclass(frozen=True)
 class ImageFile:
-    """One image of a subject, and what lies beside it."""
+    """An image of a subject, with its label and mask files."""
 
     path: Path
     subject: str
-    """Whose head it is: all images of a subject go to the same part."""
+    """Subject of the image: all images of a subject go to the same part."""
     session: str | None = None
     site: str | None = None
     label: Path | None = None
@@ -59,12 +59,12 @@ def find_images(
     ``_T1``) theirs begins with.
 
     Args:
-        folder: where the images are.
-        labels: folder of the label files, where they are elsewhere.
-        masks: folder of the brain masks, where they are elsewhere.
-        subject_pattern: regular expression that is searched for in the path below ``folder``; its group ``subject``
-            (or first group) is the subject. For layouts whose names say it in another way.
-        leave_out: folder that is not searched: that of the results, where it lies in ``folder``.
+        folder: folder of the images.
+        labels: folder of the label files, if they are elsewhere.
+        masks: folder of the brain masks, if they are elsewhere.
+        subject_pattern: regular expression to search in the path below ``folder``, for layouts with other names; its
+            group ``subject`` (or first group) is the subject.
+        leave_out: folder that is not searched, such as that of the results if it lies in ``folder``.
 
     Returns:
         The images, sorted by subject and path.

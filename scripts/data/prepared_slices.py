@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The slices of a cohort as one array: made once, and mapped into memory from a file ever after."""
+"""The slices of a cohort as one array, prepared once and mapped into memory from a file afterwards."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def prepared_slices(
     multiple_of: int,
     cache_dir: str | os.PathLike[str],
 ) -> Tensor:
-    """The slices of all volumes, from a file of ``cache_dir`` that is made where it is missing or damaged.
+    """The slices of all volumes, from a file of ``cache_dir`` that is created if it is missing or damaged.
 
     The file is a ``.npy``, followed by the CRC-32 of all before it. It is mapped, so that processes share its pages and
     a cohort may be larger than the memory. While one process makes it, the others wait for it. A cache stops no
     training: where it cannot be had, a line says why, and the slices are held in memory.
 
     Args:
-        volumes: reads the slices of each volume, float16 ``(n, 1, H, W)``, in the order of ``data``.
-        data: what the volumes are read from.
-        transform: how they are read.
-        multiple_of: height and width become multiples of it.
-        cache_dir: folder of the file, made where it is missing; empty: nothing is kept.
+        volumes: function that reads the slices of each volume, float16 ``(n, 1, H, W)``, in the order of ``data``.
+        data: items of the volumes.
+        transform: transform that reads an item.
+        multiple_of: divisor of height and width.
+        cache_dir: folder of the file, created if it is missing; if empty, nothing is kept.
 
     Returns:
         float16 ``(N, 1, H, W)``: all volumes padded with zeros, centred, to the largest.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which slices of a head are relevant: the three rules of the thesis, on one statistic per slice.
+"""Selection of the relevant slices of a head by the three rules of the thesis, each on one statistic per slice.
 
 A sagittal slice beside the head shows ear and noise, not brain. The thesis compared three rules that keep the slices
-in the middle, each a threshold on one number per slice:
+in the middle, each a threshold on a statistic of the slice:
 
 =================  ===============================================  ==================================================
 rule               statistic of a slice                             kept where it is above
@@ -12,7 +12,7 @@ rule               statistic of a slice                             kept where i
 ``nonzero_mean``   mean of the non-zero pixels                      the first quartile over all slices of the cohort
 =================  ===============================================  ==================================================
 
-Areas instead of the thesis's pixel counts, so that a rule means the same at any voxel size.
+Areas replace the pixel counts of the thesis, so that a rule means the same at any voxel size.
 
 References:
     A. Arnaiz-Rodriguez, Deep Convolutional Autoencoders for reconstructing magnetic resonance images of the healthy
@@ -35,15 +35,16 @@ BRAIN_AREA_MM2 = 3000 * 0.9375**2
 
 
 def select_slices(statistic: ArrayLike, rule: str = "brain", threshold: float | None = None) -> NDArray[np.bool_]:
-    """Which slices to keep, from one number per slice.
+    """Select slices by a statistic.
 
     Args:
-        statistic: one value per slice, of all slices of the cohort, in the unit of the rule (see the module).
+        statistic: statistic of all slices of the cohort, in the unit of the rule (see the module).
         rule: ``"brain"``, ``"nonzero_count"`` or ``"nonzero_mean"``.
-        threshold: keep the slices strictly above it. Defaults to the rule's own (see :func:`selection_threshold`).
+        threshold: value that the statistic of a selected slice exceeds. Defaults to that of the rule (see
+            :func:`selection_threshold`).
 
     Returns:
-        True where the slice is kept, same shape as ``statistic``.
+        Whether each slice is selected, same shape as ``statistic``.
 
     Raises:
         ValueError: unknown rule, or a statistic that is not finite.
@@ -80,9 +81,9 @@ def slice_statistic(
         brain: brain mask ``(H, W, D)``, needed by the rule ``brain`` only.
 
     Returns:
-        ``(D,)``: mm2 for ``brain`` and ``nonzero_count``. For ``nonzero_mean``, in units of the volume's 99.5th
-        percentile: scanners differ in scale, and one quartile over the cohort would otherwise keep all of one and
-        nothing of another (Differs from the thesis, which took the stored values). 0 for an empty slice.
+        Statistic of each slice, ``(D,)``, 0 for an empty one: in mm2 for ``brain`` and ``nonzero_count``, in units of
+        the volume's 99.5th percentile for ``nonzero_mean``. Differs from the thesis, which took the stored values:
+        scanners differ in scale, and one quartile over the cohort would keep all slices of some and none of others.
 
     Raises:
         ValueError: unknown rule, or no brain mask for the rule ``brain``.

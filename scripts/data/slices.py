@@ -23,7 +23,7 @@ __all__ = ["SliceDataset", "identity_collate", "subject_key"]
 
 
 def subject_key(subject: str) -> int:
-    """A number that stands for a subject in the draws of a corruption (CRC-32 of the name)."""
+    """Number of a subject for the draws of a corruption (CRC-32 of the name)."""
     return zlib.crc32(subject.encode())
 
 
@@ -43,13 +43,13 @@ class SliceDataset(Dataset):
     Args:
         data: items with ``image``, ``subject`` and ``slices`` (kept indices), as
             :func:`scripts.data.cohort.load_datalist` gives them.
-        transform: from an item to a dictionary whose ``image`` has the shape ``(1, H, W, D)``.
-        multiple_of: the networks need sizes divisible by 8.
-        num_workers: threads that read volumes.
-        progress: show a progress bar.
+        transform: transform from an item to a dictionary whose ``image`` has the shape ``(1, H, W, D)``.
+        multiple_of: divisor of the sizes of the slices; the networks need 8.
+        num_workers: number of threads that read volumes.
+        progress: whether to show a progress bar.
         cache_dir: folder in which the slices are kept for the next run, see
             :func:`scripts.data.prepared_slices.prepared_slices`; empty: they are read anew and held in memory.
-        device: where batches are made. The slices are moved to a GPU if they fit in half of its free memory.
+        device: device of the batches. The slices are moved to a GPU if they fit in half of its free memory.
 
     Raises:
         ValueError: a file that cannot be read; an item that names no slices or one outside the volume.

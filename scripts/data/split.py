@@ -21,18 +21,17 @@ STRATA = ("age_group", "sex", "ethnicity", "site")
 def split_subjects(
     strata: Mapping[str, Hashable], fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0
 ) -> dict[str, str]:
-    """Deal subjects into the three parts so that every part resembles the whole.
+    """Split subjects into the three parts such that each part resembles the whole.
 
-    The subjects are put in order of their stratum, shuffled within it, and dealt one by one to the part that is
-    furthest behind its share. So part sizes are exact (largest remainder), and because neighbours in the order are
-    alike, every group of strata that lie side by side (an age group, a sex within it, ...) is divided like the whole
-    to within a subject or two.
+    The subjects are sorted by stratum, shuffled within it, and assigned one by one to the part that is furthest behind
+    its share. So part sizes are exact (largest remainder), and because neighbours in this order are alike, every group
+    of adjacent strata (an age group, a sex within it, ...) is divided like the whole to within a subject or two.
 
     Args:
         strata: stratum of each subject; any sortable label, such as a tuple from :func:`stratum_labels`.
         fractions: shares of training, validation and test, summing to 1; a share may be 0.
-        seed: of the shuffle. The same subjects, strata, fractions and seed give the same split, in whatever order the
-            subjects come.
+        seed: seed of the shuffle. The same subjects, strata, fractions and seed give the same split, whatever the
+            order of the subjects.
 
     Returns:
         Part (``"training"``, ``"validation"`` or ``"test"``) of each subject.
@@ -49,12 +48,12 @@ def split_subjects(
     names = sorted(strata)
     shuffled = [names[i] for i in generator.permutation(len(names))]
     order = sorted(shuffled, key=lambda name: strata[name])  # type: ignore[arg-type, return-value]
-    dealt = dict.fromkeys(PARTS, 0)
+    assigned = dict.fromkeys(PARTS, 0)
     result = {}
     for position, subject in enumerate(order, start=1):
-        open_parts = [part for part in PARTS if dealt[part] < sizes[part]]
-        part = max(open_parts, key=lambda part: position * sizes[part] / len(order) - dealt[part])
-        dealt[part] += 1
+        open_parts = [part for part in PARTS if assigned[part] < sizes[part]]
+        part = max(open_parts, key=lambda part: position * sizes[part] / len(order) - assigned[part])
+        assigned[part] += 1
         result[subject] = part
     return result
 
@@ -104,7 +103,7 @@ def stratum_labels(subjects: Mapping[str, Mapping[str, object]]) -> tuple[dict[s
     strata of one.
 
     Args:
-        subjects: for each subject its ``age``, ``sex``, ``ethnicity`` and ``site``, where known.
+        subjects: ``age``, ``sex``, ``ethnicity`` and ``site`` of each subject, where known.
 
     Returns:
         The stratum of each subject, and the names of the attributes that differ between subjects (the others are left
@@ -130,7 +129,7 @@ def check_disjoint(cohort: Mapping[str, Any]) -> None:
     """Refuse a cohort in which a subject, or the same file content, is in two parts.
 
     Raises:
-        ValueError: with the names of what is in two parts.
+        ValueError: a subject or a file is in two parts.
     """
     for key in ("subject", "sha256"):
         seen: dict[str, str] = {}

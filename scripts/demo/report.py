@@ -14,23 +14,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from monai.data import MetaTensor
 
 from ..files.atomic import replacing
-from ..pages.head_views import cohort_figure, curve_figure, data_uri, restoration_figure
+from ..pages.head_views import cohort_figure, curve_figure, restoration_figure
+from ..pages.page import figure_source
 from .restoration import INSIDE, Restoration
 
-__all__ = ["DemoResults", "Step", "write_demo_report"]
+__all__ = ["DemoResults", "DemoStep", "write_demo_report"]
 
-#: Rows of the evaluation table in words.
 METHODS = {
     "network": "network",
     "input": "input as it is",
     "median": "3 x 3 median",
     "non_local_means": "non-local means",
 }
+"""Titles of the rows of the evaluation table."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One thing that the demo did."""
+class DemoStep:
+    """A step of the demo."""
 
     title: str
     command: str
@@ -39,17 +40,17 @@ class Step:
 
 @dataclass
 class DemoResults:
-    """What the demo did and found.
+    """Results of the demo.
 
     Attributes:
-        seed: of the cohort.
-        cohort: the content of its ``dataset.json``.
-        heads: volumes in network space by their caption.
-        history: ``history.csv`` of the training.
-        summary: ``summary.csv`` of the evaluation.
+        seed: seed of the cohort.
+        cohort: content of ``dataset.json``.
+        heads: volumes in network space, by caption.
+        history: path of the training's ``history.csv``.
+        summary: path of the evaluation's ``summary.csv``.
         restoration: the restored head.
-        weights: what restored it, in words.
-        steps: in order.
+        weights: description of the weights that restored it.
+        steps: steps of the demo, in order.
     """
 
     seed: int
@@ -59,14 +60,14 @@ class DemoResults:
     summary: Path
     restoration: Restoration
     weights: str
-    steps: list[Step] = field(default_factory=list)
+    steps: list[DemoStep] = field(default_factory=list)
 
 
 def write_demo_report(results: DemoResults, path: Path) -> None:
     """Write the report; it appears by rename.
 
     Args:
-        results: what to show.
+        results: results of the demo.
         path: HTML file.
     """
     environment = Environment(
@@ -98,17 +99,17 @@ def _context(results: DemoResults) -> dict[str, Any]:
             {"name": "restored head", "value": f"{after:.1f} dB", "note": "PSNR inside the head"},
             {"name": "all of it took", "value": f"{seconds / 60:.1f} min", "note": "on this machine"},
         ],
-        "cohort_image": data_uri(cohort_figure(results.heads)),
+        "cohort_image": figure_source(cohort_figure(results.heads)),
         "cohort_size": ", ".join(f"{count} {part}" for part, count in sizes.items()),
         "shape": " x ".join(str(size) for size in first["shape"]),
         "spacing": " x ".join(f"{size:g}" for size in first["spacing_mm"]),
-        "curve_image": data_uri(curve_figure(curves, "loss (mean squared error)"), dpi=130),
+        "curve_image": figure_source(curve_figure(curves, "loss (mean squared error)"), dpi=130),
         "curve_caption": f"{_count(len(history), 'epoch')} of the default recipe from random weights: enough to see it "
         "learn, far from enough to see it finish.",
         "evaluation": _evaluation_table(pd.read_csv(results.summary)),
         "restoration_text": f"Test subject {restoration.subject}, damaged with the mixed damage of the evaluation "
         f"and restored with {results.weights}.",
-        "restoration_image": data_uri(
+        "restoration_image": figure_source(
             restoration_figure(restoration.clean, restoration.damaged, restoration.restored, restoration.views)
         ),
         "views": ", ".join(plane for plane, _ in restoration.views),

@@ -36,10 +36,10 @@ _scale = ScaleIntensityByVolumePercentiled("image")
 
 @dataclass(frozen=True)
 class Restoration:
-    """One head three times, in network space (1 is the clean head's 99.5th percentile), shape ``(1, H, W, D)``.
+    """A head clean, damaged and restored, in network space (1 is the clean head's 99.5th percentile), ``(1, H, W, D)``.
 
     Attributes:
-        subject: whose head.
+        subject: subject of the head.
         clean: before the damage.
         damaged: input of the network.
         restored: output of the network.
@@ -65,9 +65,9 @@ def damage_head(image: str | os.PathLike[str], subject: str, output: Path, seed:
 
     Args:
         image: file of the clean head.
-        subject: the damage depends on it and on the seed.
-        output: NIfTI file to write, float32: the clean head's grid and intensity scale.
-        seed: of the damage.
+        subject: subject of the head, on which the damage depends, as on the seed.
+        output: NIfTI file to write, float32, with the grid and intensity scale of the clean head.
+        seed: seed of the damage.
     """
     (mixed,) = make_conditions(["mixed"], [3], seed)
     head = read_head(image)
@@ -94,11 +94,12 @@ def compare_heads(
     """Measure damage and restoration of one head in the clean one's network space.
 
     Args:
-        subject: whose head.
+        subject: subject of the head.
         clean: file of the clean head.
         damaged: file of the damaged one, on the same grid.
         restored: file of the restored one, on the same grid.
-        planes: of the pictures; the sagittal one shows the most damaged slice of the middle half, others the middle.
+        planes: planes of the pictures; the sagittal one shows the most damaged slice of the middle half, others the
+            middle slice.
     """
     low, high = volume_range(_open({"image": clean})["image"])
     one, two, three = ((_open({"image": path})["image"] - low) / (high - low) for path in (clean, damaged, restored))

@@ -20,7 +20,7 @@ from ..data.split import PARTS
 from ..files.child import run_logged
 from ..pages.head_views import restoration_figure, save_figure
 from ..recipes.places import PACKAGE, PROGRAM
-from .report import DemoResults, Step, write_demo_report
+from .report import DemoResults, DemoStep, write_demo_report
 from .restoration import Restoration, compare_heads, damage_head, read_head
 
 __all__ = ["Demo"]
@@ -39,13 +39,13 @@ class Demo:
 
     Args:
         output_dir: folder of everything that is made.
-        num_subjects: heads of the cohort.
+        num_subjects: number of heads of the cohort.
         spacing_mm: voxel size of the cohort in mm.
-        weights: what restores the damaged head; if empty, the shipped weights, which were trained on real heads.
-        seed: of the cohort, the training and the damage.
+        weights: weights that restore the damaged head; if empty, the shipped ones, which were trained on real heads.
+        seed: seed of the cohort, the training and the damage.
 
     Raises:
-        ChildProcessError: from a step that failed; the message has the end of its log.
+        ChildProcessError: a step failed; the message has the end of its log.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Demo:
     ) -> None:
         self.folder = Path(output_dir)
         self.weights, self.seed = weights, seed
-        self.steps: list[Step] = []
+        self.steps: list[DemoStep] = []
         self.cohort = self._step(
             f"make a cohort of {num_subjects} synthetic heads",
             "scripts.data.demo.cohort.ensure_demo_cohort()",
@@ -108,7 +108,7 @@ class Demo:
         logger.info("\n[%d] %s\n    %s", len(self.steps) + 1, title, shown)
         start = time.perf_counter()
         result = function()
-        self.steps.append(Step(title, shown, time.perf_counter() - start))
+        self.steps.append(DemoStep(title, shown, time.perf_counter() - start))
         logger.info("    done in %.0f s", self.steps[-1].seconds)
         return result
 

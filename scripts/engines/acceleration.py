@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Set a network up for its device: memory layout and precision.
-
-FOLDED: Keep the memory of one training step for the next.
-"""
+"""A network set up for its device: memory layout, precision, and memory kept from one step to the next."""
 
 from __future__ import annotations
 
@@ -30,18 +27,18 @@ def bfloat16_pays(device: torch.device | str) -> bool:
 def accelerate(
     network: nn.Module, device: torch.device | str, amp: bool, channels_last: bool = True, compile: bool = False
 ) -> nn.Module:
-    """Move a network to its device, channels last, and compute its forward pass in bfloat16 where asked to.
+    """Move a network to its device, channels last, and compute its forward pass in bfloat16 if requested.
 
     The parameters stay float32 and keep their names, so the state dictionary does not change. The network's output is
     float32 again.
 
     Args:
-        network: changed in place.
-        device: where it runs.
-        amp: autocast the forward pass to bfloat16 (same exponents as float32, so no loss scaling is needed).
-        channels_last: store images and kernels with the channels as the last, contiguous axis.
-        compile: compile the forward pass with ``torch.compile`` at the first batch of each shape (a minute or so, and a
-            C++ compiler is needed).
+        network: network, changed in place.
+        device: device on which it runs.
+        amp: whether to autocast the forward pass to bfloat16 (same exponents as float32, so no loss scaling is needed).
+        channels_last: whether to store images and kernels with the channels as the last, contiguous axis.
+        compile: whether to compile the forward pass with ``torch.compile`` at the first batch of each shape (this takes
+            a minute or so, and a C++ compiler).
 
     Returns:
         ``network``.
@@ -71,11 +68,11 @@ LARGEST_BLOCK = 32 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Ask the C library not to give freed blocks of up to 32 MiB back to the system, for the rest of the process.
+    """Make the C library keep freed blocks of up to 32 MiB for the rest of the process.
 
-    Each batch allocates and frees the same hundreds of megabytes. By default glibc returns large blocks at once, and
-    the system hands them out again page by page, zeroed: a seventh of a training step on a CPU. Peak memory stays what
-    it was. Larger blocks, such as whole volumes, are still given back.
+    Each batch allocates and frees the same hundreds of megabytes. By default glibc returns large blocks to the system
+    at once, which provides them again page by page, zeroed: a seventh of a training step on a CPU. Peak memory does not
+    change. Larger blocks, such as whole volumes, are still returned.
 
     Returns:
         Whether it was done: on Linux with glibc only.

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a batch of clean slices to (damaged input, clean target), on the device.
-
-FOLDED: Batches whose images come with attributes, for the networks with a structured latent.
-FOLDED: Batches of images and their masks, for segmentation and for networks that look at both.
-"""
+"""``prepare_batch`` functions for MONAI's engines: images damaged on the device, with attributes or labels."""
 
 from __future__ import annotations
 
@@ -18,13 +14,13 @@ __all__ = ["AttributeBatch", "CorruptBatch", "LabelBatch"]
 
 
 class CorruptBatch:
-    """``prepare_batch`` for MONAI's trainer and evaluator: damages whole batches where they are computed on.
+    """``prepare_batch`` for MONAI's trainer and evaluator that damages whole batches on the device.
 
-    As a handler of the trainer it follows the epochs, so that a slice is damaged anew in each; without, the epoch stays
-    at 0 and the damage is the same each time, as validation needs it.
+    As a handler of the trainer it follows the epochs, so that the damage of a slice differs in each; otherwise the
+    epoch stays 0 and the damage is always the same, as validation needs it.
 
     Args:
-        corruption: called as ``corruption(images, keys)``; ``None`` leaves the images clean.
+        corruption: corruption, called as ``corruption(images, keys)``; ``None`` leaves the images clean.
     """
 
     def __init__(self, corruption: Callable[[Tensor, Mapping[str, Tensor | int]], Tensor] | None) -> None:
@@ -50,10 +46,10 @@ class CorruptBatch:
 
 
 class AttributeBatch(CorruptBatch):
-    """``prepare_batch`` that hands the batch's ``attributes`` to the network beside its image.
+    """``prepare_batch`` that passes the batch's ``attributes`` to the network besides its image.
 
     MONAI's engines call the network as ``network(image, attributes=...)``, and a network of
-    :mod:`scripts.networks.latent` keeps them for the loss. Else as :class:`~scripts.engines.CorruptBatch`.
+    :mod:`scripts.networks.latent` keeps them for the loss. Otherwise like :class:`~scripts.engines.CorruptBatch`.
 
     Args:
         corruption: see :class:`~scripts.engines.CorruptBatch`.
@@ -69,11 +65,11 @@ class AttributeBatch(CorruptBatch):
 
 
 class LabelBatch(CorruptBatch):
-    """``prepare_batch`` whose target is the batch's ``label``; its input is the image, damaged as asked.
+    """``prepare_batch`` whose target is the batch's ``label``, and whose input is the damaged image.
 
     Args:
-        corruption: of the image, see :class:`~scripts.engines.CorruptBatch`.
-        show_label: hand the label to the network as well, which MONAI's engines then call as
+        corruption: corruption of the image, see :class:`~scripts.engines.CorruptBatch`.
+        show_label: whether to pass the label to the network too, which MONAI's engines then call as
             ``network(image, mask=label)``.
     """
 

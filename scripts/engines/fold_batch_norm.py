@@ -19,7 +19,7 @@ NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class _LayerTracer(Tracer):
-    """Traces down to whole convolutions and normalisations; the check of the size stays as it is."""
+    """Tracer whose leaves are whole convolutions and normalisations, and the check of the size."""
 
     def __init__(self) -> None:
         super().__init__(autowrap_functions=(check_input,))
@@ -34,11 +34,11 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     One that stands before a convolution, as in pre-activation blocks whose input is needed unnormalised too, stays.
 
     Args:
-        network: in evaluation mode.
+        network: network in evaluation mode.
 
     Returns:
-        A network of the same function, to rounding, with parameters of its own; ``network`` itself, where it cannot be
-        traced because its path depends on the data.
+        An equivalent network, up to rounding, with its own parameters; ``network`` itself if it cannot be traced
+        because its control flow depends on the data.
     """
     try:
         graph = _LayerTracer().trace(network)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is done to the test slices: kinds of damage, each with its severities."""
+"""Damage of the test slices: its kinds, each with five severities."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ SEVERITIES: dict[str, tuple[float, ...]] = {
 }
 """Parameter of each kind at severity 1 to 5. All kinds but ``mixed`` damage EVERY slice alike. The default training
 draws noise and dropout up to severity 3, holes of all five sizes and blur of severity 3; ``mixed`` 3 is its damage,
-without the untouched share. The rest, Rician noise and bias fields lie outside of what it shows a network."""
+without the untouched share. The rest, Rician noise and bias fields lie outside of the training damage."""
 
 KINDS = (*SEVERITIES, "clean")
-"""All kinds; ``clean`` is the control."""
+"""All kinds of damage; ``clean`` is the control."""
 
 STEPS: dict[str, Callable[[float], Any]] = {
     "gaussian_noise": lambda std: RandGaussianNoise(std=[std, std]),
@@ -44,7 +44,7 @@ STEPS: dict[str, Callable[[float], Any]] = {
     "blur": lambda sigma: RandGaussianBlur(sigma=sigma, prob=1.0),
     "bias_field": lambda strength: RandBiasField(strength=[strength, strength]),
 }
-WORDS = {
+DESCRIPTIONS = {
     "gaussian_noise": "standard deviation {:g} of the 99.5th percentile",
     "rician_noise": "standard deviation {:g} of the 99.5th percentile, in both parts of the complex image",
     "pixel_dropout": "a share of {:g} of the pixels lost",
@@ -56,13 +56,13 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """One damage.
+    """A kind of damage at one severity.
 
     Attributes:
         kind: one of :data:`KINDS`.
         severity: 1 to 5; 0 for ``clean``.
-        description: the parameters in words.
-        corruption: called as ``corruption(images, keys)``, see :class:`~scripts.corruptions.corruption.Corruption`.
+        description: parameters in words.
+        corruption: the damage, see :class:`~scripts.corruptions.corruption.Corruption`.
     """
 
     kind: str
@@ -82,9 +82,9 @@ def make_conditions(
     """Set up the damage of an evaluation; it depends on (seed, subject, slice) alone and is the same for every method.
 
     Args:
-        kinds: from :data:`KINDS`.
-        severities: from 1 (slight) to 5, for the kinds that have them.
-        seed: of the random draws.
+        kinds: kinds of damage, from :data:`KINDS`.
+        severities: severities from 1 (slight) to 5, for the kinds that have them.
+        seed: seed of the random draws.
 
     Returns:
         The conditions, kind by kind.
@@ -107,12 +107,12 @@ def make_conditions(
 
 
 def _damage(kind: str, severity: int) -> tuple[list[Any], str]:
-    """The steps of a damage, and the same in words."""
+    """Corruption steps of a condition, and their description."""
     if kind == "clean":
         return [], "no damage: what a method does to a good image"
     if kind != "mixed":
         value = SEVERITIES[kind][severity - 1]
-        return [STEPS[kind](value)], WORDS[kind].format(value)
+        return [STEPS[kind](value)], DESCRIPTIONS[kind].format(value)
     share, rate, std, sigma = (
         SEVERITIES[name][severity - 1] for name in ("mixed", "pixel_dropout", "gaussian_noise", "blur")
     )
@@ -129,5 +129,5 @@ def _damage(kind: str, severity: int) -> tuple[list[Any], str]:
 
 
 def _listed(values: Any) -> list[Any]:
-    """A single value given where a list is expected counts as a list of one."""
+    """Values as a list; a single value counts as a list of one."""
     return [values] if isinstance(values, str | int) else list(values)

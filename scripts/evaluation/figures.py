@@ -22,22 +22,15 @@ METHOD_LABELS = {
     "pca": "principal components",
     "published": "published thesis weights",
 }
-COLOURS = (
-    "#0072b2",
-    "#7f7f7f",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-    "#d55e00",
-)  # Okabe and Ito: colour-blind safe
+COLOURS = ("#0072b2", "#7f7f7f", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+"""Colour-blind safe, after Okabe and Ito."""
 MARKERS = "osD^vPX"
 ERROR_SHOWN = 0.25
 """Error at which the error maps saturate, 1 = the volume's 99.5th percentile."""
 
 
 def method_label(name: str) -> str:
-    """A method's name as the report prints it."""
+    """Name of a method as the report prints it."""
     return METHOD_LABELS.get(name, name.replace("_", " "))
 
 
@@ -45,11 +38,11 @@ def severity_figure(summary: pd.DataFrame, regions: Mapping[str, str]) -> Figure
     """PSNR against severity with 95 % intervals: a row per region, a column per kind of damage.
 
     Args:
-        summary: of the evaluation.
-        regions: names of regions and what the figure calls them.
+        summary: summary table of the evaluation.
+        regions: titles of the regions, by name.
 
     Returns:
-        The figure; ``None`` where no kind has a severity.
+        The figure; ``None`` if no kind has a severity.
     """
     psnr = summary[(summary["metric"] == "psnr") & (summary["severity"] > 0) & summary["region"].isin(list(regions))]
     if psnr.empty:
@@ -85,7 +78,7 @@ def severity_figure(summary: pd.DataFrame, regions: Mapping[str, str]) -> Figure
 
 
 def subjects_figure(metrics: pd.DataFrame, kind: str, severity: int, regions: Mapping[str, str]) -> Figure:
-    """PSNR of every subject under one damage: a dot each, a bar at the mean; lines join a subject's dots."""
+    """PSNR of each subject under one kind of damage: dots, joined for each subject, and a bar at the mean."""
     part = metrics[(metrics["corruption"] == kind) & (metrics["severity"] == severity)]
     methods = list(part["method"].unique())
     figure = Figure(figsize=(1 + 1.1 * len(methods) * len(regions), 3.4), layout="constrained")
@@ -110,7 +103,7 @@ def example_figure(images: Mapping[str, Tensor]) -> Figure:
     """One slice: clean, damaged and restored by each method, with the absolute error below.
 
     Args:
-        images: by name, the first is the clean one; shape ``(H, W)``, 1 = the volume's 99.5th percentile.
+        images: images ``(H, W)`` by name, the clean one first; 1 = the volume's 99.5th percentile.
     """
     names = list(images)
     clean = images[names[0]]

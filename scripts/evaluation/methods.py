@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows the tables get: only the methods that are asked for are set up.
+"""The methods that an evaluation compares: slices in, restored slices of the same size out.
 
-FOLDED: Trained networks as methods to be compared: slices in, restored slices of the same size out.
+Only the methods that are asked for are set up, networks with their trained or published weights among them.
 """
 
 from __future__ import annotations

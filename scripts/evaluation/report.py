@@ -41,11 +41,11 @@ class EvaluationReport:
 
     Args:
         output_dir: folder of the page.
-        tables: results; attach it before this handler.
-        step: restores the examples again.
-        dataset: items as the evaluation saw them.
-        title: of the page.
-        facts: what the page says about the run, by name; called after the evaluation, or a mapping.
+        tables: result tables, attached before this handler.
+        step: iteration of the evaluation, which restores the examples again.
+        dataset: dataset of the evaluation.
+        title: title of the page.
+        facts: facts about the run, by name.
     """
 
     def __init__(
@@ -95,19 +95,19 @@ class EvaluationReport:
             partial.write_text(page, encoding="utf-8")
 
     def _main_condition(self) -> Condition:
-        """The mixed damage of the training where it is evaluated, else the first that is any."""
+        """The mixed damage of the training if it is evaluated, otherwise the first condition with damage."""
         damaging = [c for c in self.step.conditions if c.kind != "clean"] or self.step.conditions
         return next((c for c in damaging if c.name == "mixed 3"), damaging[0])
 
     def _examples(self, main: Condition) -> Iterator[dict[str, str]]:
-        """Best, median and worst subject under the main damage; the median subject under the strongest of each kind."""
+        """Best, median and worst subject under the main damage; the median one under the strongest of each other."""
         strongest = {c.kind: c for c in self.step.conditions if c.kind not in (main.kind, "clean")}
         ranks = [(main, rank, median_slice) for rank in ("best", "median")] + [(main, "worst", worst_slice)]
         ranks += [(condition, "median", median_slice) for condition in strongest.values()]
         seen = set()
         for condition, rank, choose in ranks:
             method, order = self._ranked(condition)
-            if not order:  # the only rows are of methods for other damage
+            if not order:  # only methods for other damage were evaluated
                 continue
             position = {"best": len(order) - 1, "median": len(order) // 2, "worst": 0}[rank]
             subject, psnr = order[position]
@@ -124,7 +124,7 @@ class EvaluationReport:
             }
 
     def _ranked(self, condition: Condition) -> tuple[str, list[tuple[str, float]]]:
-        """The first method that has results under this damage, and its subjects with their PSNR, the worst first."""
+        """The first method with results under this condition, and its subjects with their PSNR, the worst first."""
         metrics = self.tables.metrics
         rows = metrics[
             (metrics["corruption"] == condition.kind)
@@ -154,7 +154,7 @@ def worst_slice(errors: Tensor) -> int:
 
 
 def headline(summary: pd.DataFrame, kind: str, severity: int) -> list[str]:
-    """The result in sentences: PSNR of the first method beside the others, under one damage and on clean images."""
+    """The result in sentences: PSNR of all methods under one condition and on clean images."""
     sentences = []
     for condition, level in ((kind, severity), ("clean", 0)):
         for region in ("whole", "head"):
@@ -179,7 +179,7 @@ def _decibels(row: Any) -> str:
 
 
 def _tables(summary: pd.DataFrame, conditions: list[Condition], regions: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """A table for each damage and region: methods down, metrics across."""
+    """A table for each condition and region: methods in rows, metrics in columns."""
     for condition in conditions:
         here = summary[(summary["corruption"] == condition.kind) & (summary["severity"] == condition.severity)]
         for region, label in regions.items():

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One iteration of the evaluation: all methods on all damage of one subject.
-
-FOLDED: One progress bar for the evaluation, with the time left.
-"""
+"""One iteration of the evaluation, all methods on all damage of one subject, and its progress bar."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ class EvaluationEvents(EventEnum):
 
 
 class ConditionProgress:
-    """Handler that counts the conditions of all subjects: a subject takes long enough to wonder.
+    """Handler with a progress bar over the conditions of all subjects, since a single subject takes long.
 
     Args:
         conditions: number of conditions of each subject.
@@ -57,17 +54,17 @@ class ConditionProgress:
 
     def _fail(self, engine: Engine, error: BaseException) -> None:
         self.bar.close()
-        raise error  # ignite swallows what a handler of this event does not raise again
+        raise error  # ignite swallows an error that a handler of this event does not raise again
 
 
 class RestoreAndMeasure:
     """``iteration_update`` of a MONAI ``Evaluator`` whose batches are single subjects.
 
     Args:
-        methods: by name, see :data:`~scripts.evaluation.methods.Method`. One that needs holes has rows only for damage
-            that makes some.
-        conditions: the damage.
-        device: where slices are damaged and scored.
+        methods: methods by name, see :data:`~scripts.evaluation.methods.Method`. One that needs holes has rows only for
+            damage that makes some.
+        conditions: conditions under which they are compared.
+        device: device on which slices are damaged and scored.
     """
 
     def __init__(
@@ -82,13 +79,13 @@ class RestoreAndMeasure:
         """Damage, restore and score a subject.
 
         Args:
-            engine: told of every condition that is done.
-            item: a transformed item, see :func:`~scripts.evaluation.subjects.subject_slices`.
+            engine: engine that fires an event after each condition.
+            item: transformed item, see :func:`~scripts.evaluation.subjects.subject_slices`.
 
         Returns:
             One row for each condition, method and region: ``subject``, ``corruption``, ``severity``, ``region``,
-            ``method``, the number of ``slices`` and the metrics. The region ``hole`` is there where something of the
-            head was erased.
+            ``method``, the number of ``slices`` and the metrics. The region ``hole`` exists where a part of the head
+            was erased.
         """
         subject = subject_slices(item, self.device)
         scores = RestorationMetrics(subject.target, subject.regions)
@@ -128,12 +125,12 @@ class RestoreAndMeasure:
         """Restore one slice again, for a figure.
 
         Args:
-            subject: whose slice.
-            condition: its damage.
-            choose: from the squared error of the first method (the network's), shape ``(N,)``, to the slice's position.
+            subject: slices of the subject.
+            condition: condition under which the slice is restored.
+            choose: function from the squared errors of the first method, shape ``(N,)``, to the position of the slice.
 
         Returns:
-            The slice's place in the volume, and images ``(H, W)``: ``clean``, ``damaged`` and each method's.
+            Index of the slice in the volume, and images ``(H, W)``: ``clean``, ``damaged`` and that of each method.
         """
         damaged, holes = subject.damage(condition.corruption), subject.holes(condition.corruption)
         _, restored = next(self._restored(damaged, holes))

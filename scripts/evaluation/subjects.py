@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The relevant slices of one test subject, with the regions in which they are scored.
+"""The relevant slices of a test subject, with the regions in which they are scored.
 
-FOLDED: The test subjects, read when their turn comes.
+Subjects are read one at a time, when their turn comes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class SubjectSlices:
     """Clean slices in network space.
 
     Attributes:
-        subject: name.
-        indices: the slices' place in the volume, shape ``(N,)``.
+        subject: name of the subject.
+        indices: indices of the slices in the volume, shape ``(N,)``.
         target: clean slices, shape ``(N, 1, H, W)``, 1 = the volume's 99.5th percentile.
         regions: boolean masks, the shape of ``target``: ``head``, and ``brain`` where a label or mask is known.
     """
@@ -45,11 +45,11 @@ class SubjectSlices:
         return corruption(self.target, self._keys())
 
     def holes(self, corruption: Corruption) -> Tensor | None:
-        """What :meth:`damage` erases, boolean in the shape of ``target``; ``None`` where the damage has no holes."""
+        """Mask of what :meth:`damage` erases, shape of ``target``; ``None`` if the damage has no holes."""
         return corruption.hole_mask(self.target, self._keys())
 
     def with_holes(self, holes: Tensor | None) -> dict[str, Tensor]:
-        """The regions and, where there are some, ``hole``: erased pixels of the head that were not zero before."""
+        """The regions and, if there are any, the ``hole``: erased pixels of the head that were not zero before."""
         erased = None if holes is None else holes & (self.target != 0) & self.regions["head"]
         return self.regions if erased is None or not erased.any() else {**self.regions, "hole": erased}
 
@@ -62,15 +62,16 @@ def subject_slices(item: Mapping[str, Any], device: torch.device | str = "cpu") 
     """Cut a transformed item into its relevant slices.
 
     Args:
-        item: ``image`` ``(1, H, W, D)`` in network space, ``subject``, ``slices`` (indices along the last axis) and,
-            where known, ``label`` (region labels, closed and filled) or ``mask`` (of the brain), ``(1, H', W', D)``.
-        device: where the slices go.
+        item: item with ``image`` ``(1, H, W, D)`` in network space, ``subject``, ``slices`` (indices along the last
+            axis) and, where known, ``label`` (region labels, closed and filled) or ``mask`` (of the brain),
+            ``(1, H', W', D)``.
+        device: device of the slices.
 
     Returns:
         The slices and their regions. The head mask is that of the whole clean volume.
 
     Raises:
-        ValueError: the item names no slices, or one outside the volume.
+        ValueError: the item lists no slices, or one outside the volume.
     """
     volume = torch.as_tensor(item["image"])[0].float()  # (H, W, D)
     kept = list(item["slices"])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collects the rows of all subjects and writes the two tables.
+"""The two result tables: a row per subject, and means with intervals over subjects.
 
-FOLDED: From one row per subject to means with intervals: the subject is the independent unit, not the slice.
+The subject is the independent unit, not the slice.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def bootstrap_interval(values: ArrayLike, seed: int = 0) -> tuple[float, float]:
 
 
 def summarise(metrics: pd.DataFrame, reference: str = "network", seed: int = 0) -> pd.DataFrame:
-    """Mean, spread and interval of each metric over the subjects, and the paired difference to one method.
+    """Mean, spread and interval of each metric over the subjects, and the paired difference from one method.
 
     Args:
         metrics: one row for each subject, corruption, severity, region and method.
         reference: the method with which the others are compared, subject by subject.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Returns:
         One row for each corruption, severity, region, method and metric: ``n`` (subjects), ``mean``, ``sd`` (NaN for
@@ -85,13 +85,13 @@ class ResultTables:
     """Handler that writes ``metrics.csv`` (a row per subject, damage, region and method) and ``summary.csv``.
 
     Args:
-        output_dir: made where it does not exist.
-        reference: the method with which the others are compared.
-        seed: of the bootstrap.
+        output_dir: folder of the tables, created if it does not exist.
+        reference: method with which the others are compared.
+        seed: seed of the bootstrap.
 
     Attributes:
-        metrics: the first table, after the evaluation.
-        summary: the second one, see :func:`~scripts.evaluation.tables.summarise`.
+        metrics: first table, after the evaluation.
+        summary: second table, see :func:`~scripts.evaluation.tables.summarise`.
     """
 
     def __init__(self, output_dir: str, reference: str = "network", seed: int = 0) -> None:
@@ -109,7 +109,7 @@ class ResultTables:
         engine.add_event_handler(Events.COMPLETED, lambda _: self.write())
 
     def write(self) -> None:
-        """Write both tables; each appears whole, by rename."""
+        """Write both tables, by rename."""
         self.metrics = pd.DataFrame(self.rows)
         self.summary = summarise(self.metrics, self.reference, self.seed)
         for name, table in (("metrics.csv", self.metrics), ("summary.csv", self.summary)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a file whole or not at all."""
+"""Atomic writing: a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["replacing", "write_csv", "write_json"]
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside ``path``, which takes its place by rename at the end of the block.
+    """Yield a temporary path beside ``path``, which is renamed to ``path`` at the end of the block.
 
-    A reader sees the old file or the new one. If the block fails, the old file stays and nothing is left of the new.
+    A reader sees the old file or the new one. If the block fails, the old file stays and the new one is removed.
 
     Args:
-        path: file to write; its folder is made where it is missing. The temporary name is hidden and ends alike, for
-            writers that go by the ending.
+        path: file to write; its folder is created if it is missing. The temporary name is hidden and has the same
+            extension, for writers that choose the format by it.
 
     Yields:
-        Where to write.
+        Path of the temporary file.
 
     Raises:
         OSError: the file cannot be written.
@@ -40,7 +40,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file by rename, so that it is either whole or absent."""
+    """Write a JSON file by rename, so that it is either complete or absent."""
     with replacing(path) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

@@ -15,14 +15,14 @@ BIDS_VERSION = "1.9.0"
 
 
 def described_name(stem: str, description: str) -> str:
-    """Name a derived image: by the BIDS entity ``desc`` where the input has a BIDS name, else by an ending.
+    """Name a derived image: by the BIDS entity ``desc`` if the input has a BIDS name, otherwise by a suffix.
 
     Args:
-        stem: name of the input without its ending.
-        description: letters and digits.
+        stem: name of the input without its extension.
+        description: label of the result, letters and digits.
 
     Returns:
-        Name of the result without its ending.
+        Name of the result without its extension.
 
     Example:
         >>> described_name("sub-01_T1w", "restored")
@@ -44,13 +44,13 @@ def described_name(stem: str, description: str) -> str:
 
 
 def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str, version: str) -> None:
-    """Write ``dataset_description.json`` where the input is a BIDS data set, that is, where it has one itself.
+    """Write ``dataset_description.json`` if the input is a BIDS dataset, that is, has one itself.
 
     Args:
-        dataset_dir: the input.
-        output_dir: the results; a description that is already there is kept.
-        name: of the software.
-        version: of the software.
+        dataset_dir: folder of the input.
+        output_dir: folder of the results; a description that is already there is kept.
+        name: name of the software.
+        version: version of the software.
     """
     source, target = dataset_dir / "dataset_description.json", output_dir / "dataset_description.json"
     if not source.is_file() or target.exists():

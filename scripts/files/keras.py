@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the weights that Keras 2 saved."""
+"""Reader of weights that Keras 2 saved."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 __all__ = ["KerasLayers", "read_keras_layers"]
 
 KerasLayers = dict[str, dict[str, np.ndarray]]
-"""Name of a layer to name of a variable (``kernel``, ``gamma``, ...) to value; layers in the order of the graph."""
+"""Values by name of the layer, then of the variable (``kernel``, ``gamma``, ...); layers in the order of the graph."""
 
 
 def read_keras_layers(path: Path) -> KerasLayers:
     """Read every layer that has weights, in the order of the graph.
 
     Args:
-        path: ``.h5`` of a whole model or of its weights alone, or ``.npz`` with keys
+        path: ``.h5`` file of a whole model or of its weights alone, or ``.npz`` file with keys
             ``weights/<layer>/<variable>:0`` (other keys are ignored).
 
     Raises:
@@ -34,7 +34,7 @@ def read_keras_layers(path: Path) -> KerasLayers:
         layers = _read_npz(path)
     else:
         raise ValueError(
-            f"{path} is neither HDF5 nor npz, or not whole. Give a file that Keras 2 saved, or download again."
+            f"{path} is neither HDF5 nor npz, or incomplete. Give a file that Keras 2 saved, or download it again."
         )
     if not layers:
         raise ValueError(f"{path} holds no weights. Give a file that Keras 2 saved with its weights.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handlers for the trainer: what MONAI and ignite lack for exact resuming, plain records and pictures."""
+"""Handlers for the trainer that MONAI and ignite lack: exact resuming, plain records and pictures."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the weights with the lowest validation loss.
-
-FOLDED: The weights of a network as they are published.
-FOLDED: All that a training needs to go on where it was interrupted.
-"""
+"""Handlers that save a training: the best weights, and all the state that is needed to resume it."""
 
 from __future__ import annotations
 
@@ -23,7 +19,7 @@ __all__ = ["BestModel", "ResumeCheckpoint", "plain_state"]
 
 
 def plain_state(network: nn.Module) -> dict[str, Any]:
-    """State dictionary without the ``module.`` that DistributedDataParallel puts before each name."""
+    """State dictionary without the prefix ``module.`` of DistributedDataParallel."""
     module = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
     return module.state_dict()
 
@@ -31,11 +27,11 @@ def plain_state(network: nn.Module) -> dict[str, Any]:
 class BestModel:
     """Save the network, as a flat state dictionary, after each validation that is the best so far.
 
-    MONAI's ``CheckpointSaver`` does the same, but its record of the best does not survive a resumed run, and for a
-    metric that falls, two switches must agree in two places.
+    MONAI's ``CheckpointSaver`` does the same, but its record of the best does not survive a resumed run, and a metric
+    that decreases needs two options in two places.
 
     Args:
-        network: its ``state_dict`` is saved.
+        network: network to save.
         path: file to write, by rename.
         metric: name of a metric of the evaluator, lower is better.
     """
@@ -64,20 +60,20 @@ class BestModel:
         return {"best": self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the record of an earlier run."""
+        """Continue the record of an earlier run."""
         self.best = state["best"]
 
 
 class ResumeCheckpoint:
-    """Save the state of all parts after each epoch, and load it at the start if asked to.
+    """Save the state of all parts after each epoch, and load it at the start of a resumed run.
 
-    Together with :class:`~scripts.handlers.reproducible.EpochSeed`, a run that was interrupted anywhere ends with the
-    same weights as one that was not.
+    Together with :class:`~scripts.handlers.reproducible.EpochSeed`, an interrupted run ends with the same weights as an
+    uninterrupted one.
 
     Args:
         path: file to write, by rename.
         parts: objects with ``state_dict`` and ``load_state_dict``: ``network``, optimizer, scheduler, handlers.
-        resume: start from ``path``.
+        resume: whether to start from ``path``.
 
     Raises:
         FileNotFoundError: ``resume`` without a checkpoint.

@@ -21,15 +21,15 @@ __all__ = ["History"]
 
 
 class History:
-    """One row for each epoch in ``history.csv``: losses, metrics, learning rate and seconds.
+    """Write ``history.csv`` with a row per epoch: losses, metrics, learning rate and seconds.
 
     The training loss is the mean over the epoch, and over the processes, of what was optimised. It is summed on the
     device, so the host waits for it once an epoch.
 
     Args:
-        path: CSV file, written anew after each epoch.
-        evaluator: its metrics are recorded.
-        optimizer: its learning rate is recorded.
+        path: CSV file, rewritten after each epoch.
+        evaluator: evaluator whose metrics are recorded.
+        optimizer: optimizer whose learning rate is recorded.
     """
 
     def __init__(self, path: str | Path, evaluator: Workflow, optimizer: Optimizer) -> None:
@@ -82,5 +82,5 @@ class History:
         return {"rows": self.rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the rows of an earlier run."""
+        """Continue the rows of an earlier run."""
         self.rows = list(state["rows"])

@@ -16,13 +16,13 @@ ERROR_GAIN = 5.0
 
 
 def panel(damaged: Tensor, restored: Tensor, clean: Tensor) -> Tensor:
-    """Damaged, restored, clean and absolute error side by side, a row for each image.
+    """Damaged, restored, clean and absolute error side by side, one row per image.
 
-    Of probabilities of classes the expected class is shown, as a grey level.
+    Class probabilities are shown as their expected class, a grey level.
 
     Args:
         damaged: shape ``(B, C, H, W)``, or ``(B, C, H, W, D)``, of which the middle of the last axis is shown.
-        restored: same shape, but for the channels: a segmented image has one, its classes more.
+        restored: same shape, except for the channels of class probabilities.
         clean: shape of ``restored``.
 
     Returns:
@@ -39,7 +39,7 @@ def panel(damaged: Tensor, restored: Tensor, clean: Tensor) -> Tensor:
 
 
 def _expected_class(probabilities: Tensor) -> Tensor:
-    """Mean class of ``(B, C, *spatial)``, over the highest class: ``(B, 1, *spatial)`` in [0, 1]."""
+    """Mean class of ``(B, C, *spatial)`` divided by the highest class, ``(B, 1, *spatial)`` in [0, 1]."""
     levels = torch.linspace(0, 1, probabilities.shape[1], device=probabilities.device)
     return torch.einsum("bc...,c->b...", probabilities.float(), levels)[:, None]
 
@@ -50,7 +50,7 @@ class ImagePanel:
     Args:
         log_dir: folder of the TensorBoard events.
         evaluator: the validation engine.
-        num_images: rows of the picture.
+        num_images: number of rows of the picture.
     """
 
     def __init__(self, log_dir: str, evaluator: Workflow, num_images: int = 4) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the latent is used: divergence of each dimension and active units, after each validation."""
+"""Use of the latent, recorded after each validation: divergence of each dimension, and active units."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ..networks.latent import Latents
 __all__ = ["ACTIVE_VARIANCE", "LatentStatistics"]
 
 ACTIVE_VARIANCE = 0.01
-"""A unit is active if the variance of its mean over the images is above this (Burda et al.)."""
+"""Variance of its mean over the images above which a unit is active (Burda et al.)."""
 
 
 class LatentStatistics:
-    """Add to the validation's metrics what its posteriors say; ``History`` and ``ImagePanel`` then record it.
+    """Add statistics of the posteriors to the metrics of the validation, which ``History`` and ``ImagePanel`` record.
 
     ``kl`` is the divergence from the prior in nats, ``kl_00``, ``kl_01``, ... that of each dimension, both means over
-    the images; ``active_units`` counts the dimensions whose mean varies with the image. A latent without any, posterior
-    collapse, is also said aloud. A deterministic autoencoder has only ``active_units``.
+    the images; ``active_units`` counts the dimensions whose mean varies with the image. If there is none (posterior
+    collapse), a warning is shown. A deterministic autoencoder has only ``active_units``.
 
     Args:
-        network: of :mod:`scripts.networks.latent`.
+        network: network of :mod:`scripts.networks.latent`.
 
     References:
         Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, ICLR 2016 (arXiv:1509.00519), for the units.

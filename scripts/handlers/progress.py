@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One progress bar for the whole training, with the time left."""
+"""Progress bar of the whole training, with the time left."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Progress:
     """Count the steps of all epochs; show the epoch and the validation metrics, but not those of single dimensions.
 
     Args:
-        evaluator: its metrics are shown, as soon as there are any.
-        disable: show nothing (other ranks of a distributed run).
+        evaluator: evaluator whose metrics are shown, once there are any.
+        disable: whether to show nothing, as on the other ranks of a distributed run.
     """
 
     def __init__(self, evaluator: Workflow, disable: bool = False) -> None:

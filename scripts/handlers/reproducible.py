@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One seed for each epoch, so that a resumed run draws the same numbers as an uninterrupted one.
-
-FOLDED: All processes validate the network that the first one saves.
-"""
+"""Handlers that make a training reproducible: a seed for each epoch, the same buffers in all processes."""
 
 from __future__ import annotations
 
@@ -39,14 +36,14 @@ class EpochSeed:
 
 
 class BroadcastBuffers:
-    """Before each validation, give every process the buffers of the first: batch normalisation's running statistics.
+    """Before each validation, copy the buffers of the first process, such as running statistics, to all others.
 
-    DistributedDataParallel does so in each of its forward passes and so waits for ever where one process has a batch
-    more than another, as in a validation in which no slice counts twice. With this handler the validation can use the
-    bare network.
+    DistributedDataParallel does so in each of its forward passes, and therefore waits for ever if one process has more
+    batches than another, as in a validation in which no slice counts twice. With this handler the validation can use
+    the bare network.
 
     Args:
-        network: the bare network, not the DistributedDataParallel around it.
+        network: bare network, without the DistributedDataParallel around it.
     """
 
     def __init__(self, network: nn.Module) -> None:

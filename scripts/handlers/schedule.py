@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Early stopping with Keras's rule and a state that survives resuming.
-
-FOLDED: A learning-rate schedule that counts steps of the optimiser.
-FOLDED: A handler that a config defines elsewhere.
-"""
+"""Handlers that control the course of a training: early stopping and the learning-rate schedule."""
 
 from __future__ import annotations
 

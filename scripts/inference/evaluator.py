@@ -66,10 +66,10 @@ def load_network(network: nn.Module, weights: str, device: torch.device | str, a
     """Put weights into a network and the network on its device.
 
     Args:
-        network: receives the weights.
+        network: network that receives the weights.
         weights: file of a state dictionary.
         device: device on which the network runs.
-        amp: compute in bfloat16.
+        amp: whether to compute in bfloat16.
 
     Returns:
         The network, in evaluation mode.
@@ -86,10 +86,10 @@ class SkippedVolumesError(ValueError):
 
 
 class RestorationReport:
-    """What became of each volume, kept in ``report.json``.
+    """Outcome of each volume, kept in ``report.json``.
 
     Args:
-        dataset_dir: the input.
+        dataset_dir: folder of the volumes.
         output_dir: folder of the results and of the report.
     """
 
@@ -144,9 +144,10 @@ class RestorationEvaluator(SupervisedEvaluator):
     A volume is finished (postprocessing, which writes it) in another thread while the network restores the next one.
 
     Args:
-        report: notes what became of each volume.
-        postprocessing: takes the item of a volume with its ``pred``.
-        overlap_voxels: a volume with more voxels is finished before the next one is begun: memory.
+        report: report of the outcome of each volume.
+        postprocessing: transform of the item of a volume with its ``pred``.
+        overlap_voxels: largest number of voxels of a volume that is finished while the next one is restored; larger
+            ones are finished first, to save memory.
         kwargs: arguments of ``SupervisedEvaluator``; the loader gives items of ``VolumeDataset``, one a batch.
     """
 

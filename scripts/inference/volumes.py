@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the volumes of a folder, and read them one by one so that a bad one does not stop the others.
+"""The volumes of a folder: found, and read one by one, so that a bad one does not stop the others.
 
-FOLDED: Volumes one by one, the next one read while one is worked on.
+The next volume is read while the current one is restored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def find_volumes(
 
     Args:
         dataset_dir: folder to search, with its subfolders.
-        output_dir: folder of the results, another one than ``dataset_dir``.
+        output_dir: folder of the results, different from ``dataset_dir``.
         patterns: names of volume files, case ignored; DICOM files are recognised by their content.
 
     Returns:
@@ -129,11 +129,11 @@ def _series_items(root: Path, folder: Path, files: list[Path]) -> list[dict[str,
 
 
 class VolumeDataset(Dataset):
-    """Volumes that are loaded and transformed when asked for; a bad one becomes an item with an ``error``.
+    """Volumes that are loaded and transformed on access; a bad one becomes an item with an ``error``.
 
     Args:
         data: items of :func:`find_volumes`.
-        transform: the preprocessing.
+        transform: preprocessing.
     """
 
     def __init__(self, data: Sequence[dict[str, str]], transform: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -156,7 +156,7 @@ class VolumeLoader:
 
     Args:
         dataset: volumes, ``image`` of shape ``(1, H, W, D)`` where there is no ``error``.
-        num_workers: threads, and volumes that are read ahead; 0 reads each when its turn comes.
+        num_workers: number of threads, and of volumes that are read ahead; 0 reads each when its turn comes.
         overlap_voxels: nothing is read ahead of a volume with more voxels, so that memory holds one large volume at
             a time, and small ones.
     """

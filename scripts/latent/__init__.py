@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to do with the latent space of a trained autoencoder: docs/latent.md, ``python -m scripts latent``."""
+"""The latent space of a trained autoencoder, measured and used: ``python -m scripts latent``, docs/latent.md."""
 
 from __future__ import annotations
 
 from .measures import attribute_rows, disentanglement
 from .model import LatentModel, MaskModel
 from .nearest import nearest_masks
-from .paths import interpolation, traversal
-from .sampling import AttributeScale, ParzenWindow, Rejection, sample_with_attribute
+from .sampling import AttributeScale, ParzenWindow, Rejection, interpolation, sample_with_attribute, traversal
 
 __all__ = [
     "AttributeScale",

@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
         | {"dice_after": "Dice, after"},
     ),
 }
-"""Of each table the column of what was measured, and the quantities."""
+"""For each table, the column that names what was measured, and the quantities with their titles."""
 OWN = "Spearman, own"
 
 
@@ -55,15 +55,15 @@ def compare_trainings(folders: Sequence[Path], output_dir: Path) -> list[Path]:
 
 
 def comparison_table(folders: Sequence[Path]) -> pd.DataFrame:
-    """What ``evaluate`` found for several trainings, a row for each recipe and quantity.
+    """Results of ``evaluate`` for several trainings, one row per recipe and quantity.
 
     Args:
-        folders: of ``evaluate``, of any recipes of tissue masks, any number of trainings of each.
+        folders: folders that ``evaluate`` wrote, for any recipes of tissue masks and any number of trainings of each.
 
     Returns:
-        ``recipe``, ``quantity``, ``of`` (attribute, class or kind of masks), number of ``trainings``, ``mean`` and
-        ``sd`` over the trainings, and where subjects were measured the 95 % interval over them, ``low`` and ``high``:
-        by bootstrap of their means over the trainings, for rank correlations the mean of the trainings' intervals.
+        Columns ``recipe``, ``quantity``, ``of`` (attribute, class or kind of masks), number of ``trainings``, ``mean``
+        and ``sd`` over the trainings, and for what is measured on subjects the 95 % interval ``low`` to ``high``: by
+        bootstrap of the subjects' means over the trainings, for rank correlations the mean of the trainings' intervals.
 
     Raises:
         FileNotFoundError: a folder holds no results.
@@ -103,7 +103,7 @@ def _cell(row: Any) -> str:
 
 
 def _values(folder: Path) -> pd.DataFrame:
-    """Everything that was measured of one training, a row each; of subjects a row for each of them."""
+    """All results of one training, one row each, or one per subject."""
     if not (folder / SUMMARY).is_file() or not (folder / "attributes.csv").is_file():
         raise FileNotFoundError(
             f"{folder} holds no results of tissue masks: make them with python -m scripts latent evaluate "

@@ -13,16 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..files.atomic import replacing, write_csv
-from .paths import interpolation, traversal
 from .samples import sample_table
-from .sampling import AttributeScale, sample_with_attribute
+from .sampling import AttributeScale, interpolation, sample_with_attribute, traversal
 from .space import LatentSpace, TissueSpace
 
 __all__ = ["Source", "attribute_path", "interpolate", "sample", "slice_row", "traverse"]
 
 Source = Literal["parzen", "prior", "rejection"]
 PER_ROW, MOST_ROWS = 12, 8
-"""Of the picture."""
+"""Images in a row of the picture, and its largest number of rows."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +29,14 @@ logger = logging.getLogger(__name__)
 def traverse(
     space: TissueSpace, folder: Path, attribute: str, *, subject: str | None = None, level: float = 0.6, steps: int = 9
 ) -> list[Path]:
-    """Move a held-out slice along the dimension of an attribute, from its smallest to its largest training value.
+    """Move the code of a held-out slice along the dimension of an attribute, over its range in the training.
 
     Args:
         space: trained recipe and cohort.
-        folder: of the results.
-        attribute: one of the recipe's.
-        subject: whose slice; the first held-out subject by default.
-        level: of the slice, 0 (lowest) to 1.
+        folder: folder of the results.
+        attribute: name of an attribute of the recipe.
+        subject: subject of the slice; the first held-out one by default.
+        level: level of the slice, 0 (lowest) to 1.
         steps: number of masks.
 
     Returns:
@@ -53,14 +52,14 @@ def traverse(
 def interpolate(
     space: LatentSpace, folder: Path, first: str, last: str, *, level: float = 0.6, steps: int = 9
 ) -> list[Path]:
-    """Go in a straight line from a slice of one held-out subject to that of another.
+    """Interpolate between the codes of slices of two held-out subjects.
 
     Args:
         space: trained recipe and cohort.
-        folder: of the results.
-        first: a subject.
-        last: another.
-        level: of both slices, 0 (lowest) to 1.
+        folder: folder of the results.
+        first: subject of the first slice.
+        last: subject of the last slice.
+        level: level of both slices, 0 (lowest) to 1.
         steps: number of images, both ends included.
 
     Returns:
@@ -86,11 +85,11 @@ def sample(
 
     Args:
         space: trained recipe and cohort.
-        folder: of the results.
-        source: see above.
+        folder: folder of the results.
+        source: source of the codes.
         count: number of images; with rejection, of proposals.
         wanted: an attribute and its value, in its unit, that all masks have; from the Parzen window.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         The files: ``samples.png``, ``.nii.gz`` and ``.csv``.
@@ -121,8 +120,8 @@ def attribute_path(space: TissueSpace, attribute: str, row: int, steps: int) -> 
 
     Args:
         space: trained recipe and cohort.
-        attribute: one of the recipe's.
-        row: of the slice among those of the held-out subjects.
+        attribute: name of an attribute of the recipe.
+        row: index of the slice among those of the held-out subjects.
         steps: number of codes.
 
     Returns:
@@ -143,8 +142,8 @@ def slice_row(space: LatentSpace, subject: str | None, level: float) -> int:
 
     Args:
         space: trained recipe and cohort.
-        subject: its name; the first one by default.
-        level: 0 (lowest) to 1.
+        subject: name of the subject; the first one by default.
+        level: level, 0 (lowest) to 1.
 
     Raises:
         ValueError: there is no such subject.

@@ -15,9 +15,9 @@ from tqdm import tqdm
 from .decoded import attribute_path, slice_row
 from .figures import code_figure, conditional_figure
 from .measures import spearman_matrix
-from .paths import interpolation
-from .report import Results, corrected_figure, mask_sections, slice_sections, validity_sections
+from .report import LatentResults, corrected_figure, mask_sections, slice_sections, validity_sections
 from .samples import conditional_table, draw_samples, sample_table
+from .sampling import interpolation
 from .space import LatentSpace, SliceSpace, TissueSpace
 from .tables import (
     ATTRIBUTE,
@@ -51,21 +51,21 @@ def evaluate_space(
     judged: int = 200,
     bank: int = 3000,
     seed: int = 0,
-) -> Results:
+) -> LatentResults:
     """Measure everything, and write tables, pictures, summary.json and report.html.
 
     Args:
         space: trained recipe and cohort.
-        folder: of the results; made where it is missing.
+        folder: folder of the results, created if it is missing.
         dataset_dir: folder of the cohort's dataset.json.
         samples: number of samples of each kind.
         judged: number of masks of each kind whose plausibility is judged and corrected.
         bank: codes drawn from the Parzen window that join the training codes as places to correct masks towards.
-        seed: of the samples.
+        seed: seed of the samples.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    results = Results(space, folder, seed)
+    results = LatentResults(space, folder, seed)
     if isinstance(space, TissueSpace):
         _evaluate_masks(space, results, dataset_dir, samples, judged, bank, rng)
     else:
@@ -76,7 +76,7 @@ def evaluate_space(
 
 def _evaluate_masks(
     space: TissueSpace,
-    results: Results,
+    results: LatentResults,
     dataset_dir: str,
     samples: int,
     judged: int,
@@ -117,7 +117,7 @@ def _evaluate_masks(
     results.sections = [*mask_sections(results), *validity_sections(results, validity)]
 
 
-def _evaluate_slices(space: SliceSpace, results: Results, samples: int, rng: np.random.Generator) -> None:
+def _evaluate_slices(space: SliceSpace, results: LatentResults, samples: int, rng: np.random.Generator) -> None:
     for name, make in tqdm(
         {"dimensions": dimension_table, "reconstruction": psnr_table}.items(), "evaluating", unit="table"
     ):

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of tissue masks and of codes, drawn without a display.
-
-FOLDED: Images of a path or of samples as a NIfTI stack.
-"""
+"""Pictures of masks, slices and codes, drawn without a display, and stacks of them as NIfTI files."""
 
 from __future__ import annotations
 
@@ -23,6 +20,8 @@ __all__ = ["code_figure", "conditional_figure", "mask_grid", "save_stack", "slic
 
 TISSUE_COLOURS = ListedColormap(["#000000", "#e69f00", "#8c8c8c", "#f2f2f2"])  # background, ventricle, grey, white
 TITLE_INCHES = 1.5
+AXES = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
+"""Row of an affine and its sign, by the direction in which an index grows."""
 
 
 def mask_grid(
@@ -31,13 +30,13 @@ def mask_grid(
     column_titles: Sequence[str] = (),
     size: float = 0.9,
 ) -> Figure:
-    """Masks in rows and columns; anterior is up, the subject's right is on the left.
+    """Masks in rows and columns; anterior is at the top, the subject's right on the left.
 
     Args:
         rows: masks ``(columns, H, W)`` of each row.
-        row_titles: beside each row.
-        column_titles: above each column.
-        size: inches of a mask.
+        row_titles: titles beside the rows.
+        column_titles: titles above the columns.
+        size: side of a mask in inches.
     """
     return _grid(rows, row_titles, column_titles, size, {"cmap": TISSUE_COLOURS, "vmin": 0, "vmax": 3})
 
@@ -81,12 +80,12 @@ def _grid(
 
 
 def code_figure(matrix: NDArray[np.float64], names: Sequence[str], kl: Sequence[float] = ()) -> Figure:
-    """Rank correlation of attributes and dimensions as a table of colours, and below it the divergence of each.
+    """Rank correlations of attributes and dimensions as a heat map, above the divergence of each dimension.
 
     Args:
-        matrix: ``(L, K)`` in [-1, 1].
-        names: of the attributes.
-        kl: of each dimension in nats; nothing is drawn where it is empty.
+        matrix: rank correlations ``(L, K)``.
+        names: names of the attributes.
+        kl: divergence of each dimension in nats; nothing is drawn if it is empty.
     """
     figure = Figure(
         figsize=(2.2 + 0.42 * matrix.shape[1], 1.0 + 0.34 * len(names) + 1.4 * bool(len(kl))), layout="constrained"
@@ -109,30 +108,27 @@ def code_figure(matrix: NDArray[np.float64], names: Sequence[str], kl: Sequence[
 
 
 def conditional_figure(
-    wanted: Sequence[NDArray[np.float64]], got: Sequence[NDArray[np.float64]], names: Sequence[str]
+    wanted: Sequence[NDArray[np.float64]], measured: Sequence[NDArray[np.float64]], names: Sequence[str]
 ) -> Figure:
-    """Attribute of conditional samples against what was asked for, a panel for each attribute."""
+    """Measured against wanted attribute values of conditional samples, one panel per attribute."""
     figure = Figure(figsize=(2.3 * len(names), 2.4), layout="constrained")
-    for axis, name, x, y in zip(figure.subplots(1, len(names), squeeze=False)[0], names, wanted, got, strict=True):
+    for axis, name, x, y in zip(figure.subplots(1, len(names), squeeze=False)[0], names, wanted, measured, strict=True):
         axis.plot(x, y, ".", color="#0072b2", markersize=2, alpha=0.5)
         axis.plot([x.min(), x.max()], [x.min(), x.max()], color="#7f7f7f", linewidth=1)
         axis.set_title(name.replace("_", " "), fontsize=8)
         axis.tick_params(labelsize=6)
-        axis.set_xlabel("asked for", fontsize=7)
+        axis.set_xlabel("wanted", fontsize=7)
     return figure
 
 
-AXES = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
-
-
 def save_stack(images: NDArray, spacing_mm: Sequence[float], path: Path, plane: str = "axial") -> None:
-    """Write images one above the other, so that a viewer scrolls through them.
+    """Write images as one volume, so that a viewer can scroll through them.
 
     Args:
         images: slices ``(N, H, W)``, rows and columns as in :data:`scripts.transforms.PLANE_AXCODES`.
         spacing_mm: height and width of a pixel; the third axis counts images, not mm.
         path: ``.nii.gz`` file.
-        plane: of the slices.
+        plane: plane of the slices.
     """
     affine = np.zeros((4, 4))
     affine[3, 3] = 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well single latent dimensions stand for single attributes."""
+"""Measures of how well single latent dimensions represent single attributes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from scipy.stats import entropy, spearmanr
 __all__ = ["attribute_rows", "disentanglement", "monotonic_share", "mutual_information", "spearman_matrix"]
 
 BINS = 20
-"""Of the histograms that stand for distributions, as in Locatello et al."""
+"""Bins of the histograms that estimate distributions, as in Locatello et al."""
 
 
 def spearman_matrix(codes: NDArray[np.floating], attributes: NDArray[np.floating]) -> NDArray[np.float64]:
     """Rank correlation of each attribute with each dimension.
 
     Args:
-        codes: ``(N, K)``.
-        attributes: ``(N, L)``, NaN where undefined: such images do not count for that attribute.
+        codes: codes ``(N, K)``.
+        attributes: attributes ``(N, L)``, NaN where undefined; such images do not count for that attribute.
 
     Returns:
-        ``(L, K)`` in [-1, 1]; 0 for a dimension or an attribute that does not vary.
+        Correlations ``(L, K)``; 0 for a dimension or an attribute that does not vary.
     """
     matrix = np.zeros((attributes.shape[1], codes.shape[1]))
     for row, attribute in enumerate(attributes.T):
@@ -46,16 +46,16 @@ def mutual_information(codes: NDArray[np.floating], attributes: NDArray[np.float
 
 
 def disentanglement(codes: NDArray[np.floating], attributes: NDArray[np.floating]) -> dict[str, float]:
-    r"""Five measures in common use, each a mean over attributes (modularity: over dimensions).
+    r"""Five common measures of disentanglement, each a mean over attributes (modularity: over dimensions).
 
-    ``interpretability``: R^2 of a line from the dimension with most mutual information. ``scc``: largest absolute rank
-    correlation. ``mig``: gap of mutual information between the two best dimensions, over the attribute's entropy.
-    ``sap``: gap of R^2 between the two best. ``modularity``: 1 for a dimension that knows of one attribute only; one
-    that knows of none counts 0.
+    ``interpretability``: R^2 of a linear fit from the dimension with most mutual information. ``scc``: largest absolute
+    rank correlation. ``mig``: gap of mutual information between the two best dimensions, divided by the attribute's
+    entropy. ``sap``: gap of R^2 between the two best. ``modularity``: 1 for a dimension with information about a single
+    attribute; one without any counts 0.
 
     Args:
-        codes: ``(N, K)``, K > 1.
-        attributes: ``(N, L)``, NaN where undefined.
+        codes: codes ``(N, K)``, K > 1.
+        attributes: attributes ``(N, L)``, NaN where undefined.
 
     Returns:
         The five numbers, in [0, 1].
@@ -90,7 +90,7 @@ def _explained(codes: NDArray[np.floating], attributes: NDArray[np.floating]) ->
 
 
 def _modularity(information: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each dimension, ``(K,)``, from ``(L, K)``; 1 where there is only one attribute to know of."""
+    """Modularity of each dimension, ``(K,)``, from ``(L, K)``; 1 if there is a single attribute."""
     largest = information.max(0)
     others = (information**2).sum(0) - largest**2
     deviation = others / np.maximum(largest**2 * max(len(information) - 1, 1), 1e-12)
@@ -98,13 +98,13 @@ def _modularity(information: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def monotonic_share(profiles: NDArray[np.floating]) -> float:
-    """How steadily an attribute rises along traversals.
+    """Monotonicity of an attribute along traversals.
 
     Args:
         profiles: attribute along each traversal, ``(N, steps)``, NaN where undefined.
 
     Returns:
-        Of all steps that change the attribute, the share that raise it; 0 if none changes it.
+        Share of the steps that raise the attribute, of those that change it; 0 if none does.
     """
     changes = np.diff(profiles, axis=1)
     rises, falls = (changes > 0).sum(), (changes < 0).sum()
@@ -121,11 +121,11 @@ def attribute_rows(
     """The rows of ``attributes.csv``.
 
     Args:
-        names: of the attributes.
-        codes: of held-out images, ``(N, K)``.
-        attributes: of the same, ``(N, L)``.
-        dims: the dimension of each attribute.
-        monotonic: share of steps that raise it, of each attribute.
+        names: names of the attributes.
+        codes: codes of held-out images, ``(N, K)``.
+        attributes: attributes of these images, ``(N, L)``.
+        dims: dimension of each attribute.
+        monotonic: :func:`monotonic_share` of each attribute.
 
     Returns:
         For each attribute its name, ``spearman_own`` (rank correlation with its dimension), ``spearman_best_other``

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trained autoencoder as two functions: image to code, code to image."""
+"""A trained autoencoder as two functions of NumPy arrays: image to code, and code to image."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class LatentModel:
     """Encode and decode images of one channel in batches, NumPy in and out.
 
     Args:
-        network: with its weights; put in evaluation mode.
-        device: where it runs.
-        batch_size: images at a time.
+        network: trained network; it is set to evaluation mode.
+        device: device on which it runs.
+        batch_size: number of images at a time.
     """
 
     def __init__(self, network: DenseAutoencoder, device: torch.device | str = "cpu", batch_size: int = 256) -> None:
@@ -30,7 +30,7 @@ class LatentModel:
         self.batch_size = batch_size
 
     def _input(self, images: Tensor) -> Tensor:
-        """What the network takes, ``(n, C, H, W)`` float32, of images ``(n, H, W)``."""
+        """Input of the network, ``(n, C, H, W)`` float32, for images ``(n, H, W)``."""
         return images.float()[:, None]
 
     def _batches(self, images: NDArray) -> list[Tensor]:
@@ -53,7 +53,7 @@ class LatentModel:
 
     @torch.inference_mode()
     def channels(self, codes: NDArray[np.floating]) -> NDArray[np.float32]:
-        """What the network answers, ``(N, C, H, W)``, of codes ``(N, K)``."""
+        """Output of the network, ``(N, C, H, W)``, for codes ``(N, K)``."""
         batches = torch.from_numpy(np.asarray(codes, np.float32)).split(self.batch_size)
         images = [self.network.decode(batch.to(self.device)).cpu() for batch in batches]
         return torch.cat(images).numpy() if images else np.zeros((0, *self.network.image_shape), np.float32)
@@ -64,7 +64,7 @@ class LatentModel:
 
 
 class MaskModel(LatentModel):
-    """The same for masks, ``(N, H, W)`` uint8, whose classes are the channels of the network."""
+    """Encode and decode masks ``(N, H, W)`` uint8, whose classes are the channels of the network."""
 
     def _input(self, images: Tensor) -> Tensor:
         return one_hot(images)

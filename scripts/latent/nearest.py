@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nearest training image of a generated one: a check against copying.
+"""Comparison of generated images with the training images: the nearest ones, and the level of a mask among them.
 
-FOLDED: The level of a mask that comes from no head.
+The nearest training image of a sample shows whether it is a copy.
 """
 
 from __future__ import annotations
@@ -18,21 +18,27 @@ from ..tissue.datasets import one_hot
 __all__ = ["LevelRegression", "nearest_masks", "nearest_slices"]
 
 CHUNK = 512
+"""Images that are compared at a time."""
+BLOCK = 2
+"""Side of the blocks of pixels in which the shares of the tissues are compared."""
+RIDGE = 0.1
+LARGEST = 4000
+"""Largest number of training masks, evenly spaced if there are more: their kernel matrix is held in memory."""
 
 
 def nearest_masks(
     masks: NDArray[np.uint8], training: NDArray[np.uint8], count: int = 1
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The training masks that agree with each mask in most pixels.
+    """For each mask, the training masks that agree with it in most pixels.
 
     Args:
-        masks: ``(M, H, W)``, values of :class:`scripts.tissue.Tissue`.
-        training: ``(N, H, W)``.
-        count: how many for each, the nearest first; fewer where there are not as many.
+        masks: tissue masks, values of :class:`scripts.tissue.Tissue`, ``(M, H, W)``.
+        training: training masks ``(N, H, W)``.
+        count: number of training masks to find for each mask.
 
     Returns:
-        Their indices ``(M, count)``, and the share of the pixels that are brain in either in which mask and nearest
-        differ, ``(M,)``: 0 for a copy.
+        Their indices ``(M, count)``, the nearest first (fewer columns if there are not as many), and the share of
+        pixels in which a mask differs from the nearest, of those that are brain in either, ``(M,)``: 0 for a copy.
     """
     known = one_hot(torch.from_numpy(training)).flatten(1).half()
     indices, shares = [], []
@@ -40,10 +46,10 @@ def nearest_masks(
         part = torch.from_numpy(np.ascontiguousarray(masks[start : start + CHUNK]))
         agreeing = torch.cat([one_hot(part).flatten(1) @ block.float().T for block in known.split(4 * CHUNK)], 1)
         best = agreeing.topk(min(count, len(training)), dim=1).indices
-        there = torch.from_numpy(training[best[:, 0].numpy()])
-        brain = ((part > 0) | (there > 0)).flatten(1).sum(1).clamp(min=1)
+        nearest = torch.from_numpy(training[best[:, 0].numpy()])
+        brain = ((part > 0) | (nearest > 0)).flatten(1).sum(1).clamp(min=1)
         indices.append(best)
-        shares.append((part != there).flatten(1).sum(1).double() / brain)
+        shares.append((part != nearest).flatten(1).sum(1).double() / brain)
     if not indices:
         return np.zeros((0, count), np.int64), np.zeros(0)
     return torch.cat(indices).numpy(), torch.cat(shares).numpy()
@@ -52,14 +58,14 @@ def nearest_masks(
 def nearest_slices(
     slices: NDArray[np.floating], training: NDArray[np.floating]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The training slice of each slice with the smallest squared difference.
+    """For each slice, the training slice with the smallest squared difference.
 
     Args:
-        slices: ``(M, H, W)``.
-        training: ``(N, H, W)``.
+        slices: slices ``(M, H, W)``.
+        training: training slices ``(N, H, W)``.
 
     Returns:
-        Its index and the root of the mean squared difference, both ``(M,)``.
+        Its index, and the root mean squared difference, both ``(M,)``.
     """
     given = torch.from_numpy(np.asarray(slices, np.float32)).flatten(1)
     best = torch.full((len(given),), torch.inf, dtype=torch.float64)
@@ -73,22 +79,15 @@ def nearest_slices(
     return index.numpy(), best.sqrt().numpy()
 
 
-BLOCK = 2
-"""Pixels of a block, each way; the shares of the tissues in blocks are what masks are compared by."""
-RIDGE = 0.1
-LARGEST = 4000
-"""Training masks that are used, evenly spaced where there are more: their kernel is held in memory."""
-
-
 class LevelRegression:
-    r"""Kernel ridge regression of the level of real masks, :math:`\bar y + k(x)^T (K + \lambda I)^{-1} (y - \bar y)`.
+    r"""Kernel ridge regression of the level of a mask, :math:`\bar y + k(x)^T (K + \lambda I)^{-1} (y - \bar y)`.
 
     The kernel is Gaussian, :math:`\exp(-d^2 / m)` with m the median squared distance of the training masks. The
     estimate is smooth in the mask, unlike a mean over nearest neighbours, which jumps where one is replaced by another.
 
     Args:
-        masks: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``.
-        level: 0 to 1, ``(N,)``.
+        masks: training masks, values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``.
+        level: level of each training mask, 0 to 1, ``(N,)``.
     """
 
     def __init__(self, masks: NDArray[np.uint8], level: NDArray[np.float64]) -> None:
@@ -100,7 +99,7 @@ class LevelRegression:
         self._regression.fit(known, level[chosen] - self._mean)
 
     def __call__(self, masks: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Level of masks ``(M, H, W)``: ``(M,)``, 0 to 1."""
+        """Levels ``(M,)`` of masks ``(M, H, W)``, 0 to 1."""
         return (self._regression.predict(_shares(masks)) + self._mean).clip(0, 1)
 
 

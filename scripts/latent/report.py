@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``python -m scripts latent evaluate`` collects and writes.
-
-FOLDED: What the page about a latent space consists of.
-"""
+"""Results of ``python -m scripts latent evaluate``: the files that it writes, and the sections of its page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -17,24 +14,22 @@ from ..files.atomic import replacing, write_csv, write_json
 from ..pages.page import Section, write_latent_report
 from ..tissue import CRITERIA, UNITS
 from .space import LatentSpace
+from .validity import Validity
 
-if TYPE_CHECKING:
-    from .validity import Validity
-
-__all__ = ["Results", "corrected_figure", "mask_sections", "slice_sections", "validity_sections"]
+__all__ = ["LatentResults", "corrected_figure", "mask_sections", "slice_sections", "validity_sections"]
 
 
 @dataclass
-class Results:
-    """Tables, each written when it is added, and what becomes summary.json and report.html.
+class LatentResults:
+    """Tables and figures of an evaluation, written to its folder as they are added, with summary.json and report.html.
 
     Attributes:
-        space: what was measured.
-        folder: of all files.
-        seed: of everything random.
-        tables: by the names of their files.
-        figures: for the sections.
-        sections: of the report.
+        space: latent space that was measured.
+        folder: folder of all files.
+        seed: seed of everything random.
+        tables: tables by the names of their files.
+        figures: figures of the sections, by name.
+        sections: sections of the page.
     """
 
     space: LatentSpace
@@ -45,7 +40,7 @@ class Results:
     sections: list[Section] = field(default_factory=list)
 
     def add(self, name: str, table: pd.DataFrame) -> None:
-        """Keep a table and write ``<name>.csv``."""
+        """Add a table, and write it as ``<name>.csv``."""
         self.tables[name] = table
         write_csv(self.folder / f"{name}.csv", table)
 
@@ -64,7 +59,7 @@ class Results:
         return self.tables["attributes" if "attributes" in self.tables else "reconstruction"]
 
     def summary(self) -> dict[str, Any]:
-        """What the tables say in a few numbers."""
+        """Summary of the tables in a few numbers."""
         space, dimensions = self.space, self.tables["dimensions"]
         reconstruction = self.tables["reconstruction"]
         if "dice" in reconstruction:
@@ -111,8 +106,8 @@ class Results:
         return facts
 
 
-def mask_sections(results: Results) -> list[Section]:
-    """Those of tissue masks, but for plausible anatomy."""
+def mask_sections(results: LatentResults) -> list[Section]:
+    """Sections for tissue masks, without those of plausible anatomy."""
     tables, figures, part = results.tables, results.figures, results.space.part
     units = ", ".join(f"{name.replace('_', ' ')} {unit}" for name, unit in UNITS.items() if unit)
     return [
@@ -125,12 +120,12 @@ def mask_sections(results: Results) -> list[Section]:
             {f"Rank correlation of attributes and dimensions, {part} subjects": figures["codes"]},
         ),
         *(
-            [Section("The neuron", "The attribute that the linear neuron tells from the code.", tables["neuron"])]
+            [Section("The neuron", "The attribute as the linear neuron predicts it from the code.", tables["neuron"])]
             if "neuron" in tables
             else []
         ),
         Section(
-            "Measures in common use",
+            "Common measures of disentanglement",
             f"Over all attributes, {part} subjects; 1 is best.",
             tables["measures"],
         ),
@@ -143,7 +138,7 @@ def mask_sections(results: Results) -> list[Section]:
         *_sample_sections(results),
         Section(
             "Samples for an attribute value",
-            f"Asked for and measured. Units: {units}.",
+            f"Wanted and measured values. Units: {units}.",
             tables["conditional"],
             {"Each dot is a sample": figures["conditional"]},
         ),
@@ -151,12 +146,12 @@ def mask_sections(results: Results) -> list[Section]:
 
 
 def corrected_figure(masks: str) -> str:
-    """Name of the figure of corrected masks of a kind."""
+    """Name of the figure of the corrected masks of a kind."""
     return f"corrected_{masks.replace(' ', '_')}"
 
 
-def slice_sections(results: Results) -> list[Section]:
-    """Those of T1-weighted slices."""
+def slice_sections(results: LatentResults) -> list[Section]:
+    """Sections for T1-weighted slices."""
     tables, figures, part = results.tables, results.figures, results.space.part
     spread = tables["reconstruction"].drop(columns="subject").describe().loc[["mean", "std", "min", "max"]]
     return [
@@ -177,7 +172,7 @@ def slice_sections(results: Results) -> list[Section]:
     ]
 
 
-def _sample_sections(results: Results) -> list[Section]:
+def _sample_sections(results: LatentResults) -> list[Section]:
     table, part = results.tables["samples"], results.space.part
     return [
         Section(
@@ -200,8 +195,8 @@ def _sample_sections(results: Results) -> list[Section]:
     ]
 
 
-def validity_sections(results: Results, validity: Validity) -> list[Section]:
-    """Those of plausible anatomy."""
+def validity_sections(results: LatentResults, validity: Validity) -> list[Section]:
+    """Sections on plausible anatomy."""
     tables = results.tables
     table = tables["validity"]
     rates = table[[name for name in table if not name.startswith(tuple(CRITERIA))]]

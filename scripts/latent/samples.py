@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from .paths import interpolation
-from .sampling import AttributeScale, Bound, sample_with_attribute
+from .sampling import AttributeScale, Bound, interpolation, sample_with_attribute
 from .space import LatentSpace, TissueSpace
 
 __all__ = ["conditional_table", "draw_samples", "sample_table"]
@@ -22,12 +21,12 @@ SAMPLES_PER_VALUE = 40
 
 
 def draw_samples(space: LatentSpace, count: int, rng: np.random.Generator) -> tuple[dict[str, NDArray], pd.DataFrame]:
-    """Codes from every source, and how rejection sampling fared.
+    """Codes from every source, and the outcome of rejection sampling.
 
     Returns:
-        Codes ``(count, K)`` of ``prior``, ``parzen`` (exact), ``interpolation`` (half way between held-out subjects at
-        the same level) and, where any was accepted, ``rejection`` (with the last bound that accepted any); and a table
-        of the acceptance rate of rejection sampling for each way to take its bound.
+        Codes ``(count, K)`` from ``prior``, ``parzen`` (exact), ``interpolation`` (half way between held-out subjects
+        at the same level) and, if any was accepted, ``rejection`` (with the last bound that accepted any); and a table
+        of the acceptance rate of rejection sampling for each choice of its bound.
     """
     size = space.window.codes.shape[1]
     samples = {
@@ -56,7 +55,7 @@ def draw_samples(space: LatentSpace, count: int, rng: np.random.Generator) -> tu
 
 
 def _halfway(space: LatentSpace, count: int, rng: np.random.Generator) -> NDArray:
-    """Codes half way between slices of two held-out subjects whose levels are closest."""
+    """Codes half way between slices of two held-out subjects at nearly the same level."""
     codes, subject, level = space.codes[space.part], space.subject[space.part], space.level[space.part]
     first = rng.integers(len(codes), size=count)
     subjects = np.unique(subject)
@@ -69,10 +68,10 @@ def _halfway(space: LatentSpace, count: int, rng: np.random.Generator) -> NDArra
 
 
 def sample_table(space: LatentSpace, samples: Mapping[str, NDArray]) -> pd.DataFrame:
-    """Every sample: its log-density, and the nearest training subject, as a check against copying.
+    """For each sample its log-density and the nearest training image, as a check against copying.
 
     The rows ``test`` (the part) are real images of unseen subjects, ``test, decoded`` their reconstructions, which are
-    as smooth as samples: samples that lie much closer to a training image than these do are copies.
+    as smooth as samples: samples much closer to a training image than those are copies.
     """
     real = space.codes[space.part]
     tables = []
@@ -97,13 +96,13 @@ def sample_table(space: LatentSpace, samples: Mapping[str, NDArray]) -> pd.DataF
 def conditional_table(
     space: TissueSpace, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, list[NDArray], list[NDArray]]:
-    """How well samples have the attribute value that was asked for.
+    """Agreement of the attribute values of conditional samples with the wanted ones.
 
     Returns:
-        For each attribute the rank correlation of asked and measured, the mean absolute error and the training's
-        standard deviation beside it; asked and measured values of each attribute.
+        For each attribute the rank correlation of wanted and measured values, their mean absolute error, and the
+        standard deviation in the training for comparison; the wanted and the measured values of each attribute.
     """
-    rows, asked, got = [], [], []
+    rows, all_wanted, all_measured = [], [], []
     for column, name in enumerate(space.names):
         attribute = space.attributes("training")[:, column]
         scale = AttributeScale(space.codes["training"][:, space.dims[name]], attribute)
@@ -123,6 +122,6 @@ def conditional_table(
                 "training_sd": round(float(np.nanstd(attribute)), 4),
             }
         )
-        asked.append(wanted[known])
-        got.append(measured[known])
-    return pd.DataFrame(rows), asked, got
+        all_wanted.append(wanted[known])
+        all_measured.append(measured[known])
+    return pd.DataFrame(rows), all_wanted, all_measured

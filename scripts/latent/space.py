@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trained recipe together with the codes of its cohort.
+"""Latent space of a trained recipe: its network, the images of a cohort, and their codes.
 
-FOLDED: Latent space of a recipe of T1-weighted slices.
-FOLDED: A recipe of tissue masks with the weights of its training.
-FOLDED: Latent space of a recipe of tissue masks.
-FOLDED: Opens the latent space of any recipe.
+:class:`SliceSpace` is that of T1-weighted slices, :class:`TissueSpace` that of tissue masks; :func:`open_space` opens
+the one of a given recipe.
 """
 
 from __future__ import annotations
@@ -35,26 +33,31 @@ from .sampling import ParzenWindow
 __all__ = ["HELD_OUT", "LatentSpace", "SliceSpace", "TissueRecipe", "TissueSpace", "open_space", "open_tissue_space"]
 
 HELD_OUT = ("test", "validation")
+"""Parts of a cohort on which a latent space can be measured."""
+PIXEL_MM = 2.0
+"""Pixel size of the T1-weighted slices (configs/data/frame_128.yaml)."""
+REGULARISED = "AttributeRegularisation"
+LEVEL = "slice_level"
 
 
 class LatentSpace(ABC):
-    """Network, images and codes of a recipe: what everything that uses the latent space starts from.
+    """Network, images and codes of a recipe, from which everything that uses the latent space starts.
 
     Args:
-        trained: the recipe with its weights.
-        model: its network.
-        images: of each part, ``(N, H, W)``.
-        subject: of each part, whose image it is, ``(N,)``.
-        level: of each part, where in the head, 0 to 1, ``(N,)``.
-        part: of the cohort, "test" or "validation": the subjects on whom everything is measured and shown.
+        trained: recipe with its weights.
+        model: network of the recipe as two functions.
+        images: images of each part of the cohort, ``(N, H, W)``.
+        subject: subject of each image, ``(N,)``, by part.
+        level: position of each image in its head, 0 to 1, ``(N,)``, by part.
+        part: held-out part of the cohort, "test" or "validation", on which everything is measured and shown.
 
     Attributes:
-        recipe: its name.
-        codes: of each part, ``(N, K)``.
+        recipe: name of the recipe.
+        codes: codes of each part, ``(N, K)``.
     """
 
     spacing_mm: tuple[float, float]
-    """Of the pixels, height and width."""
+    """Height and width of a pixel."""
 
     def __init__(
         self,
@@ -77,14 +80,14 @@ class LatentSpace(ABC):
 
     @abstractmethod
     def nearest(self, images: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Row of the nearest training image of each ``(N, H, W)``, and how far it is, ``(N,)``; 0 for a copy."""
+        """Index of the nearest training image of each of ``(N, H, W)``, and its distance, ``(N,)``; 0 for a copy."""
 
     @abstractmethod
     def picture(self, rows: list[NDArray], row_titles: Any = (), column_titles: Any = ()) -> Figure:
-        """Images in rows."""
+        """Figure of images in rows and columns."""
 
     def table(self, images: NDArray) -> pd.DataFrame:
-        """What can be measured of decoded images, a row each."""
+        """Measurements of decoded images, one row each."""
         return pd.DataFrame(index=range(len(images)))
 
     @abstractmethod
@@ -92,22 +95,19 @@ class LatentSpace(ABC):
         """Write images as a NIfTI stack."""
 
 
-PIXEL_MM = 2.0
-
-
 class SliceSpace(LatentSpace):
     """T1-weighted slices in [0, 1] and their codes.
 
     Args:
-        trained: the recipe with its weights.
+        trained: recipe with its weights.
         dataset_dir: folder of dataset.json.
         part: "test" or "validation", see :class:`LatentSpace`.
 
     Raises:
-        ValueError: the recipe's network has no code of one vector, or a file is damaged.
+        ValueError: the code of the recipe's network is not a single vector, or a file is damaged.
     """
 
-    spacing_mm = (PIXEL_MM, PIXEL_MM)  # configs/data/frame_128.yaml
+    spacing_mm = (PIXEL_MM, PIXEL_MM)
 
     def __init__(self, trained: TrainedRecipe, dataset_dir: str = "", part: str = "test") -> None:
         network = trained.network
@@ -125,7 +125,7 @@ class SliceSpace(LatentSpace):
         super().__init__(trained, LatentModel(network, trained.device), images, subject, level, part)
 
     def nearest(self, images: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """See :class:`LatentSpace`; the distance is the root of the mean squared difference."""
+        """See :class:`LatentSpace`; the distance is the root mean squared difference."""
         return nearest_slices(images, self.images["training"])
 
     def picture(self, rows: list[NDArray], row_titles: Any = (), column_titles: Any = ()) -> Figure:
@@ -137,23 +137,20 @@ class SliceSpace(LatentSpace):
         save_stack(np.asarray(images, np.float32), self.spacing_mm, path, self.config["plane"])
 
 
-REGULARISED = "AttributeRegularisation"
-
-
 class TissueRecipe(TrainedRecipe):
     """A trained recipe whose slices are tissue masks with attributes.
 
     Args:
         recipe: see :class:`TrainedRecipe`.
         weights: see :class:`TrainedRecipe`.
-        device: where the network runs.
+        device: device of the network.
 
     Attributes:
-        model: the network as two functions.
+        model: network as two functions.
 
     Raises:
         FileNotFoundError: there is no such recipe, or no weights.
-        ValueError: the recipe is not of tissue masks, or the weights are of another network.
+        ValueError: the recipe does not train on tissue masks, or the weights are those of another network.
     """
 
     def __init__(self, recipe: str, weights: str | None = None, device: str = "cpu") -> None:
@@ -171,21 +168,18 @@ class TissueRecipe(TrainedRecipe):
         return any(REGULARISED in str(term.get("_target_")) for term in self.config["regularisers"])
 
 
-LEVEL = "slice_level"
-
-
 class TissueSpace(LatentSpace):
     """Tissue masks with their attributes and codes.
 
     Args:
-        trained: the recipe with its weights.
+        trained: recipe with its weights.
         dataset_dir: folder of dataset.json, with region labels.
         part: "test" or "validation", see :class:`LatentSpace`.
 
     Attributes:
-        names: of the attributes.
-        regularised: whether the recipe ties its first latent dimensions to them.
-        masks: of each part the :class:`~scripts.tissue.datasets.TissueSliceDataset`.
+        names: names of the attributes.
+        regularised: whether the recipe ties its first latent dimensions to the attributes.
+        masks: dataset of each part, :class:`~scripts.tissue.datasets.TissueSliceDataset`.
 
     Raises:
         ValueError: the cohort has no labels, or a file is damaged.
@@ -215,14 +209,14 @@ class TissueSpace(LatentSpace):
 
     @cached_property
     def dims(self) -> dict[str, int]:
-        """The latent dimension of each attribute: its own, or else the one that follows it best in the training."""
+        """Latent dimension of each attribute: the one tied to it, or else the best correlated one in the training."""
         if self.regularised:
             return {name: dimension for dimension, name in enumerate(self.names)}
         best = np.abs(spearman_matrix(self.codes["training"], self.attributes("training"))).argmax(1)
         return {name: int(dimension) for name, dimension in zip(self.names, best, strict=True)}
 
     def measured(self, masks: NDArray[np.uint8], names: Sequence[str] = ()) -> NDArray[np.float64]:
-        """Attributes of decoded masks ``(N, H, W)``: ``(N, L)``, or only those named.
+        """Attributes ``(N, L)`` of decoded masks ``(N, H, W)``: all, or only those named.
 
         The level is that of :meth:`apparent_level`.
         """
@@ -231,7 +225,7 @@ class TissueSpace(LatentSpace):
         return attribute_table(masks, self.spacing_mm, level, names)
 
     def apparent_level(self, masks: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Level of masks that come from no head, ``(N,)``, by :class:`LevelRegression` on the training masks."""
+        """Estimated levels ``(N,)`` of decoded masks, by :class:`LevelRegression` on the training masks."""
         return self._level_regression(masks)
 
     @cached_property
@@ -248,7 +242,7 @@ class TissueSpace(LatentSpace):
         return mask_grid(rows, row_titles, column_titles)
 
     def table(self, images: NDArray) -> pd.DataFrame:
-        """Their attributes."""
+        """Attributes of decoded masks, one row each."""
         return pd.DataFrame(self.measured(images), columns=list(self.names)).round(4)
 
     def save(self, images: NDArray, path: Path) -> None:
@@ -264,14 +258,14 @@ def open_space(
     Args:
         recipe: name of a file of configs/recipe, or its path.
         dataset_dir: folder of dataset.json; for tissue masks with region labels.
-        weights: ``model.pt`` of a training of the recipe, see :class:`~scripts.recipes.trained.TrainedRecipe`.
-        device: where the network runs.
-        part: of the cohort, "test" or "validation".
+        weights: weights of the recipe, see :class:`~scripts.recipes.trained.TrainedRecipe`.
+        device: device of the network.
+        part: held-out part of the cohort, "test" or "validation".
 
     Raises:
         FileNotFoundError: there is no such recipe, or no weights.
-        ValueError: the recipe has no code of one vector, the weights are of another network, or the cohort does not
-            fit.
+        ValueError: the recipe's code is not a single vector, the weights are those of another network, or the cohort
+            does not fit.
     """
     if part not in HELD_OUT:
         raise ValueError(f"part must be one of {', '.join(HELD_OUT)}, got {part!r}.")
@@ -284,5 +278,5 @@ def open_space(
 def open_tissue_space(
     recipe: str, dataset_dir: str = "", weights: str | None = None, device: str = "cpu", part: str = "test"
 ) -> TissueSpace:
-    """The same, only of tissue masks: for what needs attributes."""
+    """The latent space of a recipe of tissue masks, for what needs attributes; see :func:`open_space`."""
     return TissueSpace(TissueRecipe(recipe, weights, device), dataset_dir, part)

@@ -20,7 +20,7 @@ from ..losses import LinearConstraint
 from ..metrics import RestorationMetrics
 from ..tissue import Tissue
 from .measures import attribute_rows, disentanglement, monotonic_share, spearman_matrix
-from .paths import traversal
+from .sampling import traversal
 from .space import LatentSpace, SliceSpace, TissueSpace
 
 __all__ = [
@@ -42,10 +42,10 @@ RESAMPLES = 1000
 
 
 def attribute_table_of(space: TissueSpace, rng: np.random.Generator) -> pd.DataFrame:
-    """``attributes.csv``: rank correlations on the held-out subjects, and how steadily each attribute can be moved.
+    """``attributes.csv``: rank correlations on the held-out subjects, and how steadily traversals move each attribute.
 
-    For the latter, up to 100 of their codes are moved along the attribute's dimension from the smallest to the largest
-    training value in 9 steps, decoded and measured.
+    For the latter, the attribute's dimension of up to 100 of their codes goes from the smallest to the largest training
+    value in 9 steps; the codes are decoded and measured.
     """
     codes, training = space.codes[space.part], space.codes["training"]
     starts = codes[rng.permutation(len(codes))[:TRAVERSALS]]
@@ -82,10 +82,10 @@ def interval_table(space: TissueSpace, rng: np.random.Generator) -> pd.DataFrame
 
 
 def neuron_table(space: TissueSpace) -> pd.DataFrame:
-    """``neuron.csv``: how well the neuron of a constrained VAE tells the attribute of held-out slices from their codes.
+    """``neuron.csv``: accuracy with which the neuron of a constrained VAE predicts the attribute of held-out slices.
 
-    Rank correlation, mean absolute error in the attribute's unit, and the attribute's standard deviation beside it. No
-    row for a recipe without :class:`scripts.losses.LinearConstraint`.
+    Rank correlation, mean absolute error in the attribute's unit, and the attribute's standard deviation for
+    comparison. No row for a recipe without :class:`scripts.losses.LinearConstraint`.
     """
     rows = []
     for term in space.config["regularisers"]:
@@ -94,15 +94,15 @@ def neuron_table(space: TissueSpace) -> pd.DataFrame:
         column = int(term["attribute"])
         codes = torch.from_numpy(space.codes[space.part]).to(space.model.device)
         with torch.inference_mode():
-            said = cast(torch.nn.Linear, space.model.network.neuron)(codes)[:, 0].cpu().numpy()
-        said = said * term.get("scale", 1.0) + term.get("shift", 0.0)
+            predicted = cast(torch.nn.Linear, space.model.network.neuron)(codes)[:, 0].cpu().numpy()
+        predicted = predicted * term.get("scale", 1.0) + term.get("shift", 0.0)
         true = space.attributes(space.part)[:, column]
         known = np.isfinite(true)
         rows.append(
             {
                 "attribute": space.names[column],
-                "spearman": round(float(spearmanr(said[known], true[known]).statistic), 4),
-                "mean_absolute_error": round(float(np.abs(said - true)[known].mean()), 4),
+                "spearman": round(float(spearmanr(predicted[known], true[known]).statistic), 4),
+                "mean_absolute_error": round(float(np.abs(predicted - true)[known].mean()), 4),
                 "sd": round(float(true[known].std()), 4),
             }
         )
@@ -116,7 +116,7 @@ def measure_table(space: TissueSpace) -> pd.DataFrame:
 
 
 def dimension_table(space: LatentSpace) -> pd.DataFrame:
-    """Of each dimension, on the held-out subjects: divergence from the prior in nats, and whether it is active."""
+    """For each dimension, on the held-out subjects: divergence from the prior in nats, and whether it is active."""
     codes = space.codes[space.part]
     rows: dict[str, Any] = {"dimension": range(codes.shape[1])}
     if (kl := space.model.kl(space.images[space.part])) is not None:
@@ -127,10 +127,10 @@ def dimension_table(space: LatentSpace) -> pd.DataFrame:
 
 
 def psnr_table(space: SliceSpace) -> pd.DataFrame:
-    """PSNR of the decoded codes of each held-out subject, of all its slices and inside the head, and their rate.
+    """PSNR of the decoded codes of each held-out subject, over whole slices and inside the head, and their rate.
 
-    The rate is the divergence from the prior in bits for each pixel, what sending a sample of the posterior costs a
-    coder that gets its bits back; none without a distribution.
+    The rate is the divergence from the prior in bits per pixel: the cost of sending a sample of the posterior with
+    bits-back coding; none for a code without a distribution.
     """
     images, decoded = space.images[space.part], space.model.decode(space.codes[space.part])
     kl = space.model.kl(images)
@@ -169,11 +169,11 @@ AREAS_MM2 = (2500.0, 3000.0, 3500.0, 4000.0, 4500.0)
 
 
 def largest_spearman(tied_share: float) -> float:
-    r"""The largest rank correlation that a number without ties can have with one of which a share p is equal.
+    r"""Largest rank correlation of values without ties with values of which a share p is tied.
 
     .. math:: \sqrt{1 - p^3}
 
-    The ranks of the tied ones are their mean, which takes :math:`p^3` of the variance of the ranks away.
+    Tied values share the mean of their ranks, which removes :math:`p^3` of the variance of the ranks.
 
     Example:
         >>> largest_spearman(0.0)
@@ -183,17 +183,17 @@ def largest_spearman(tied_share: float) -> float:
 
 
 def smallest_area_table(space: TissueSpace, dataset_dir: str) -> pd.DataFrame:
-    """Rank correlation of the ventricle area with its own dimension, over the smallest brain area of a slice.
+    """Rank correlation of the ventricle area with its own dimension, for several smallest brain areas of a slice.
 
-    The weights stay those of the recipe: below its own ``min_area_mm2`` they see slices unlike those of their training.
+    The weights are those of the recipe: below its own ``min_area_mm2`` they see slices unlike those of their training.
 
     Args:
         space: trained recipe and cohort, of which the held-out subjects are read again.
         dataset_dir: folder of dataset.json.
 
     Returns:
-        For each smallest area the number of slices, the share of them without ventricles, the largest correlation that
-        leaves possible, and that of the dimension.
+        For each smallest area the number of slices, the share without ventricles, the largest correlation that these
+        ties allow, and that of the dimension.
     """
     dataset = space.trained.dataset(load_datalist(dataset_dir, space.part), min_area_mm2=min(AREAS_MM2))
     brain = (dataset.tissue.classes > 0).sum((1, 2)) * float(np.prod(dataset.tissue.spacing_mm))

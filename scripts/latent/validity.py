@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``validity.csv``: how many masks are plausible brains, before and after correction in the latent space."""
+"""``validity.csv``: shares of plausible masks before and after correction in the latent space."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from .space import TissueSpace
 __all__ = ["Validity", "mean_dice"]
 
 NEAREST = 50
-"""Training masks among which a plausible one is looked for."""
+"""Number of nearest training masks in which a plausible one is sought."""
 SHOWN = 12
-"""Masks of each kind that are kept for pictures."""
+"""Number of masks of each kind that are kept for pictures."""
 
 
 class Validity:
     """Judge and correct masks of every kind, by criteria learned from the label slices of the training subjects.
 
     Args:
-        space: trained recipe and cohort.
-        bank_size: codes drawn from the Parzen window that join the training codes in the bank of valid ones.
-        rng: source of chance.
+        space: latent space of a trained recipe and a cohort.
+        bank_size: number of codes from the Parzen window that join the training codes in the bank.
+        rng: random number generator.
 
     Attributes:
-        criteria: with their bounds.
+        criteria: criteria with their bounds.
         bank: codes to move implausible masks towards.
-        rows: of the table, one for each kind of masks that was judged so far.
-        shown: implausible masks and what became of them, for pictures: for each kind the stages, each ``(n, H, W)``.
+        rows: rows of the table, one per kind of masks.
+        shown: implausible masks and their corrections for pictures: for each kind the stages, each ``(n, H, W)``.
     """
 
     def __init__(self, space: TissueSpace, bank_size: int, rng: np.random.Generator) -> None:
@@ -62,11 +62,11 @@ class Validity:
         return pd.DataFrame(self.rows)
 
     def judge_held_out(self, count: int, rng: np.random.Generator) -> None:
-        """Labels of the held-out subjects, their reconstructions, and the labels damaged on purpose.
+        """Judge labels of the held-out subjects, their reconstructions, and artificially damaged labels.
 
         Args:
-            count: slices, drawn without replacement; all where there are fewer.
-            rng: source of chance.
+            count: number of slices, drawn without replacement; all if there are fewer.
+            rng: random number generator.
         """
         tissue = self.space.masks[self.space.part].tissue
         chosen = np.sort(rng.permutation(len(tissue))[:count])
@@ -79,11 +79,11 @@ class Validity:
         self._judge_damaged(labels, levels, rng)
 
     def judge_drawn(self, drawn: Mapping[str, NDArray], count: int) -> None:
-        """Decoded codes, each judged at the level that its mask seems to have.
+        """Judge decoded codes, each at the estimated level of its mask.
 
         Args:
-            drawn: name and codes ``(N, K)`` of each source.
-            count: how many of each.
+            drawn: codes ``(N, K)`` by the name of their source.
+            count: number of codes of each source.
         """
         for name, codes in drawn.items():
             masks = self.space.model.decode(codes[:count])
@@ -98,8 +98,8 @@ class Validity:
         repaired[changed] = least_change(
             damaged[changed], self.space.model.probabilities(correction.codes[changed]), self.criteria, levels[changed]
         )
-        left = np.flatnonzero(~correction.valid)
-        repaired[left] = self._with_training_labels(damaged[left], levels[left])
+        remaining = np.flatnonzero(~correction.valid)
+        repaired[remaining] = self._with_training_labels(damaged[remaining], levels[remaining])
         self._add("damaged segmentation, decoded", damaged, correction, levels, labels)
         self._add("damaged segmentation", damaged, correction, levels, labels, repaired)
         for kind in DAMAGES:
@@ -114,10 +114,10 @@ class Validity:
         }
 
     def _with_training_labels(self, masks: NDArray[np.uint8], levels: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Repair masks for which the latent space has no plausible code at their level, with the nearest real mask.
+        """Repair masks for which the bank has no plausible code at their level, with the nearest plausible real mask.
 
-        Not in the paper, where the bank has a valid code for every slice. Masks with no plausible real mask among the
-        nearest stay as they are.
+        Not in the paper, where the bank has a valid code for every slice. Masks without a plausible real mask among the
+        nearest stay unchanged.
         """
         training = self.space.masks["training"].tissue.classes
         repaired = masks.copy()
@@ -143,7 +143,7 @@ class Validity:
         corrected: NDArray[np.uint8] | None = None,
         of: NDArray[np.bool_] | None = None,
     ) -> None:
-        """A row of the table, of the masks ``of``."""
+        """Add a row to the table, for the masks ``of`` or all."""
         after = correction.masks if corrected is None else corrected
         chosen = np.arange(len(masks)) if of is None else np.flatnonzero(of)
         before_passes = self.criteria.passes(self.criteria.measure(masks[chosen]), levels[chosen])

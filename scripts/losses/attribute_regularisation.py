@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One latent dimension for each attribute (AR-VAE)."""
+"""Regularisation that assigns a latent dimension to each attribute (AR-VAE)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["AttributeRegularisation", "attribute_loss"]
 
 
 def attribute_loss(z: Tensor, attribute: Tensor, delta: float) -> Tensor:
-    r"""How far a latent dimension is from ordering a batch as an attribute orders it.
+    r"""Disagreement of a latent dimension with an attribute about the order of the images of a batch.
 
     .. math:: L = \operatorname{mean}_{i,j} \left| \tanh(\delta (z_i - z_j)) - \operatorname{sign}(a_i - a_j) \right|
 
-    The mean is over the pairs of images of which both have the attribute.
+    The mean is over the pairs of images that both have the attribute.
 
     Args:
-        z: the dimension's value for each image, ``(B,)``.
-        attribute: the attribute of each image, ``(B,)``, any unit (only its order counts), NaN where undefined.
-        delta: steepness, > 0.
+        z: values of the latent dimension, ``(B,)``.
+        attribute: values of the attribute in any unit (only their order counts), ``(B,)``, NaN where undefined.
+        delta: steepness of the hyperbolic tangent, > 0.
 
     Returns:
         Scalar in [0, 2]; 0 where no image has the attribute.
@@ -35,19 +35,19 @@ def attribute_loss(z: Tensor, attribute: Tensor, delta: float) -> Tensor:
 
 
 class AttributeRegularisation(LatentTerm):
-    r"""Makes latent dimension l grow with attribute l, for every attribute that the batch has.
+    r"""Make latent dimension l increase with attribute l, for each attribute of the batch.
 
     .. math:: R = \sum_l \operatorname{mean}_{i,j}
         \left| \tanh(\delta (z_{il} - z_{jl})) - \operatorname{sign}(a_{il} - a_{jl}) \right|
 
-    z is the sampled code. ``weight`` is gamma. Images that tie (no ventricle on either) draw their codes together.
+    z is the sampled code. ``weight`` is gamma. Ties (two images without ventricles) pull their codes together.
 
     Args:
         weight: gamma, >= 0.
-        delta: steepness, > 0. gamma 0.1 and delta 16 are those of the cardiac masks of the second reference.
+        delta: steepness, > 0. The second reference uses gamma 0.1 and delta 16 for cardiac masks.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
 
     References:
         Pati and Lerch, Attribute-based regularization of latent spaces for variational auto-encoders, Neural Computing

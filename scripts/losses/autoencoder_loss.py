@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loss that is trained: reconstruction plus weighted regularisers."""
+"""Training loss: reconstruction plus weighted regularisers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class AutoencoderLoss(nn.Module):
     differences of local moments would be lost in half precision.
 
     Args:
-        reconstruction: called as ``reconstruction(prediction, target)``, returns a scalar.
-        regularisers: terms that are added, each times its own weight.
-        network: network in training, handed to the regularisers. It does not become a part of this module, so neither
+        reconstruction: reconstruction loss, called as ``reconstruction(prediction, target)``; returns a scalar.
+        regularisers: terms that are added, each multiplied by its own weight.
+        network: network in training, passed to the regularisers. It does not become a submodule, so neither
             ``parameters()`` nor ``state_dict()`` of the loss contain it.
 
     Example:
@@ -44,7 +44,7 @@ class AutoencoderLoss(nn.Module):
         super().__init__()
         self.reconstruction = reconstruction
         self.regularisers = nn.ModuleList(regularisers)
-        object.__setattr__(self, "network", network)  # past nn.Module, which would register it as a child
+        object.__setattr__(self, "network", network)  # bypasses nn.Module, which would register it as a submodule
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return the loss, a scalar.

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Structural dissimilarity, equal to the one of TensorFlow."""
+"""Structural dissimilarity, equal to that of TensorFlow, and the separable filters that it is made of.
+
+The filters are products with banded matrices: ten times as fast as ``conv2d`` with one channel on a CPU.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from .separable_filter import banded, gaussian_kernel
-
-__all__ = ["DSSIMLoss", "ssim_map"]
+__all__ = ["DSSIMLoss", "gaussian_kernel", "separable_filter", "ssim_map"]
 
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
@@ -51,12 +52,12 @@ class DSSIMLoss(nn.Module):
 
 
 def ssim_map(prediction: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
-    r"""Structural similarity at every position where the 11-element Gaussian window (sigma 1.5) fits whole.
+    r"""Structural similarity at each position where the 11-element Gaussian window (sigma 1.5) fits into the image.
 
     .. math:: \text{SSIM} = \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}
         {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \qquad c_i = (k_i \cdot \text{data range})^2
 
-    with :math:`k_1 = 0.01, k_2 = 0.03` and moments that are not corrected for the size of the sample, as in TensorFlow.
+    with :math:`k_1 = 0.01, k_2 = 0.03` and moments without correction for the sample size, as in TensorFlow.
     MONAI's ``SSIMMetric`` gives the same values. The window is applied here as one banded matrix along each axis: value
     and gradient then take less than a tenth of the time of MONAI's convolution with a single channel on a CPU, which
     would double the training step.
@@ -96,6 +97,41 @@ def _window_mean(images: Tensor) -> Tensor:
     """Weighted mean of ``(N, B, C, *spatial)`` in the Gaussian window, which is separable, axis by axis."""
     window = gaussian_kernel(WINDOW_SIGMA, WINDOW_SIZE // 2)
     for axis in range(3, images.ndim):
-        matrix = banded(window, images.shape[axis]).to(images)
+        matrix = _banded(window, images.shape[axis]).to(images)
         images = (images.transpose(axis, -1) @ matrix.mT).transpose(axis, -1)
     return images
+
+
+def gaussian_kernel(sigma: float, radius: int) -> Tensor:
+    """Gaussian sampled at whole pixels and normalised to sum 1, double precision, shape ``(2 * radius + 1,)``."""
+    x = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
+    return kernel / kernel.sum()
+
+
+def separable_filter(images: Tensor, along_rows: Tensor, along_columns: Tensor) -> Tensor:
+    """Correlate images with the outer product of two kernels, without padding.
+
+    Args:
+        images: shape ``(..., H, W)``.
+        along_rows: kernel for the first spatial axis, shape ``(K,)`` with ``K <= H``.
+        along_columns: kernel for the second one, shape ``(L,)`` with ``L <= W``.
+
+    Returns:
+        Shape ``(..., H - K + 1, W - L + 1)``.
+
+    Example:
+        >>> separable_filter(torch.ones(1, 1, 4, 5), torch.ones(3), torch.ones(2)).shape
+        torch.Size([1, 1, 2, 4])
+    """
+    left = _banded(along_rows, images.shape[-2]).to(images)
+    right = _banded(along_columns, images.shape[-1]).to(images)
+    return left @ images @ right.mT
+
+
+def _banded(kernel: Tensor, size: int) -> Tensor:
+    """Matrix whose row ``i`` holds the kernel from column ``i`` on, shape ``(size - K + 1, size)``."""
+    count = size - len(kernel) + 1
+    matrix = kernel.new_zeros(count, size)
+    columns = torch.arange(count)[:, None] + torch.arange(len(kernel))
+    return matrix.scatter_(1, columns, kernel.expand(count, -1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs of image and mask that must find each other in the batch (CLIP, CRISP)."""
+"""Contrastive loss that matches images with their masks within a batch (CLIP, CRISP)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ __all__ = ["InfoNCE"]
 
 
 class InfoNCE(LatentTerm):
-    r"""Symmetric cross-entropy of recognising the mask of each image, and the image of each mask, in the batch.
+    r"""Symmetric cross-entropy of finding the mask of each image, and the image of each mask, in the batch.
 
     .. math:: R = -\tfrac{1}{2B} \sum_i \left(
         \log \frac{e^{s \langle u_i, v_i \rangle}}{\sum_j e^{s \langle u_i, v_j \rangle}} +
         \log \frac{e^{s \langle u_i, v_i \rangle}}{\sum_j e^{s \langle u_j, v_i \rangle}} \right)
 
-    with the directions u of the images and v of the masks and the learned scale s. In nats; log B by chance. MONAI's
-    ``ContrastiveLoss`` is another: two views of one kind, with the negatives of both kinds in each sum.
+    with the directions u of the images and v of the masks and the learned scale s. In nats; log B at chance level.
+    MONAI's ``ContrastiveLoss`` differs: it takes two views of the same kind, and each of its sums includes the
+    negatives of both.
 
     Args:
-        weight: >= 0.
+        weight: factor of the term, >= 0.
 
     References:
         Radford et al., Learning transferable visual models from natural language supervision, ICML 2021
@@ -42,7 +43,7 @@ class InfoNCE(LatentTerm):
         joint = self.latents(network).joint
         if joint is None:
             raise ValueError(
-                f"InfoNCE needs directions of images and masks, which {type(network).__name__} has not. Use "
+                f"InfoNCE needs directions of images and masks, which {type(network).__name__} does not have. Use "
                 "configs/net/joint_autoencoder.yaml with configs/data/image_mask_pairs.yaml."
             )
         logits = joint.scale.float() * joint.image.float() @ joint.mask.float().T  # (B, B), rows: images

@@ -18,7 +18,7 @@ class KernelL2(Regulariser):
 
     .. math:: R = \sum_{k} \lVert W_k \rVert_2^2
 
-    It is summed, not averaged, as ``l2(1e-5)`` of Keras is, so its size grows with the network.
+    It is summed, not averaged, like ``l2(1e-5)`` of Keras, so it grows with the size of the network.
 
     Args:
         weight: factor of the term.
@@ -27,7 +27,7 @@ class KernelL2(Regulariser):
             ``"all"``: every kernel.
 
     Raises:
-        ValueError: ``kernels`` is something else.
+        ValueError: ``kernels`` is neither of the two.
     """
 
     def __init__(self, weight: float = 1e-5, kernels: Literal["thesis", "all"] = "all") -> None:
@@ -40,7 +40,7 @@ class KernelL2(Regulariser):
         """Return the sum of squares; ``prediction`` and ``target`` are not used.
 
         Raises:
-            ValueError: there is no network, or it does not say which layers the thesis regularised.
+            ValueError: there is no network, or it has no ``thesis_l2_layers``.
         """
         if network is None:
             raise ValueError("KernelL2 penalises the network, got None. Give AutoencoderLoss its network argument.")
@@ -49,14 +49,14 @@ class KernelL2(Regulariser):
 
 
 def select_kernels(network: nn.Module, kernels: Literal["thesis", "all"]) -> dict[str, nn.Parameter]:
-    """Name and value of the kernels to penalise, in the order of the network.
+    """Names and values of the kernels to penalise, in the order of the network.
 
     Args:
-        network: any network, also inside ``DistributedDataParallel``.
-        kernels: as for ``KernelL2``.
+        network: any network, possibly inside ``DistributedDataParallel``.
+        kernels: see :class:`KernelL2`.
 
     Raises:
-        ValueError: ``"thesis"`` is asked of a network without ``thesis_l2_layers``.
+        ValueError: ``"thesis"`` for a network without ``thesis_l2_layers``.
     """
     network = getattr(network, "module", network)  # DistributedDataParallel keeps the network there
     found = {name: weight for name, weight in network.named_parameters() if weight.ndim > 1}

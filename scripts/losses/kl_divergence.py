@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distance of the posterior from the prior, the second term of the ELBO."""
+"""Divergence of the posterior from the prior, the second term of the ELBO."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class KLDivergence(LatentTerm):
     ``weight`` = :math:`\beta / (\alpha n)`.
 
     The capacity rises linearly from 0 to ``capacity`` nats over the first ``capacity_steps`` batches of the training,
-    which the network counts, and stays there: a dimension is paid for when its turn comes.
+    which the network counts, and stays there, so that the dimensions come into use one after another.
 
     Args:
         weight: beta, >= 0.
-        capacity: C at the end in nats; 0 for the plain divergence.
-        capacity_steps: batches until then.
+        capacity: final capacity C in nats; 0 for the plain divergence.
+        capacity_steps: number of batches until C is reached.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
 
     References:
         Higgins et al., beta-VAE, ICLR 2017. Burgess et al., Understanding disentangling in beta-VAE, 2018
@@ -74,7 +74,7 @@ class KLDivergence(LatentTerm):
         latents = self.latents(network)
         if latents.logvar is None:
             raise ValueError(
-                f"KLDivergence needs a posterior, which {type(network).__name__} has not. "
+                f"KLDivergence needs a posterior, which {type(network).__name__} does not have. "
                 "Use scripts.networks.latent.VariationalAutoencoder, or leave the term out."
             )
         kl = kl_per_dimension(latents.mu.float(), latents.logvar.float()).sum(1).mean()

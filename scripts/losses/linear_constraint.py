@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A linear neuron on the code that must say an attribute (constrained VAE)."""
+"""Constraint that an attribute is a linear function of the code (constrained VAE)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["LinearConstraint"]
 
 
 class LinearConstraint(LatentTerm):
-    r"""Squared error of the network's first linear neuron for one attribute, which thereby varies linearly in the code.
+    r"""Squared error of an attribute as the network's first linear neuron predicts it from the code.
 
     .. math:: R = \operatorname{mean}_i \left( w^\top z_i + b - \frac{a_i - m}{s} \right)^2
 
-    Images without the attribute do not count.
+    Images without the attribute are left out.
 
     Args:
-        attribute: index of the attribute in the batch's attributes.
+        attribute: index of the attribute among those of the batch.
         weight: lambda, >= 0.
-        shift: m, in the attribute's unit.
-        scale: s, in the attribute's unit, > 0; 1 for the slice level, which is in [0, 1].
+        shift: offset m, in the unit of the attribute.
+        scale: scale s, in the unit of the attribute, > 0; 1 for the slice level, which is in [0, 1].
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a parameter is out of range.
 
     References:
         Painchaud et al., Cardiac segmentation with strong anatomical guarantees, IEEE Transactions on Medical Imaging
@@ -50,7 +50,7 @@ class LinearConstraint(LatentTerm):
         neuron = self.latents(network).neuron
         if neuron is None:
             raise ValueError(
-                f"LinearConstraint needs a neuron, which {type(network).__name__} has not. Set num_neurons: 1 in "
+                f"LinearConstraint needs a neuron, which {type(network).__name__} does not have. Set num_neurons: 1 in "
                 "network_def."
             )
         attributes = self.attributes(network)

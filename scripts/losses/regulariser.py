@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``AutoencoderLoss`` expects of a term beside the reconstruction.
-
-FOLDED: Base of the terms that look at the latent instead of the image.
-"""
+"""Base classes of the terms that ``AutoencoderLoss`` adds to the reconstruction loss."""
 
 from __future__ import annotations
 
@@ -45,13 +42,13 @@ class Regulariser(nn.Module):
 
 
 class LatentTerm(Regulariser):
-    """A regulariser that reads what the network's last forward pass left in ``network.latents``."""
+    """Base of the regularisers that read ``network.latents``, which the network's last forward pass has set."""
 
     def latents(self, network: nn.Module | None) -> Latents:
-        """The latent side of the batch whose loss is computed.
+        """Latents of the batch whose loss is computed.
 
         Args:
-            network: also inside ``DistributedDataParallel``.
+            network: network in training, possibly inside ``DistributedDataParallel``.
 
         Raises:
             ValueError: there is no network, it leaves no latents, or no batch has passed through it.
@@ -65,7 +62,7 @@ class LatentTerm(Regulariser):
         return latents
 
     def attributes(self, network: nn.Module | None) -> Tensor:
-        """The attributes of the batch, ``(B, L)`` float32, NaN where undefined.
+        """Attributes of the batch, ``(B, L)`` float32, NaN where undefined.
 
         Raises:
             ValueError: the batch has none.
@@ -73,7 +70,7 @@ class LatentTerm(Regulariser):
         attributes = self.latents(network).attributes
         if attributes is None:
             raise ValueError(
-                f"{type(self).__name__} needs the attributes of each image, the batch has none. Use slices that have "
-                "them (configs/data/tissue_slices.yaml)."
+                f"{type(self).__name__} needs the attributes of each image, the batch has none. Use a dataset with "
+                "attributes (configs/data/tissue_slices.yaml)."
             )
         return attributes.float()

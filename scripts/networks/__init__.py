@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks, one architecture a file; the blocks they share are in ``blocks``.
+"""Networks, one architecture per file; ``blocks`` holds what they share.
 
-``NETWORKS`` lists the autoencoders that take an image of any size that their strides divide; those with a dense latent
-(``latent``) are made for one size, and :class:`SegmentationUNet` returns class probabilities.
+``NETWORKS`` lists the autoencoders that accept images of any size divisible by their strides. Those of
+:mod:`scripts.networks.latent` have a dense latent and a fixed image size; :class:`SegmentationUNet` returns class
+probabilities.
 """
 
 from __future__ import annotations
@@ -35,4 +36,4 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "shallow_residual_preactivation": ShallowResidualPreactivation,
     "skip_cae": SkipCAE,
 }
-"""Name, as in ``configs/net`` and ``--network``, to class."""
+"""Classes by name, as in ``configs/net`` and ``--network``."""

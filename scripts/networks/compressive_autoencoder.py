@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compressive autoencoder: a bottleneck that is really narrower than the image, and no way around it."""
+"""Compressive autoencoder: its bottleneck has fewer values than the image, and nothing bypasses it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from monai.networks.blocks import ResidualUnit
 from monai.networks.layers import Conv
 from torch import Tensor, nn
 
-from .blocks import SameConvolution, SameTransposedConvolution, check_input
-from .blocks.spatial_shape import check_spatial_dims
+from .blocks import SameConvolution, SameTransposedConvolution, check_input, check_spatial_dims
 
 __all__ = ["CompressiveAutoencoder", "lowest_frequencies"]
 
@@ -24,23 +23,23 @@ CHANNELS = (32, 64, 128, 128)
 class CompressiveAutoencoder(nn.Module):
     """Autoencoder whose latent has ``compression`` values for each value of the image: 1/2 to 1/256.
 
-    The latent is the sum of two codes of each block of 8 (16) pixels a side: a linear one, which starts as the lowest
-    frequencies of the discrete cosine transform (those that JPEG keeps first), and what a convolutional encoder adds,
-    which sees beyond the block. The decoder is the sum of the same two. Nothing else passes from one to the other, so
-    an untrained network is a poor JPEG and a trained one cannot be better than its latent allows. There is no batch
-    normalisation: brightness must pass, and a slice's code depends on no other slice.
+    The latent is the sum of two codes of each block of 8 (or 16) pixels a side: a linear one, initialised with the
+    lowest frequencies of the discrete cosine transform (those that JPEG keeps first), and that of a convolutional
+    encoder, which sees beyond the block. The decoder is likewise a sum of two. Nothing else connects encoder and
+    decoder, so an untrained network is a poor JPEG, and a trained one can be no better than its latent allows. There is
+    no batch normalisation: brightness has to pass, and the code of a slice must not depend on other slices.
 
     Differs from the paper: the rate is set by the number of latent values, not by an entropy term in the loss;
-    quantisation follows the training (:mod:`scripts.studies.rate_distortion`).
+    quantisation comes after the training.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.
         in_channels: channels of the input.
         out_channels: channels of the output.
         compression: latent values per input value, less than 1. With three halvings the latent has
-            ``compression * in_channels * 8 ** spatial_dims`` channels, which must be a whole number; where there would
-            be less than one a fourth halving is made (in 2D below 1/64), and sizes that are no multiple of 16 are
-            padded with zeros: then ``compression`` is exact for the padded size.
+            ``compression * in_channels * 8 ** spatial_dims`` channels, which must be a whole number. Where that would
+            be less than one (in 2D below 1/64), there is a fourth halving and sizes that are not multiples of 16 are
+            padded with zeros; ``compression`` is then exact for the padded size.
 
     Raises:
         ValueError: ``spatial_dims`` is neither 2 nor 3, or ``compression`` gives no whole number of channels.
@@ -87,7 +86,7 @@ class CompressiveAutoencoder(nn.Module):
             transform.weight = nn.Parameter(weight.flatten(0, 1)[: self.latent_channels].contiguous())
 
     def encode(self, x: Tensor) -> Tensor:
-        """Code ``(B, in_channels, *spatial)``, each size a multiple of 8, as ``(B, latent_channels, *latent_spatial)``.
+        """Encode ``(B, in_channels, *spatial)``, sizes divisible by 8, as ``(B, latent_channels, *latent_spatial)``.
 
         ``latent_spatial`` is ``spatial / block_size``, rounded up.
         """
@@ -103,7 +102,7 @@ class CompressiveAutoencoder(nn.Module):
         return self.synthesis(latent) + self.decoder(latent)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Code and decode ``(B, in_channels, *spatial)``, each size a multiple of 8."""
+        """Encode and decode ``(B, in_channels, *spatial)``, each size a multiple of 8."""
         if not torch.jit.is_scripting():
             check_input(x)
         y = self.decode(self.encode(x))
@@ -114,17 +113,17 @@ class CompressiveAutoencoder(nn.Module):
 
 
 def lowest_frequencies(block_size: int, spatial_dims: int, count: int) -> Tensor:
-    r"""The functions of the discrete cosine transform of lowest frequency, from the constant one on.
+    r"""Basis functions of the discrete cosine transform with the lowest frequencies, the constant one first.
 
     .. math:: \prod_a \sqrt{\tfrac{2 - [k_a = 0]}{n}} \cos \frac{\pi (x_a + 1/2) k_a}{n}
 
     Args:
         block_size: ``n``, pixels along each axis.
         spatial_dims: number of axes.
-        count: at most ``block_size ** spatial_dims``.
+        count: number of functions, at most ``block_size ** spatial_dims``.
 
     Returns:
-        Orthonormal functions, shape ``(count, *[block_size] * spatial_dims)``, by rising length of ``k``.
+        Orthonormal functions, shape ``(count, *[block_size] * spatial_dims)``, ordered by the length of ``k``.
     """
     k = torch.arange(block_size, dtype=torch.float64)
     cosine = torch.cos(math.pi * (k[None] + 0.5) * k[:, None] / block_size) * math.sqrt(2 / block_size)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Published Keras weights for PyTorch: which layer there is which layer here."""
+"""Correspondence between the layers of the published Keras networks and those of the networks here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ KERAS_LAYERS: dict[str, dict[str, str]] = {
     },
     "myronenko_cae": {**_myronenko_encoder(), **_DECODER, "head": "OUTPUT"},
 }
-"""Network to convolution here to name in Keras; a pattern (Keras numbers ``conv2d`` by session) is used up in order."""
+"""For each network, the Keras name of each convolution.
+
+Matches of a pattern (Keras numbers ``conv2d`` by session) are assigned in order.
+"""
 
 
 def convert_keras_weights(weights: Path, network: str, output: Path) -> str:
@@ -105,17 +108,17 @@ def _suggest(layers: KerasLayers) -> str:
 
 
 def match_keras_layers(layers: KerasLayers, network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Turn the layers of a Keras file into the state of one of the networks.
+    """Convert the layers of a Keras file to the state dictionary of a network.
 
     Convolutions are matched by name, batch normalisations by their order in the graph: the thesis renamed them between
     its versions. Their number shows whether the network was trained with two in a row (``double_norm``).
 
     Args:
-        layers: as ``read_keras_layers`` returns them.
-        network: key of ``KERAS_LAYERS``.
+        layers: layers of the file, from :func:`~scripts.files.keras.read_keras_layers`.
+        network: name of the network, a key of ``KERAS_LAYERS``.
 
     Returns:
-        The state dict and the arguments of the constructor to which it belongs.
+        The state dictionary, and the constructor arguments of the network to which it belongs.
 
     Raises:
         ValueError: a layer is missing, unexpected or of another shape.
@@ -139,7 +142,7 @@ def match_keras_layers(layers: KerasLayers, network: str) -> tuple[dict[str, Ten
 
 
 def _place_layers(layers: KerasLayers, network: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Find the constructor's arguments, and the Keras layer of each layer of the network."""
+    """Constructor arguments of the network, and the Keras layer of each of its layers."""
     norms = [name for name, variables in layers.items() if "gamma" in variables]
     others = [name for name in layers if name not in norms]
     arguments, norm_places = _choose_norms(network, len(norms))
@@ -166,9 +169,9 @@ def _place_layers(layers: KerasLayers, network: str) -> tuple[dict[str, Any], di
 
 
 def _choose_norms(network: str, count: int) -> tuple[dict[str, Any], list[str]]:
-    """Constructor's arguments with which ``network`` has ``count`` batch normalisations, and where those are.
+    """Constructor arguments with which ``network`` has ``count`` batch normalisations, and the names of those.
 
-    The default arguments where neither choice has ``count``.
+    The default arguments if neither choice has ``count``.
     """
     network_class = NETWORKS[network]
     choices: list[tuple[dict[str, Any], list[str]]] = [({}, _norm_names(network_class()))]

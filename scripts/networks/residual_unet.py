@@ -17,16 +17,17 @@ class ResidualUNet(nn.Module):
     """Residual U-Net of the thesis, 483,649 parameters in 2D (482,593 trainable).
 
     Three residual blocks reduce the image to 1/8 of its size with 128 channels; three transposed convolutions bring it
-    back, the second and third seeing the encoder's features of the same size too. Best of the five published networks
-    on damaged images. Its skips carry 14 times as many values as the image has: it restores, it does not compress.
+    back, of which the second and third also see the encoder's features of the same size. It is the best of the five
+    published networks on damaged images. Its skips carry 14 times as many values as the image: it restores, it does not
+    compress.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.
         in_channels: channels of the input.
         out_channels: channels of the output.
-        residual_output: Differs from the thesis: predict a correction that is added to the input, instead of the image
-            through a sigmoid. The output is then unbounded, and the last convolution starts at zero, so that an
-            untrained network returns its input.
+        residual_output: whether the network predicts a correction that is added to the input, instead of the image
+            through a sigmoid. Differs from the thesis: the output is then unbounded, and the last convolution starts at
+            zero, so that an untrained network returns its input.
 
     Raises:
         ValueError: ``spatial_dims`` is neither 2 nor 3, or ``residual_output`` with different numbers of channels.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small U-Net for masks."""
+"""U-Net that segments: its output is class probabilities."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["SegmentationUNet"]
 
 
 class SegmentationUNet(BasicUNet):
-    """MONAI's ``BasicUNet`` that ends in probabilities.
+    """MONAI's ``BasicUNet`` followed by a softmax.
 
     Args:
         out_channels: number of classes.
-        **kwargs: see ``monai.networks.nets.BasicUNet``; ``dropout`` is what Monte-Carlo dropout draws from.
+        **kwargs: see ``monai.networks.nets.BasicUNet``; ``dropout`` is what Monte-Carlo dropout samples.
 
     Example:
-        >>> SegmentationUNet(4, spatial_dims=2, features=(4,) * 6)(torch.rand(1, 1, 16, 16)).sum(1).mean().round()
+        >>> SegmentationUNet(4, spatial_dims=2, features=(4,) * 6)(torch.rand(1, 1, 32, 32)).sum(1).mean().round()
         tensor(1., grad_fn=<RoundBackward0>)
     """
 

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shallow residual autoencoder with the original residual block, without skips.
-
-FOLDED: Shallow residual autoencoder with full pre-activation, without skips.
-"""
+"""Shallow residual autoencoders of the thesis, without skips: original and full pre-activation blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from torch import Tensor, nn
 
 from .blocks import PreactivationBlock, SameConvolution, UpBlock, batch_norm, check_input
 
-__all__ = ["ShallowResidualOriginal", "ShallowResidualPreactivation"]
+__all__ = ["OriginalResidualBlock", "ShallowResidualOriginal", "ShallowResidualPreactivation"]
 
 
 class ShallowResidualOriginal(nn.Module):
@@ -77,7 +74,7 @@ class OriginalResidualBlock(nn.Module):
         in_channels: channels of the input; equal to ``out_channels`` where ``stride`` is 1.
         out_channels: channels of the output.
         stride: stride of the first convolution and of the shortcut.
-        double_norm: normalise twice in a row after the first convolution.
+        double_norm: two batch normalisations in a row after the first convolution.
 
     References:
         He et al., Deep residual learning for image recognition, CVPR 2016 (arXiv:1512.03385).
@@ -99,14 +96,14 @@ class OriginalResidualBlock(nn.Module):
         """Map ``(B, in_channels, *spatial)`` to ``(B, out_channels, *spatial / stride)``."""
         y = F.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
-        return F.relu(y + self.shortcut(x))  # in this order torch.export can solve for the sizes that fit
+        return F.relu(y + self.shortcut(x))  # in this order, torch.export can infer the valid sizes
 
 
 class ShallowResidualPreactivation(nn.Module):
     """Shallow residual autoencoder of the thesis, pre-activation blocks, 460,609 parameters in 2D (459,553 trainable).
 
-    The encoder of the Residual U-Net with a decoder that sees nothing but the latent, an unbounded sum of
-    128 x 1/8 x 1/8 values for each pixel: twice the image, so it expands rather than compresses.
+    The encoder of the Residual U-Net with a decoder that sees only the latent: unbounded values, 128 x 1/8 x 1/8 = 2 of
+    them per pixel, so the network expands rather than compresses.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a head lies among others of its age and sex."""
+"""Normative charts: the place of a head among others of its age and sex."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the percentiles of heads that a chart has not seen are what percentiles must be: uniform."""
+"""Calibration of charts: the percentiles of heads that a chart has not seen have to be uniform."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ def held_out_percentiles(
     """Place every head on a chart of the heads of other subjects.
 
     Args:
-        heads: as for :class:`NormativeChart`, with ``subject``: all heads of a subject are held out together.
+        heads: table of heads as for :class:`NormativeChart`, with ``subject``: all heads of a subject are held out
+            together.
         measures: unit and scale of each measure.
-        knots: of the charts; their ages are those of all heads.
+        knots: number of knots of the charts, at quantiles of the ages of all heads.
         folds: number of charts.
-        seed: of the assignment of subjects to folds.
+        seed: seed of the assignment of subjects to folds.
 
     Returns:
-        ``subject``, ``age``, ``sex`` and the percentile, 0 to 1, of each measure; and of each measure the share of its
-        variance over the held-out heads that age and sex explain (on the scale of the model; below 0 where their mean
-        would have been the better guess).
+        ``subject``, ``age``, ``sex`` and the percentile, 0 to 1, of each measure; and for each measure the share of its
+        variance over the held-out heads that age and sex explain (on the scale of the model; negative where the mean
+        would predict better).
 
     Raises:
         ValueError: there are fewer subjects than folds, or fewer than two folds.
@@ -48,11 +49,11 @@ def held_out_percentiles(
     result = heads.drop(columns=list(measures)).copy()
     scaled = {name: np.full((2, len(heads)), np.nan) for name in measures}
     for number in range(folds):
-        out = (fold == number).to_numpy()
-        chart = NormativeChart(heads[~out], measures, knots, heads["age"])
+        held_out = (fold == number).to_numpy()
+        chart = NormativeChart(heads[~held_out], measures, knots, heads["age"])
         for name in measures:
-            result.loc[out, name] = chart.percentiles(name, heads[out])
-            scaled[name][:, out] = chart.median_scaled(name, heads[out])
+            result.loc[held_out, name] = chart.percentiles(name, heads[held_out])
+            scaled[name][:, held_out] = chart.median_scaled(name, heads[held_out])
     return result, {name: _explained(*pair) for name, pair in scaled.items()}
 
 
@@ -61,18 +62,18 @@ def calibration_table(
 ) -> pd.DataFrame:
     """Test percentiles of held-out heads against the uniform distribution, over all of them and in groups.
 
-    The groups are the test that can fail: over all heads ranks are nearly uniform whatever the curves are.
+    The groups make the test informative: over all heads, ranks are nearly uniform whatever the curves are.
 
     Args:
-        percentiles: of :func:`held_out_percentiles`, with ``part``: for the codes of a network, the heads that it was
-            not trained on are a group, too.
-        measures: the columns to test.
-        explained: of :func:`held_out_percentiles`.
+        percentiles: percentiles from :func:`held_out_percentiles`, with ``part``: for the codes of a network, the heads
+            outside its training are a group too.
+        measures: measures to test, the columns of ``percentiles``.
+        explained: explained shares from :func:`held_out_percentiles`.
 
     Returns:
-        For each measure and group: number of heads ``n``; ``ks``, the largest distance of their distribution from the
-        uniform one; ``p``, of the Kolmogorov-Smirnov test; ``p_holm``, corrected over all rows; ``coverage``, the share
-        of them from the 5th to the 95th percentile (expected: 0.9), with its 95 % Clopper-Pearson interval
+        For each measure and group: ``n``, the number of heads; ``ks``, the largest distance of their distribution from
+        the uniform one; ``p`` of the Kolmogorov-Smirnov test; ``p_holm``, corrected over all rows; ``coverage``, the
+        share between the 5th and the 95th percentile (expected: 0.9), with its 95 % Clopper-Pearson interval
         ``coverage_low`` to ``coverage_high``; ``explained``.
     """
     rows: list[dict[str, Any]] = []

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A normative chart: the distribution of each measure given age and sex, and the place of a head in it.
 
-FOLDED: Distribution of one measure given age and sex.
+:class:`LocationScale` models a single measure, :class:`NormativeChart` all measures of a table of heads.
 """
 
 from __future__ import annotations
@@ -19,33 +19,39 @@ from .measures import Measure
 
 __all__ = ["BAND", "SEXES", "LocationScale", "NormativeChart", "check_sexes"]
 
+SEXES = ("F", "M")
+BAND = (0.05, 0.95)
+"""Quantiles at the ends of the band that a chart shows."""
+MIN_HEADS = 10
+"""Smallest number of heads of each sex."""
+
 Array = NDArray[np.float64]
 
 
 class LocationScale:
-    r"""Centre and spread depend on age and sex, the shape around them is that of the data.
+    r"""Distribution whose centre and spread depend on age and sex, and whose shape is that of the data.
 
     .. math::
         y = s(\text{age}) + b \cdot \text{sex} + \sigma r, \qquad
         \log \sigma = c_0 + c_1 \text{age} + c_2 \text{sex}
 
-    with a natural cubic spline s. Both parts are fitted together, by the likelihood of a normal distribution; the
-    shape of r is not assumed but taken from the heads: where a new head lies is the rank of its r among theirs, each
-    computed with the centre that the other heads alone give (leave-one-out, in closed form from the leverage; the
+    with a natural cubic spline s. Both parts are fitted together, by the likelihood of a normal distribution. The
+    shape of r is not assumed but taken from the heads: the percentile of a new head is the rank of its r among theirs,
+    each computed with the centre that the other heads alone give (leave-one-out, in closed form from the leverage; the
     spread is that of all heads). Ranks of exchangeable values are uniform, so percentiles are calibrated over the
-    population even where r is skewed.
+    population even if r is skewed.
 
     Args:
-        age: years, ``(n,)``.
-        female: whether a head is a woman's, ``(n,)``.
-        y: the measure, ``(n,)``.
-        knots: ages of the spline's knots, at least two, rising; two make a straight line.
+        age: ages in years, ``(n,)``.
+        female: whether each head is that of a woman, ``(n,)``.
+        y: values of the measure, ``(n,)``.
+        knots: ages of the spline's knots in ascending order, at least two; two make a straight line.
 
     Attributes:
-        residuals: leave-one-out r of the heads, rising, ``(n,)``.
+        residuals: leave-one-out r of the heads in ascending order, ``(n,)``.
 
     Raises:
-        ValueError: there are too few heads for the parameters, or no spread to describe.
+        ValueError: there are too few heads for the parameters, or they have no spread.
 
     References:
         Harvey, Estimating regression models with multiplicative heteroscedasticity, Econometrica 44(3), 1976, for the
@@ -59,8 +65,8 @@ class LocationScale:
         centre, spread = self._designs(age, female)
         if len(values) < 3 * (centre.shape[1] + spread.shape[1]):
             raise ValueError(
-                f"{len(values)} heads are too few for {centre.shape[1] + spread.shape[1]} parameters: have three times "
-                "as many, or take fewer knots."
+                f"{len(values)} heads are too few for {centre.shape[1] + spread.shape[1]} parameters: use three times "
+                "as many, or fewer knots."
             )
         start = np.zeros(spread.shape[1])
         error = values - centre @ np.linalg.lstsq(centre, values, rcond=None)[0]
@@ -76,18 +82,18 @@ class LocationScale:
         self.residuals = np.sort((values - centre @ self._centre) / sigma / (1 - leverage))
 
     def deviation(self, age: ArrayLike, female: ArrayLike, y: ArrayLike) -> Array:
-        """Distance of new heads from the centre in spreads, r, ``(m,)``."""
+        """Distance r of new heads from the centre in units of the spread, ``(m,)``."""
         centre, spread = self._designs(age, female)
         return (np.asarray(y, dtype=np.float64) - centre @ self._centre) / np.exp(spread @ self._spread)
 
     def percentile(self, age: ArrayLike, female: ArrayLike, y: ArrayLike) -> Array:
-        """Share of heads of that age and sex that lie below, 0 to 1 (never 0 or 1), ``(m,)``."""
+        """Share of heads of the same age and sex that lie below, 0 to 1 (exclusive), ``(m,)``."""
         r = self.deviation(age, female, y)
         below = (np.searchsorted(self.residuals, r, "left") + np.searchsorted(self.residuals, r, "right")) / 2
         return (below + 0.5) / (len(self.residuals) + 1)
 
     def quantile(self, age: ArrayLike, female: ArrayLike, share: float) -> Array:
-        """Value below which a share of the heads of that age and sex lies, ``(m,)``."""
+        """Value below which a share of the heads of an age and sex lies, ``(m,)``."""
         centre, spread = self._designs(age, female)
         r = np.quantile(self.residuals, share, method="weibull")
         return centre @ self._centre + np.exp(spread @ self._spread) * r
@@ -106,17 +112,11 @@ class LocationScale:
 
 
 def _deviance(parameters: Array, centre: Array, spread: Array, y: Array) -> float:
-    """Minus the log-likelihood of a spread, up to a constant, with the centre that is best for it."""
+    """Negative log-likelihood of a spread, up to a constant, with the best centre for it."""
     log_sigma = np.clip(spread @ parameters, -300, 300)
     weight = np.exp(-log_sigma)
     fitted = centre @ np.linalg.lstsq(centre * weight[:, None], y * weight, rcond=None)[0]
     return float(log_sigma.sum() + 0.5 * (((y - fitted) * weight) ** 2).sum())
-
-
-SEXES = ("F", "M")
-BAND = (0.05, 0.95)
-MIN_HEADS = 10
-"""Of each sex."""
 
 
 def check_sexes(sexes: Sequence[str]) -> None:
@@ -133,17 +133,17 @@ class NormativeChart:
     """Distributions of measures, learned from the heads of a table.
 
     Args:
-        heads: a row for each head, with ``age`` (years), ``sex`` ("F" or "M") and the measures; a value that is not
-            finite does not count.
+        heads: table with a row per head: ``age`` (years), ``sex`` ("F" or "M") and the measures; values that are not
+            finite do not count.
         measures: unit and scale of each measure.
         knots: number of knots of the centre's spline, at quantiles of age; 2 for a straight line.
-        ages: of which the knots are quantiles; those of ``heads`` by default.
+        ages: ages whose quantiles are the knots; those of ``heads`` by default.
 
     Attributes:
-        models: of each measure, a :class:`LocationScale` of its value or, where its measure says so, its logarithm.
+        models: :class:`LocationScale` of each measure or, where its scale is logarithmic, of its logarithm.
 
     Raises:
-        ValueError: there are fewer than ten heads of a sex, or a measure cannot be described.
+        ValueError: there are fewer than ten heads of a sex, or a measure cannot be fitted.
     """
 
     def __init__(
@@ -161,15 +161,15 @@ class NormativeChart:
         """Place a head on the chart.
 
         Args:
-            age: years, within those of the chart's heads of that sex.
+            age: age in years, within those of the chart's heads of that sex.
             sex: "F" or "M".
-            values: of the measures.
+            values: values of the measures.
 
         Returns:
             For each measure: ``value``; ``median``, ``low`` and ``high`` (5th and 95th percentile) of its age and sex;
-            ``deviation`` from the centre in spreads, on the scale of the model; ``percentile``, 0 to 100, with the
-            95 % Clopper-Pearson interval ``percentile_low`` to ``percentile_high`` of a rank among so many heads (what
-            the curves themselves are unsure of is not in it).
+            ``deviation`` from the centre in units of the spread, on the scale of the model; ``percentile``, 0 to 100,
+            with the 95 % Clopper-Pearson interval ``percentile_low`` to ``percentile_high`` of a rank among so many
+            heads (it does not include the uncertainty of the curves themselves).
 
         Raises:
             ValueError: an unknown sex, or an age outside the chart: nothing is extrapolated.
@@ -179,11 +179,11 @@ class NormativeChart:
         for name, measure in self.measures.items():
             model, value = self.models[name], float(values[name])
             y = self._scaled(name, np.array([value]))
-            of = ([age], [sex == "F"])
+            person = ([age], [sex == "F"])
             median, low, high = (self.quantile(name, [age], sex, share)[0] for share in (0.5, *BAND))
             n = len(model.residuals)
             known = bool(np.isfinite(y[0]))
-            percentile = model.percentile(*of, y)[0] if known else np.nan
+            percentile = model.percentile(*person, y)[0] if known else np.nan
             interval = binomtest(round(percentile * (n + 1) - 0.5), n).proportion_ci() if known else (np.nan, np.nan)
             rows.append(
                 {
@@ -193,7 +193,7 @@ class NormativeChart:
                     "median": median,
                     "low": low,
                     "high": high,
-                    "deviation": model.deviation(*of, y)[0],
+                    "deviation": model.deviation(*person, y)[0],
                     "percentile": 100 * percentile,
                     "percentile_low": 100 * interval[0],
                     "percentile_high": 100 * interval[1],
@@ -203,7 +203,7 @@ class NormativeChart:
         return pd.DataFrame(rows)
 
     def check(self, age: float, sex: str) -> None:
-        """Refuse what the chart knows nothing of; see :meth:`place`."""
+        """Refuse an age or sex outside the chart; see :meth:`place`."""
         if sex not in SEXES:
             raise ValueError(f"sex must be one of {', '.join(SEXES)}, got {sex!r}: the chart has one curve for each.")
         low, high = self.age_range(sex)
@@ -225,12 +225,12 @@ class NormativeChart:
         return np.where(np.isfinite(y), percentile, np.nan)
 
     def median_scaled(self, name: str, heads: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Of other heads, their values and the medians for their age and sex, both on the scale of the model."""
+        """Values of other heads and the medians for their age and sex, both on the scale of the model."""
         median = self.models[name].quantile(heads["age"], heads["sex"] == "F", 0.5)
         return self._scaled(name, heads[name].to_numpy(np.float64)), median
 
     def quantile(self, name: str, age: ArrayLike, sex: str, share: float) -> NDArray[np.float64]:
-        """Curve of a measure below which a share of the heads of a sex lies, in the measure's unit."""
+        """Curve of a measure over age below which a share of the heads of a sex lies, in the unit of the measure."""
         years = np.asarray(age, dtype=np.float64)
         curve = self.models[name].quantile(years, np.full(years.shape, sex == "F"), share)
         return np.exp(curve) if self.measures[name].log else curve

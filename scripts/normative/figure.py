@@ -22,12 +22,12 @@ QUARTILES = (0.25, 0.75)
 def chart_figure(
     chart: NormativeChart, note: str, head: tuple[float, str, Mapping[str, float]] | None = None
 ) -> Figure:
-    """A panel for each measure: heads, median and 5th to 95th percentile against age.
+    """One panel per measure: heads, median and 5th to 95th percentile against age.
 
     Args:
-        chart: with its heads.
-        note: above the picture.
-        head: age, sex and values of a head to show; then the curves are those of its sex, with quartiles.
+        chart: chart with its heads.
+        note: title of the figure.
+        head: age, sex and values of a head to show, with the curves of its sex and their quartiles; none by default.
     """
     rows = -(-len(chart.measures) // COLUMNS)
     figure = Figure(figsize=(3.6 * COLUMNS, 0.5 + 2.6 * rows), layout="constrained")

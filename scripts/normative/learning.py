@@ -29,7 +29,7 @@ class LearnedChart:
 
     Attributes:
         saved: the chart.
-        calibration: of the percentiles, see :func:`~scripts.normative.calibration.calibration_table`.
+        calibration: calibration of the percentiles, see :func:`~scripts.normative.calibration.calibration_table`.
         left_out: number of heads without age or sex.
     """
 
@@ -55,7 +55,7 @@ class PlacedHead:
         table: value, median, 5th to 95th percentile and percentile of each measure.
         heads: number of heads that it was placed among.
         left_out: number of its subject's own heads that were left out of the chart.
-        note: what the chart must not be taken for.
+        note: warning of what the chart must not be taken for.
     """
 
     table: pd.DataFrame
@@ -82,11 +82,11 @@ def learn_chart(
     Args:
         dataset_dir: folder of dataset.json, with region labels, age and sex.
         output_dir: folder of the chart.
-        recipe: whose latent codes are part of the chart, if weights are given; one with reg/attributes.
+        recipe: recipe with reg/attributes whose latent codes are part of the chart, if weights are given.
         weights: model.pt of a training of the recipe; empty: a chart without codes.
-        knots: of the curves against age; 2 for straight lines.
-        folds: charts by which held-out heads are placed.
-        seed: of the folds.
+        knots: number of knots of the curves; 2 for straight lines.
+        folds: number of charts on which held-out heads are placed.
+        seed: seed of the folds.
 
     Raises:
         ValueError: too few heads have an age, a sex and labels, or the recipe is of another kind.
@@ -139,9 +139,9 @@ def place_head(
         chart_dir: folder that :func:`learn_chart` wrote.
         output_dir: folder of the results.
         label: file of region labels (MUSE), such as DLMUSE writes.
-        subject: instead, the name of a subject of the cohort.
-        age: years; of a subject, that in dataset.json by default.
-        sex: F or M; of a subject, that in dataset.json by default.
+        subject: name of a subject of the cohort, instead of a file.
+        age: age in years; by default that of the subject in dataset.json.
+        sex: F or M; by default that of the subject in dataset.json.
         dataset_dir: folder of the subject's dataset.json; by default the one from which the chart was learned.
 
     Raises:

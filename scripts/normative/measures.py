@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Summary measures of a head from its region labels.
-
-FOLDED: Mean latent code of a head.
-"""
+"""Measures of a head for a chart: volumes, shares and shape from its region labels, or its mean latent code."""
 
 from __future__ import annotations
 
@@ -22,10 +19,12 @@ __all__ = ["CODE", "MEASURES", "CodeMeans", "Measure", "head_measures", "measure
 
 MM3_PER_ML = 1000.0
 SLICE_MEASURES = ("cortical_thickness", "ventricle_asymmetry", "aspect")
+CODE = "code_"
+"""Prefix of the measures that are mean latent codes."""
 
 
 class Measure(NamedTuple):
-    """Unit of a measure, and whether its chart is made of its logarithm."""
+    """Unit of a measure, and whether its chart is that of its logarithm."""
 
     unit: str
     log: bool
@@ -42,24 +41,24 @@ MEASURES = {
     "ventricle_asymmetry": Measure("", False),
     "aspect": Measure("", False),
 }
-"""Volumes are positive and grow with the head, so theirs is a logarithm."""
+"""Measures from region labels. Volumes are positive and scale with the head, hence their logarithm."""
 
 
 def head_measures(item: Mapping[str, Any]) -> dict[str, float]:
     """Measures of one head.
 
     Volumes are counted in the label file as it is: brain with its ventricles, ventricles, grey and white matter; shares
-    are of the brain. Thickness, asymmetry and aspect are means over axial slices at 4 mm, see
+    are those of the brain. Thickness, asymmetry and aspect are means over axial slices at 4 mm, see
     :mod:`scripts.tissue`.
 
     Args:
-        item: with ``subject`` and ``label``, as :func:`scripts.data.cohort.load_datalist` gives it.
+        item: item with ``subject`` and ``label``, as :func:`scripts.data.cohort.load_datalist` gives it.
 
     Returns:
         A value for each of :data:`MEASURES`, in its unit.
 
     Raises:
-        ValueError: there is no label file, it cannot be used, or there is none of a tissue in it.
+        ValueError: there is no label file, it is unusable, or it lacks a tissue.
     """
     slices = load_tissue_slices([item], progress=False)  # says what is wrong with a label file
     attributes = slice_attributes(slices.classes, slices.spacing_mm, names=SLICE_MEASURES)
@@ -70,7 +69,7 @@ def head_measures(item: Mapping[str, Any]) -> dict[str, float]:
         if not count[tissue]:
             raise ValueError(
                 f"the labels of subject {item['subject']} have no {tissue.name.lower()}: measures of a head need "
-                "ventricles, grey and white matter, by the region numbers of MUSE."
+                "ventricles, grey and white matter, labelled with the region numbers of MUSE."
             )
     brain = volume[Tissue.VENTRICLE :].sum()
     return {
@@ -85,26 +84,22 @@ def head_measures(item: Mapping[str, Any]) -> dict[str, float]:
 
 
 def measure_heads(items: Sequence[Mapping[str, Any]], progress: bool = True) -> pd.DataFrame:
-    """:func:`head_measures` of several heads, a row for each, after ``subject``."""
+    """:func:`head_measures` of several heads, one row each, after ``subject``."""
     rows = []
     for item in tqdm(items, "measuring heads", unit="head", disable=not progress):
         rows.append({"subject": str(item["subject"]), **head_measures(item)})
     return pd.DataFrame(rows, columns=["subject", *MEASURES])
 
 
-CODE = "code_"
-"""Begins the names of these measures."""
-
-
 class CodeMeans:
-    """Means over the slices of a head of those latent dimensions that are tied to attributes.
+    """Means over the slices of a head of the latent dimensions that are tied to attributes.
 
     Args:
-        recipe: a recipe with ``reg/attributes``, such as ar_vae.
-        weights: ``model.pt`` of its training.
+        recipe: name of a recipe with ``reg/attributes``, such as ar_vae.
+        weights: path of its ``model.pt``.
 
     Attributes:
-        measures: for each attribute, ``code_<attribute>``; without a unit.
+        measures: the measure ``code_<attribute>`` of each attribute, without a unit.
 
     Raises:
         FileNotFoundError: there is no such recipe, or no weights.
@@ -115,14 +110,14 @@ class CodeMeans:
         self.trained = TissueRecipe(recipe, weights)
         if not self.trained.regularised:
             raise ValueError(
-                f"recipe {self.trained.name} ties no latent dimension to an attribute, so that they mean nothing for a "
+                f"recipe {self.trained.name} ties no latent dimension to an attribute, so its codes mean nothing in a "
                 "chart. Choose one that lists configs/reg/attributes.yaml, such as ar_vae."
             )
         names = self.trained.config["train"]["dataset"]["attributes"]
         self.measures = {f"{CODE}{name}": Measure("", False) for name in names}
 
     def __call__(self, items: Sequence[Mapping[str, Any]], progress: bool = True) -> pd.DataFrame:
-        """Means of each head, in the order of ``items``: a column for each measure."""
+        """Means of each head, in the order of ``items``, with one column per measure."""
         numbered = [{**item, "subject": str(row)} for row, item in enumerate(items)]  # a subject may have two heads
         masks = self.trained.dataset(numbered, progress)
         codes = self.trained.model.encode(masks.tissue.classes)[:, : len(self.measures)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A learned chart in a folder: the measures of its heads as a table, and how they were made."""
+"""A chart on disk: the measures of its heads as a table, and the settings that made them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ TABLE, SETTINGS = "measures.csv", "normative.json"
 
 @dataclass(frozen=True)
 class SavedChart:
-    """What a chart is made of.
+    """Heads and settings from which a chart is made.
 
     Attributes:
-        heads: ``subject``, ``part``, ``age``, ``sex`` and the measures, a row for each head.
+        heads: table with a row per head: ``subject``, ``part``, ``age``, ``sex`` and the measures.
         measures: unit and scale of each measure.
         knots: number of knots.
-        sites: where the heads were scanned.
+        sites: sites where the heads were scanned.
         dataset_dir: folder of the cohort.
-        recipe: of the codes; empty where there are none.
-        weights: of the recipe.
+        recipe: name of the recipe of the codes; empty if there are none.
+        weights: path of the recipe's weights.
     """
 
     heads: pd.DataFrame
@@ -42,7 +42,7 @@ class SavedChart:
 
     @property
     def note(self) -> str:
-        """What a chart must not be taken for."""
+        """Warning of what the chart must not be taken for."""
         people = self.heads["subject"].nunique()
         where = f"site {self.sites[0]}" if len(self.sites) == 1 else f"{len(self.sites)} sites"
         where = where if self.sites else "unknown sites"

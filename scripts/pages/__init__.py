@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frame of the HTML pages, and views of heads."""
+"""Self-contained HTML pages, and pictures of heads and cohorts for them."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Picture of a cohort: how it was split and which slices of each subject are kept. It shows no head."""
+"""Picture of a cohort: its split, and the kept slices of each subject. It shows no head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLORS = {"training": "#3b82c4", "validation": "#d9822b", "test": "#4c9f70"}
 SEXES = {"F": "female", "M": "male", None: "sex unknown"}
 AGE_BINS = list(range(15, 96, 5))
 MOST_ROWS = 400
-"""A larger cohort shows every second, third, ... image: bars thinner than a pixel show nothing."""
+"""Largest number of bars; of a larger cohort every second, third, ... image is shown, since bars need a pixel."""
 
 
 def save_cohort_picture(cohort: Mapping[str, Any], path: Path) -> None:

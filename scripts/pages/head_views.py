@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,14 +18,15 @@ from numpy.typing import NDArray
 
 from ..metrics.restoration import peak_signal_to_noise_ratio
 from ..transforms.plane import PLANE_AXCODES
+from .page import figure_png
 
-__all__ = ["cohort_figure", "curve_figure", "data_uri", "restoration_figure", "save_figure", "slice_view"]
+__all__ = ["cohort_figure", "curve_figure", "restoration_figure", "save_figure", "slice_view"]
 
-#: Readable on a light and on a dark page.
 INK = "#8a8f98"
+"""Colour of lines and text that is readable on a light and on a dark page."""
 COLORS = ("#3b82c4", "#d9822b", "#4c9f70", "#b3528f")
-#: Absolute error, in units of the clean head's 99.5th percentile, at the bright end of the colours.
 ERROR_LIMIT = 0.3
+"""Absolute error at the bright end of the colours, in units of the clean head's 99.5th percentile."""
 
 Image = NDArray[np.floating]
 
@@ -37,7 +37,7 @@ def slice_view(volume: MetaTensor, plane: str, position: int | float) -> Image:
     Args:
         volume: shape ``(1, X, Y, Z)`` in any orientation.
         plane: ``"sagittal"``, ``"coronal"`` or ``"axial"``.
-        position: index of the slice in the plane's orientation, or the share of the way through as a float in [0, 1].
+        position: index of the slice, or its relative position in the volume as a float in [0, 1].
 
     Returns:
         Shape ``(rows, columns)``.
@@ -81,7 +81,7 @@ def curve_figure(history: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
 
     Args:
         history: values of the epochs 1, 2, ... by the name of the line.
-        ylabel: what the values are.
+        ylabel: label of the axis of values.
     """
     figure = Figure(figsize=(7, 3), facecolor="none", layout="constrained")
     axis = figure.subplots()
@@ -140,24 +140,13 @@ def _show(axis: Axes, image: Image, is_error: bool) -> None:
 
 
 def save_figure(figure: Figure, path: Path, colors: int = 128) -> None:
-    """Write a small PNG (one byte per pixel), the same file for the same picture.
+    """Write a small PNG (one byte per pixel); the same picture gives the same file.
 
     Args:
-        figure: to write.
-        path: PNG file; its folder is made where it does not exist.
+        figure: figure to write.
+        path: PNG file; its folder is created if it does not exist.
         colors: size of the palette, at most 256.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = PIL.Image.open(io.BytesIO(_png(figure, dpi=100))).convert("RGB")
+    picture = PIL.Image.open(io.BytesIO(figure_png(figure))).convert("RGB")
     picture.quantize(colors, dither=PIL.Image.Dither.NONE).save(path, format="PNG", optimize=True)
-
-
-def data_uri(figure: Figure, dpi: int = 100) -> str:
-    """A PNG inside the page: the report stays one file."""
-    return "data:image/png;base64," + base64.b64encode(_png(figure, dpi)).decode("ascii")
-
-
-def _png(figure: Figure, dpi: int) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Software": None})
-    return buffer.getvalue()

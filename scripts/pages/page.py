@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page that shows what a latent space is good for."""
+"""Self-contained HTML pages: facts and titled sections with their tables and figures."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from matplotlib.figure import Figure
 
 from ..files.atomic import replacing
 
-__all__ = ["Section", "figure_source", "write_latent_report"]
-
+__all__ = ["Section", "figure_png", "figure_source", "write_latent_report"]
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 @dataclass
 class Section:
-    """A part of the page.
+    """A part of a page.
 
     Attributes:
-        title: heading.
-        text: what it shows, plain text.
-        table: None for none.
-        figures: captions and figures.
+        title: heading of the section.
+        text: explanation, plain text.
+        table: table below the text, if any.
+        figures: figures below the table, by caption.
     """
 
     title: str
@@ -39,12 +38,12 @@ class Section:
 
 
 def write_latent_report(title: str, facts: Sequence[str], sections: Sequence[Section], path: Path) -> None:
-    """Write the page, with its pictures inside it.
+    """Write a page, with its pictures inside it.
 
     Args:
         title: heading of the page.
-        facts: lines of the list at its top.
-        sections: its parts.
+        facts: lines of the list at the top of the page.
+        sections: sections of the page.
         path: HTML file.
     """
     shown = [
@@ -65,8 +64,13 @@ def write_latent_report(title: str, facts: Sequence[str], sections: Sequence[Sec
         partial.write_text(template.render(title=title, facts=facts, sections=shown), encoding="utf-8")
 
 
-def figure_source(figure: Figure) -> str:
+def figure_source(figure: Figure, dpi: int = 110) -> str:
     """A figure as a ``data:`` address, so that the page needs no other file."""
+    return "data:image/png;base64," + base64.b64encode(figure_png(figure, dpi)).decode()
+
+
+def figure_png(figure: Figure, dpi: int = 100) -> bytes:
+    """A figure as a PNG file, the same bytes for the same picture."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()

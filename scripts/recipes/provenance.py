@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a table of results must say about itself: seed, split, weights, commit, versions."""
+"""Provenance of results: seed, split, weights, commit, versions."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["git_commit", "provenance", "split_hash"]
 
 
 def split_hash(cohort: Mapping[str, Any]) -> str:
-    """Hash which file and which slices are in which part: independent of paths and of the order of subjects.
+    """Hash of the files and slices in each part, independent of paths and of the order of subjects.
 
     Args:
-        cohort: as :func:`scripts.data.cohort.load_cohort` reads it.
+        cohort: cohort as :func:`scripts.data.cohort.load_cohort` reads it.
 
     Returns:
         The first 16 hexadecimal digits of a SHA-256.
@@ -49,13 +49,13 @@ def git_commit(root: Path = ROOT) -> str:
 
 
 def provenance(cohort: Mapping[str, Any], weights: str | None, seed: int, device: torch.device | str) -> dict[str, str]:
-    """Collect it, for the report.
+    """Collect the provenance of an evaluation.
 
     Args:
-        cohort: as :func:`scripts.data.cohort.load_cohort` reads it.
-        weights: file of the network's weights; ``None`` where no trained network is evaluated.
-        seed: of the damage and of the bootstrap.
-        device: where the network ran.
+        cohort: cohort as :func:`scripts.data.cohort.load_cohort` reads it.
+        weights: file of the network's weights; ``None`` if no trained network is evaluated.
+        seed: seed of the damage and of the bootstrap.
+        device: device on which the network ran.
     """
     sizes = ", ".join(f"{part} {len(cohort[part])}" for part in ("training", "validation", "test"))
     return {

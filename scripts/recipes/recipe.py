@@ -25,11 +25,11 @@ class Recipe:
     """One experiment.
 
     Attributes:
-        name: unique; the folder of its results is called after it.
+        name: unique name, also that of the folder of its results.
         files: config files, relative to the root, in the order in which they are merged.
-        settings: values that win over the files.
-        args_file: the recipe's own file, relative to the root; ``None`` for a cell of a grid.
-        seeds: of its trainings, where it has others than the rest of the benchmark.
+        settings: values that override those of the files.
+        args_file: file of the recipe, relative to the root; ``None`` for a cell of a grid.
+        seeds: seeds of its trainings, if they differ from those of the rest of the benchmark.
     """
 
     name: str

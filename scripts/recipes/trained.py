@@ -28,14 +28,14 @@ class TrainedRecipe:
 
     Attributes:
         name: name of the recipe.
-        config: its merged config.
+        config: merged config.
         weights: path of the weights.
         device: device on which the network runs.
-        network: loaded when it is first asked for, in evaluation mode.
+        network: network in evaluation mode, loaded on first use.
 
     Raises:
-        ValueError: there is no such recipe; when the network is asked for: the weights are of another one.
-        FileNotFoundError: there is no such recipe file; when the network is asked for: there are no weights.
+        ValueError: there is no such recipe; when the network is loaded: the weights are those of another one.
+        FileNotFoundError: there is no such recipe file; when the network is loaded: there are no weights.
     """
 
     def __init__(self, recipe: str, weights: str | None = None, device: str = "cpu") -> None:
@@ -58,9 +58,9 @@ class TrainedRecipe:
         """The slices of heads, on the grid of the recipe.
 
         Args:
-            items: the heads, as :func:`scripts.data.cohort.load_datalist` gives them.
-            progress: show a progress bar.
-            **settings: arguments of the recipe's dataset that are to differ, such as ``min_area_mm2``.
+            items: heads, as :func:`scripts.data.cohort.load_datalist` gives them.
+            progress: whether to show a progress bar.
+            **settings: arguments that replace those of the recipe's dataset, such as ``min_area_mm2``.
 
         Raises:
             ValueError: a file is missing or cannot be used.

@@ -22,7 +22,7 @@ def load_weights(network: Network, path: str | Path) -> Network:
     """Put the weights of a file into a network.
 
     Args:
-        network: changed in place.
+        network: network, changed in place.
         path: ``model.pt`` of a training, see :func:`read_weights`.
 
     Returns:

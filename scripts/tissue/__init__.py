@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tissue masks from region labels, and what one measures on their slices.
+"""Tissue masks of brain slices: their attributes, what makes one plausible, and how an implausible one is corrected.
 
-FOLDED: Which tissue masks look like a brain, and how one that does not is corrected.
-FOLDED: Whether the slices of a volume fit each other, and how those that do not are replaced.
+``classes`` and ``slices`` make masks from the region labels of a cohort, ``attributes`` measures them, ``criteria`` and
+``bounds`` judge single slices, ``correction`` repairs them; ``through_plane`` does the same for the
+sequence of slices that makes up a volume.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from __future__ import annotations
 from .attributes import ATTRIBUTES, UNITS, SliceAttributesd, attribute_table, slice_attributes
 from .bounds import AnatomicalCriteria, LevelBounds
 from .classes import MUSE_TISSUES, Tissue, TissueClassesd, tissue_classes
-from .correction import Correction, ValidBank, correct_masks
+from .correction import Correction, ValidBank, correct_masks, least_change
 from .criteria import CRITERIA, measure_criteria
 from .damage import DAMAGES, damage_masks
-from .least_change import least_change
 from .slices import TissueSlices, load_tissue_slices, slice_levels, tissue_transforms
 from .through_plane.correction import VolumeCorrection, correct_sequence, correct_volume
 from .through_plane.interpolation import interpolate_shapes, smooth_signal

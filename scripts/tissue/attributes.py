@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All attributes of slices of tissue classes.
+"""Attributes of slices of tissue classes: areas, positions, proportions and thickness.
 
-FOLDED: Areas of brain and tissues in a slice.
-FOLDED: Mean position and spread of the pixels of a mask, along rows and columns.
-FOLDED: How long a brain is for its width.
-FOLDED: Left-right asymmetry of the ventricles.
-FOLDED: Where the brain lies in a slice.
+Each attribute is a function of a stack of slices and its pixel size; :data:`MEASURES` lists them by name, and
+:func:`slice_attributes` measures any of them. Slices are axial: rows from anterior to posterior, columns from the
+subject's right to left.
 """
 
 from __future__ import annotations
@@ -43,14 +41,14 @@ __all__ = [
 
 
 def brain_area(classes: NDArray[np.integer], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
-    """Area of all that is not background, the ventricles included.
+    """Area of the brain: all that is not background, the ventricles included.
 
     Args:
-        classes: values of :class:`Tissue`, ``(N, H, W)``.
+        classes: tissue masks, values of :class:`Tissue`, ``(N, H, W)``.
         spacing_mm: height and width of a pixel.
 
     Returns:
-        mm2, ``(N,)``; 0 in an empty slice.
+        Area in mm2, ``(N,)``; 0 in an empty slice.
     """
     return _area(classes > Tissue.BACKGROUND, spacing_mm)
 
@@ -87,7 +85,7 @@ def axis_moments(
     """First and second moments of masks, each pixel a rectangle of uniform density.
 
     Args:
-        mask: ``(N, H, W)``.
+        mask: boolean masks ``(N, H, W)``.
         spacing_mm: height and width of a pixel.
 
     Returns:
@@ -109,12 +107,12 @@ def axis_moments(
 
 
 def aspect(classes: NDArray[np.integer], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
-    """Spread of the brain along the rows' axis divided by that along the columns': length by width in an axial slice.
+    """Spread of the brain from anterior to posterior divided by that from right to left: length by width.
 
     The ratio of standard deviations is that of the axes of an ellipse, or of the sides of a rectangle.
 
     Args:
-        classes: values of :class:`Tissue`, ``(N, H, W)``.
+        classes: tissue masks, values of :class:`Tissue`, ``(N, H, W)``.
         spacing_mm: height and width of a pixel.
 
     Returns:
@@ -130,16 +128,15 @@ def ventricle_asymmetry(classes: NDArray[np.integer], spacing_mm: Sequence[float
     The column of the centroid is shared between the sides, so the value is the same wherever the head lies.
 
     Args:
-        classes: values of :class:`Tissue`, ``(N, H, W)``, columns from the subject's right to left.
+        classes: tissue masks, values of :class:`Tissue`, ``(N, H, W)``, columns from the subject's right to left.
         spacing_mm: height and width of a pixel.
 
     Returns:
         From -1 (all on the left) to 1 (all on the right), ``(N,)``; NaN in a slice without ventricles.
     """
     columns = classes.shape[2]
-    middle = (
-        axis_moments(classes > 0, spacing_mm)[0][:, 1] / spacing_mm[1] + columns / 2
-    )  # in pixels from the left edge
+    centroid_mm = axis_moments(classes > 0, spacing_mm)[0][:, 1]
+    middle = centroid_mm / spacing_mm[1] + columns / 2  # in pixels from the left edge
     right_share = np.clip(middle[:, None] - np.arange(columns), 0.0, 1.0)  # of each column, (N, W)
     ventricle = (classes == Tissue.VENTRICLE).sum(1)  # (N, W)
     total = ventricle.sum(1).astype(np.float64)
@@ -148,29 +145,29 @@ def ventricle_asymmetry(classes: NDArray[np.integer], spacing_mm: Sequence[float
 
 
 def centroid_anterior(classes: NDArray[np.integer], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
-    """How far the brain's centroid lies in front of the middle of the image, in an axial slice.
+    """Distance of the brain's centroid from the middle of the image, positive towards the front.
 
     The middle of the image is that of the whole head's brain (:func:`scripts.tissue.tissue_transforms`).
 
     Args:
-        classes: values of :class:`Tissue`, ``(N, H, W)``, rows from anterior to posterior.
+        classes: tissue masks, values of :class:`Tissue`, ``(N, H, W)``, rows from anterior to posterior.
         spacing_mm: height and width of a pixel.
 
     Returns:
-        mm, ``(N,)``; NaN in an empty slice.
+        Distance in mm, ``(N,)``; NaN in an empty slice.
     """
     return -axis_moments(classes > 0, spacing_mm)[0][:, 0]
 
 
 def centroid_right(classes: NDArray[np.integer], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
-    """How far the brain's centroid lies to the subject's right of the middle of the image, in an axial slice.
+    """Distance of the brain's centroid from the middle of the image, positive towards the subject's right.
 
     Args:
-        classes: values of :class:`Tissue`, ``(N, H, W)``, columns from the subject's right to left.
+        classes: tissue masks, values of :class:`Tissue`, ``(N, H, W)``, columns from the subject's right to left.
         spacing_mm: height and width of a pixel.
 
     Returns:
-        mm, ``(N,)``; NaN in an empty slice.
+        Distance in mm, ``(N,)``; NaN in an empty slice.
     """
     return -axis_moments(classes > 0, spacing_mm)[0][:, 1]
 
@@ -187,12 +184,13 @@ MEASURES: dict[str, Callable[[NDArray[np.integer], Sequence[float]], NDArray[np.
     "aspect": aspect,
     "cortical_thickness": cortical_thickness,
 }
-"""What a mask alone tells."""
+"""Attributes that a mask alone determines, by name."""
 
 ATTRIBUTES = (*MEASURES, "slice_level")
-"""Names of all attributes, in the order of the tables; the level is known from the volume that a slice is part of."""
+"""Names of all attributes, in the order of the tables. The level depends on the volume that a slice is part of."""
 
 UNITS = dict(zip(ATTRIBUTES, ("mm2", "mm2", "mm2", "mm2", "", "", "mm", "mm", "", "mm", ""), strict=True))
+"""Unit of each attribute, "" for a ratio."""
 
 
 def slice_attributes(
@@ -204,15 +202,15 @@ def slice_attributes(
     """Attributes of a batch of axial slices.
 
     Args:
-        classes: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``; rows from anterior to posterior, columns
-            from the subject's right to left.
+        classes: tissue masks, values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``; rows from anterior to
+            posterior, columns from the subject's right to left.
         spacing_mm: height and width of a pixel.
         level: position of each slice along the brain, 0 to 1, ``(N,)``; unknown by default.
-        names: which ones, of :data:`ATTRIBUTES`.
+        names: names of the attributes, from :data:`ATTRIBUTES`.
 
     Returns:
-        Of each name the values ``(N,)`` in the unit of :data:`UNITS`; NaN where an attribute is not defined: what
-        there is none of has no position and no shape, and a level that is not known is none.
+        For each name the values ``(N,)`` in the unit of :data:`UNITS`. NaN where an attribute is undefined: an absent
+        tissue has no position and no shape, and an unknown level no value.
 
     Raises:
         ValueError: the shape is not ``(N, H, W)``, or a name is unknown.
@@ -243,8 +241,8 @@ class SliceAttributesd(MapTransform):
         keys: tissue classes ``(1, H, W)``; those of ``image`` are written under ``image_attributes``, float32,
             ``(len(names),)``.
         spacing_mm: height and width of a pixel.
-        names: which ones, of :data:`ATTRIBUTES`.
-        level_key: where the level of the slice is, if it is known.
+        names: names of the attributes, from :data:`ATTRIBUTES`.
+        level_key: key of the level of the slice; the level is unknown where it is absent.
         allow_missing_keys: skip a key that is absent.
     """
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Criteria with bounds learned from healthy brains: which tissue masks are plausible.
+"""Plausible ranges of the anatomical criteria, learned from healthy brains.
 
-FOLDED: Bounds of a number, learned from healthy slices, which change along the brain.
+:class:`LevelBounds` holds percentiles that vary along the brain; :class:`AnatomicalCriteria` applies them to the twelve
+criteria of :mod:`scripts.tissue.criteria`.
 """
 
 from __future__ import annotations
@@ -22,15 +23,21 @@ from .slices import LEVELS, TissueSlices, level_windows
 
 __all__ = ["AnatomicalCriteria", "LevelBounds"]
 
+TAIL_PERCENT = 0.2
+"""Share of healthy slices beyond each of the fourteen learned bounds, all of which together exclude at most 3 %."""
+
+FIXED_UPPER = {"border_contact": 0.0}
+"""Bounds that are not learned: a brain that the edge of the image cuts is implausible even where it is common."""
+
 
 @dataclass(frozen=True)
 class LevelBounds:
-    """Lower and upper bounds of several numbers, as functions of the slice level.
+    """Lower and upper bounds of several quantities, as functions of the slice level.
 
     Attributes:
-        levels: where the bounds are given; between two levels they are interpolated, ``(G,)``.
-        lower: ``(G, C)``; a number without a lower bound has ``-inf`` at all levels.
-        upper: ``(G, C)``; a number without an upper bound has ``inf`` at all levels.
+        levels: levels at which the bounds are given, ``(G,)``; in between they are interpolated.
+        lower: lower bounds ``(G, C)``, ``-inf`` at all levels for a quantity without one.
+        upper: upper bounds ``(G, C)``, ``inf`` at all levels for a quantity without one.
     """
 
     levels: NDArray[np.float64]
@@ -49,14 +56,14 @@ class LevelBounds:
     ) -> LevelBounds:
         """Learn percentiles in a window around each level.
 
-        A percentile is one of the values, the next one outwards: at most ``tail_percent`` of the values in a window are
-        outside a bound. Where a number is defined in no slice of a window, all levels' widest bound holds.
+        A percentile is one of the values, rounded outwards: at most ``tail_percent`` of the values in a window are
+        outside a bound. A quantity that is undefined in all slices of a window gets the widest bound of all levels.
 
         Args:
-            values: ``(N, C)``; NaN where a number is not defined.
-            level: 0 to 1, ``(N,)``.
-            has_lower: which of the numbers have a lower bound, ``(C,)``.
-            has_upper: which of the numbers have an upper bound, ``(C,)``.
+            values: quantities of healthy slices, ``(N, C)``; NaN where one is undefined.
+            level: level of each slice, 0 to 1, ``(N,)``.
+            has_lower: whether each quantity has a lower bound, ``(C,)``.
+            has_upper: whether each quantity has an upper bound, ``(C,)``.
             tail_percent: share of healthy values beyond each bound, 0 to 50.
             whole_heads: see :func:`scripts.tissue.slices.level_windows`.
 
@@ -77,20 +84,20 @@ class LevelBounds:
         """Bounds at given levels.
 
         Args:
-            level: ``(N,)``; NaN where it is unknown: the widest bounds of all levels.
+            level: levels ``(N,)``; NaN if unknown, for the widest bounds of all levels.
 
         Returns:
             Lower and upper bounds, both ``(N, C)``.
         """
-        where = np.asarray(level, dtype=np.float64)
-        lower = np.stack([self._interpolate(where, column) for column in self.lower.T], axis=1)
-        upper = np.stack([self._interpolate(where, column) for column in self.upper.T], axis=1)
-        unknown = np.isnan(where)
+        levels = np.asarray(level, dtype=np.float64)
+        lower = np.stack([self._interpolate(levels, column) for column in self.lower.T], axis=1)
+        upper = np.stack([self._interpolate(levels, column) for column in self.upper.T], axis=1)
+        unknown = np.isnan(levels)
         lower[unknown], upper[unknown] = self.lower.min(0), self.upper.max(0)
         return lower, upper
 
     def contain(self, values: ArrayLike, level: ArrayLike) -> NDArray[np.bool_]:
-        """Which values ``(N, C)`` lie within their bounds at levels ``(N,)`` or ``(1,)``; undefined ones (NaN) do."""
+        """Whether values ``(N, C)`` lie within their bounds at levels ``(N,)`` or ``(1,)``; undefined ones (NaN) do."""
         table = np.asarray(values, dtype=np.float64)
         lower, upper = self.at(level)
         return np.isnan(table) | ((table >= lower) & (table <= upper))
@@ -100,16 +107,9 @@ class LevelBounds:
 
 
 def _quantiles(window: NDArray[np.float64], share: float, method: Literal["lower", "higher"]) -> NDArray[np.float64]:
-    """A quantile of the defined values of each column, NaN where there are none, ``(C,)``."""
+    """A quantile of the defined values of each column, NaN if there are none, ``(C,)``."""
     defined = [column[np.isfinite(column)] for column in window.T]
     return np.array([np.quantile(column, share, method=method) if len(column) else np.nan for column in defined])
-
-
-TAIL_PERCENT = 0.2
-"""Beyond each of the fourteen learned bounds: all together leave at least 97 % of the slices they were learned from."""
-
-FIXED_UPPER = {"border_contact": 0.0}
-"""A brain that is cut by the edge of the image is no property of brains."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ class AnatomicalCriteria:
     """The twelve criteria with their bounds.
 
     Attributes:
-        bounds: of the criteria, in the order of :data:`scripts.tissue.CRITERIA`.
-        spacing_mm: height and width of a pixel of the slices that the bounds hold for. Numbers of holes and of pieces
-            depend on it, so it has to be that of the slices that are judged.
-        learned_from: number of heads and slices, and the percentile.
+        bounds: bounds of the criteria, in the order of :data:`scripts.tissue.CRITERIA`.
+        spacing_mm: height and width of a pixel. The numbers of holes and pieces depend on it, so the slices that are
+            judged must have the same.
+        learned_from: numbers of heads and slices, and the percentile.
     """
 
     bounds: LevelBounds
@@ -134,7 +134,7 @@ class AnatomicalCriteria:
         """Learn the bounds from the slices of healthy heads, as percentiles at each level.
 
         Args:
-            slices: of the training heads.
+            slices: slices of the training heads.
             tail_percent: share of the slices beyond each bound.
             whole_heads: see :func:`scripts.tissue.slices.level_windows`.
 
@@ -156,24 +156,24 @@ class AnatomicalCriteria:
         return cls(replace(bounds, upper=upper), slices.spacing_mm, source)
 
     def measure(self, classes: ArrayLike) -> NDArray[np.float64]:
-        """The criteria of slices ``(N, H, W)``, ``(N, 12)``; see :func:`measure_criteria`."""
+        """Criteria ``(N, 12)`` of slices ``(N, H, W)``, see :func:`measure_criteria`."""
         return measure_criteria(classes, self.spacing_mm)
 
     def passes(self, measures: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
-        """Which criteria hold.
+        """Whether each criterion is met.
 
         Args:
-            measures: of :meth:`measure`, ``(N, 12)``.
-            level: of the slices, ``(N,)``, or one for all, ``(1,)``; where it is not known (None, or NaN), what is
+            measures: measured criteria, from :meth:`measure`, ``(N, 12)``.
+            level: level of each slice, ``(N,)``, or of all, ``(1,)``. Where it is unknown (None, or NaN), what is
                 plausible at any level passes.
 
         Returns:
-            ``(N, 12)``.
+            Boolean, ``(N, 12)``.
         """
         return self.bounds.contain(measures, [np.nan] if level is None else level)
 
     def valid(self, classes: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
-        """Which slices ``(N, H, W)`` meet all criteria, ``(N,)``."""
+        """Whether each of the slices ``(N, H, W)`` meets all criteria, ``(N,)``."""
         return np.all(self.passes(self.measure(classes), level), axis=1)
 
     def shares(self, slices: TissueSlices) -> dict[str, float]:
@@ -192,7 +192,7 @@ class AnatomicalCriteria:
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the bounds to a JSON file, readable by eye: for each criterion its bounds along the levels."""
+        """Write the bounds to a JSON file: for each criterion its bounds along the levels."""
         content: dict[str, Any] = {
             "spacing_mm": self.spacing_mm,
             "learned_from": self.learned_from,
@@ -214,7 +214,7 @@ class AnatomicalCriteria:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is no such file.
+            ValueError: the file holds something else.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -231,13 +231,13 @@ class AnatomicalCriteria:
             raise
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{path} holds no bounds of the {len(CRITERIA)} criteria. Write it with python -m scripts tissue "
+                f"{path} holds no bounds of the {len(CRITERIA)} criteria. Learn them with python -m scripts tissue "
                 "criteria learn."
             ) from error
 
 
 def _numbers(bounds: NDArray[np.float64]) -> list[float] | None:
-    """Bounds for JSON, which knows no infinity: None where a number has no bound."""
+    """Bounds for JSON, which has no infinity: None for a quantity without a bound."""
     return bounds.tolist() if np.isfinite(bounds).all() else None
 
 

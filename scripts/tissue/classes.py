@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tissue classes of a mask, and the region labels that belong to each.
-
-FOLDED: From region labels to tissue classes.
-"""
+"""The four tissue classes of a mask, and the region labels that belong to each."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ __all__ = ["MUSE_TISSUES", "Tissue", "TissueClassesd", "tissue_classes"]
 
 
 class Tissue(IntEnum):
-    """Class of a pixel. What is above zero is brain (the total brain, composite 701, of the MUSE table)."""
+    """Class of a pixel. All classes above zero are brain (the total brain, composite 701, of the MUSE table)."""
 
     BACKGROUND = 0  # air, skull, and the fluid of sulci and cisterns
     VENTRICLE = 1
@@ -40,25 +37,25 @@ MUSE_TISSUES: dict[Tissue, tuple[int, ...]] = {
 """Region labels of MUSE and DLMUSE for each class.
 
 Source: ``MUSE_mapping_derivedROIs.csv`` in CBICA's NiChart_Project, composites 509 (ventricles), 601 (grey matter) and
-604 (white matter). It gives brainstem (35) and optic chiasm (69) to neither: here they are white, as they mostly are in
-a T1-weighted image. 1 and 46 are fluid outside the ventricles.
+604 (white matter). It assigns brainstem (35) and optic chiasm (69) to neither: here they are white matter, which they
+resemble in a T1-weighted image. 1 and 46 are fluid outside the ventricles.
 """
 
 
 def tissue_classes(labels: Tensor, table: Mapping[Tissue, Sequence[int]] = MUSE_TISSUES) -> Tensor:
     """Replace region labels by tissue classes.
 
-    MONAI's ``MapLabelValue`` would leave a label that is not in the table as it is, and so take region 3 for class 3.
+    MONAI's ``MapLabelValue`` would leave a label that is not in the table unchanged, and so take region 3 for class 3.
 
     Args:
-        labels: whole numbers from 0 on, any shape (a ``MetaTensor`` stays one).
-        table: the labels of each class.
+        labels: region labels, whole numbers >= 0, any shape (a ``MetaTensor`` stays one).
+        table: region labels of each class.
 
     Returns:
         Values of :class:`Tissue`, uint8, shape of ``labels``.
 
     Raises:
-        ValueError: there are labels that are no whole numbers from 0 on, or not in the table.
+        ValueError: a label is not in the table.
 
     Example:
         >>> tissue_classes(torch.tensor([0, 51, 100, 81])).tolist()
@@ -84,7 +81,7 @@ class TissueClassesd(MapTransform):
 
     Args:
         keys: region labels, any shape.
-        table: the labels of each class.
+        table: region labels of each class.
         allow_missing_keys: skip a key that is absent.
     """
 
@@ -98,7 +95,7 @@ class TissueClassesd(MapTransform):
         self.table = table
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Replace what is under ``keys``."""
+        """Replace the labels under ``keys``."""
         d = dict(data)
         for key in self.key_iterator(d):
             d[key] = tissue_classes(d[key], self.table)

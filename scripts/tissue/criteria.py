@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twelve criteria by which the tissue mask of a slice looks like a brain."""
+"""The twelve criteria of a plausible tissue mask, and their measurement on slices."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["CRITERIA", "Criterion", "measure_criteria"]
 
 @dataclass(frozen=True)
 class Criterion:
-    """What is measured, and on which side it has a bound.
+    """Meaning of a criterion, and the sides on which it is bounded.
 
     Attributes:
-        meaning: for tables, with the unit.
-        lower: less than healthy brains have is implausible.
-        upper: more than healthy brains have is implausible.
+        meaning: description with the unit, for tables.
+        lower: whether values below those of healthy brains are implausible.
+        upper: whether values above those of healthy brains are implausible.
     """
 
     meaning: str
@@ -55,13 +55,14 @@ def measure_criteria(classes: ArrayLike, spacing_mm: Sequence[float]) -> NDArray
     Tissue is connected across corners, background is not.
 
     Args:
-        classes: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``; columns from the subject's right to left.
+        classes: tissue masks, values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``; columns from the subject's right
+            to left.
         spacing_mm: height and width of a pixel.
 
     Returns:
-        ``(N, 12)`` in the order of :data:`CRITERIA`; NaN where one is not defined: ``ventricle_asymmetry`` without
-        ventricles, ``convexity`` of an empty slice. The share or thickness of what is absent is 0, which is below the
-        bound at a level where every brain has it.
+        Values ``(N, 12)`` in the order of :data:`CRITERIA`; NaN where one is undefined: ``ventricle_asymmetry`` without
+        ventricles, ``convexity`` of an empty slice. The share or thickness of an absent tissue is 0, which is below the
+        bound at levels where every brain has that tissue.
 
     Raises:
         ValueError: the shape is not ``(N, H, W)``.

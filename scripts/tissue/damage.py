@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Damage tissue masks on purpose, as a bad segmentation would be damaged."""
+"""Artificial damage of tissue masks that imitates bad segmentations."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Mask = NDArray[np.uint8]
 
 
 def _hole(mask: Mask, spacing_mm: Sequence[float], rng: np.random.Generator) -> None:
-    """A disc of background, as deep in the brain as it can lie or nearly so."""
+    """A disc of background deep inside the brain."""
     depth = ndimage.distance_transform_edt(np.pad(mask > 0, 1), sampling=spacing_mm)[1:-1, 1:-1]
     mask[_disc(mask.shape, _draw(depth >= min(depth.max(), 1.5 * HOLE_MM), rng), HOLE_MM, spacing_mm)] = 0
 
 
 def _pieces(mask: Mask, spacing_mm: Sequence[float], rng: np.random.Generator) -> None:
-    """Three discs of grey matter in the background, apart from the brain."""
+    """Three discs of grey matter in the background, away from the brain."""
     apart = ndimage.distance_transform_edt(mask == 0, sampling=spacing_mm)
     inside = np.zeros(mask.shape, dtype=bool)
     inside[2:-2, 2:-2] = True
@@ -39,7 +39,7 @@ def _pieces(mask: Mask, spacing_mm: Sequence[float], rng: np.random.Generator) -
 
 
 def _cut(mask: Mask, spacing_mm: Sequence[float], rng: np.random.Generator) -> None:
-    """A canal of ventricle from a ventricle, or the middle of a brain that has none, straight to the exterior."""
+    """A straight canal to the exterior from a ventricle, or from the middle of a brain that has none."""
     brain = mask > 0
     ventricle = mask == Tissue.VENTRICLE
     start = _draw(ventricle, rng) if ventricle.any() else np.argwhere(brain).mean(0)
@@ -65,8 +65,8 @@ DAMAGES: dict[str, Callable[[Mask, Sequence[float], np.random.Generator], None]]
     "cut": _cut,
     "bite": _bite,
 }
-"""What is done to a mask: a hole of 24 mm in the brain, three pieces of brain outside, the ventricles open to the
-exterior, a bite of 48 mm out of the outline."""
+"""Kinds of damage: a hole of 24 mm in the brain, three pieces of brain outside of it, ventricles that open to the
+exterior, and a bite of 48 mm out of the outline. Each function damages a mask in place."""
 
 
 def damage_masks(
@@ -75,9 +75,9 @@ def damage_masks(
     """Damage each mask in one way, the kinds in turn.
 
     Args:
-        masks: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``, each with brain.
+        masks: tissue masks, values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``, none without brain.
         spacing_mm: height and width of a pixel.
-        rng: source of chance.
+        rng: random number generator.
 
     Returns:
         Damaged copies ``(N, H, W)``, and the key of :data:`DAMAGES` of each, ``(N,)``.
@@ -97,6 +97,6 @@ def _disc(
 
 
 def _draw(where: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
-    """A pixel of a mask, ``(2,)``."""
+    """A random pixel of a mask, ``(2,)``."""
     places = np.argwhere(where)
     return np.asarray(places[rng.integers(len(places))])

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tissue masks with their attributes, as a dataset for training.
-
-FOLDED: T1 slices with their tissue masks, as a dataset for training.
-"""
+"""Datasets for training: tissue masks with their attributes, and T1-weighted slices with their masks."""
 
 from __future__ import annotations
 
@@ -23,27 +20,27 @@ __all__ = ["ImageMaskDataset", "TissueSliceDataset", "one_hot"]
 
 
 def one_hot(classes: Tensor) -> Tensor:
-    """Classes ``(B, *spatial)`` as ``(B, len(Tissue), *spatial)`` float32."""
+    """One-hot encoding of classes ``(B, *spatial)``, ``(B, len(Tissue), *spatial)`` float32."""
     return F.one_hot(classes.long(), len(Tissue)).movedim(-1, 1).float().contiguous()
 
 
 class TissueSliceDataset(Dataset):
-    """Slices of tissue classes of a cohort's label volumes, and the attributes of each.
+    """Tissue masks of the slices of a cohort, made from its label volumes, and the attributes of each.
 
     Args:
         data: items with ``subject`` and ``label``, as :func:`scripts.data.cohort.load_datalist` gives them. Which
-            slices they name does not matter: all that show enough brain in ``plane`` are taken.
-        attributes: names of :data:`scripts.tissue.ATTRIBUTES`, in the order of the latent dimensions.
-        progress: show a progress bar.
+            slices they list does not matter: all that show enough brain in ``plane`` are used.
+        attributes: names from :data:`scripts.tissue.ATTRIBUTES`, in the order of the latent dimensions.
+        progress: whether to show a progress bar.
         **grid: plane, spacing and size, see :func:`scripts.tissue.load_tissue_slices`.
 
     Attributes:
-        tissue: the slices with level, subject and spacing, :class:`scripts.tissue.TissueSlices`.
-        names: of the attributes.
-        attributes: ``(N, L)`` float32, in their units, NaN where undefined.
+        tissue: slices with level, subject and spacing, :class:`scripts.tissue.TissueSlices`.
+        names: names of the attributes.
+        attributes: values ``(N, L)`` float32 in their units, NaN where undefined.
 
     Raises:
-        ValueError: an unknown attribute; a label file that is missing or cannot be read.
+        ValueError: an attribute is unknown, or a label file is missing or unusable.
     """
 
     def __init__(
@@ -76,21 +73,21 @@ class TissueSliceDataset(Dataset):
 
 
 class ImageMaskDataset(Dataset):
-    """Slices of a cohort's T1 images and of the tissue classes made from its labels, on one grid.
+    """T1-weighted slices of a cohort with the tissue masks made from its label volumes, on one grid.
 
     Args:
         data: items with ``subject``, ``image`` and ``label``, as :func:`scripts.data.cohort.load_datalist` gives them.
-            Which slices they name does not matter: all that show enough brain in ``plane`` are taken.
-        progress: show a progress bar.
+            Which slices they list does not matter: all that show enough brain in ``plane`` are used.
+        progress: whether to show a progress bar.
         **grid: plane, spacing and size, see :func:`scripts.tissue.load_tissue_slices`.
 
     Attributes:
         tissue: masks and images with level, subject and spacing, :class:`scripts.tissue.TissueSlices`.
-        images: ``(N, 1, H, W)`` float32, 1 = the 99.5th percentile of the volume.
-        classes: ``(N, H, W)`` uint8.
+        images: slices ``(N, 1, H, W)`` float32, 1 = the 99.5th percentile of the volume.
+        classes: masks ``(N, H, W)`` uint8.
 
     Raises:
-        ValueError: a file that is missing or cannot be used.
+        ValueError: a file is missing or unusable.
     """
 
     def __init__(self, data: Sequence[Mapping[str, Any]], progress: bool = True, **grid: Any) -> None:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cut every brain to slices of one size.
-
-FOLDED: Tissue classes on a coarser or finer grid.
-"""
+"""Volumes of tissue classes on a common grid: resampling, and cropping to the brain."""
 
 from __future__ import annotations
 
@@ -26,16 +23,17 @@ from .classes import Tissue
 __all__ = ["CENTRES", "BrainWindowd", "ResampleClassesd"]
 
 CENTRES = ("frame", "brain")
+"""What may lie in the middle of the slices: the middle of the volume, or that of the brain's bounding box."""
 
 
 class BrainWindowd(MapTransform):
-    """Crop a volume of tissue classes to the slices that hold brain, and pad or crop these to one size.
+    """Crop a volume of tissue classes to the slices with brain, and pad or crop these to one size.
 
     Args:
         keys: tissue classes ``(1, H, W, D)``, slices along the last axis.
-        size: rows and columns.
-        centre: what lies in the middle of the slices: "frame", the middle of the volume, or "brain", the middle of the
-            brain's bounding box, which takes away where the head lay in the scanner.
+        size: number of rows and columns.
+        centre: centre of the slices: "frame", the middle of the volume, or "brain", the middle of the brain's bounding
+            box, which makes the slices independent of the position of the head in the scanner.
         allow_missing_keys: skip a key that is absent.
 
     Raises:
@@ -52,7 +50,7 @@ class BrainWindowd(MapTransform):
         self.centre = centre
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Cut what is under ``keys``."""
+        """Crop the volumes under ``keys``."""
         d = dict(data)
         for key in self.key_iterator(d):
             volume = d[key]
@@ -66,7 +64,7 @@ class BrainWindowd(MapTransform):
             if (lost := brain_voxels - int((d[key] > 0).sum())) > 0:
                 raise ValueError(
                     f"{lost} voxels of the brain lie outside slices of {self.size[0]} x {self.size[1]} pixels around "
-                    f'the {self.centre}. Give a larger size, or centre="brain".'
+                    f'the {self.centre}. Choose a larger size, or centre="brain".'
                 )
         return d
 
@@ -75,12 +73,12 @@ class ResampleClassesd(MapTransform):
     """Resample a volume of tissue classes: each voxel takes the class with the largest share in it.
 
     Shares are linear interpolations of the classes' indicators; at twice the spacing they are exact means. The two
-    grids begin at the same edge (not the same voxel centre). MONAI's ``Spacing(scale_extent=True)`` means to do that,
-    but shifts a volume whose origin is near zero by a voxel (1.6.1).
+    grids start at the same edge (not at the same voxel centre). MONAI's ``Spacing(scale_extent=True)`` is meant to do
+    that, but shifts a volume whose origin is near zero by a voxel (1.6.1).
 
     Args:
         keys: tissue classes ``(1, H, W, D)`` with their affine.
-        spacing_mm: of the new voxels, along the three axes.
+        spacing_mm: size of the new voxels along the three axes.
         allow_missing_keys: skip a key that is absent.
     """
 
@@ -89,7 +87,7 @@ class ResampleClassesd(MapTransform):
         self.spacing_mm = torch.tensor(spacing_mm, dtype=torch.float64)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Resample what is under ``keys``."""
+        """Resample the volumes under ``keys``."""
         d = dict(data)
         for key in self.key_iterator(d):
             d[key] = self._resample(d[key])
@@ -101,5 +99,5 @@ class ResampleClassesd(MapTransform):
         step = torch.diag(torch.cat([ratio, torch.ones(1)]))
         step[:3, 3] = (ratio - 1) / 2  # from edge to edge
         shares = torch.cat([classes == tissue for tissue in Tissue]).float()  # (4, H, W, D), a MetaTensor
-        moved = SpatialResample(mode="bilinear")(shares, dst_affine=classes.affine @ step, spatial_size=size)
-        return moved.argmax(0, keepdim=True).to(torch.uint8)
+        resampled = SpatialResample(mode="bilinear")(shares, dst_affine=classes.affine @ step, spatial_size=size)
+        return resampled.argmax(0, keepdim=True).to(torch.uint8)

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connected pieces in each slice of a stack, all slices at once.
-
-FOLDED: How convex the brain of a slice is.
-FOLDED: The outside of a brain in a slice, and how much of a tissue lies against it.
-FOLDED: Holes in the brain of a slice.
-"""
+"""Shape of masks, slice by slice: connected components, convexity, the exterior of the brain, its gaps and holes."""
 
 from __future__ import annotations
 
@@ -18,15 +13,18 @@ from scipy.spatial import ConvexHull
 
 __all__ = ["Components", "contact_length", "convexity", "exterior", "gap_radius", "hole_share", "slice_components"]
 
+CLOSING_MM = 8.0
+"""Radius of the closing of sulci and fissures, whose sides are less than twice this apart."""
+
 
 @dataclass(frozen=True)
 class Components:
     """Connected pieces of masks.
 
     Attributes:
-        labels: ``(N, H, W)``; 0 outside, and no number is used in two slices.
-        slices: the slice of each piece, ``(pieces,)``; piece ``i`` has the label ``i + 1``.
-        sizes: pixels of each piece, ``(pieces,)``.
+        labels: label of each pixel, ``(N, H, W)``; 0 outside, and no label occurs in two slices.
+        slices: index of the slice of each piece, ``(pieces,)``; piece ``i`` has the label ``i + 1``.
+        sizes: number of pixels of each piece, ``(pieces,)``.
     """
 
     labels: NDArray[np.int32]
@@ -38,7 +36,7 @@ class Components:
         return np.bincount(self.slices, minlength=len(self.labels))
 
     def largest(self) -> NDArray[np.intp]:
-        """Pixels of the largest piece in each slice, ``(N,)``; 0 where there is none."""
+        """Number of pixels of the largest piece in each slice, ``(N,)``; 0 if there is none."""
         largest = np.zeros(len(self.labels), dtype=np.intp)
         np.maximum.at(largest, self.slices, self.sizes)
         return largest
@@ -48,9 +46,9 @@ def slice_components(mask: NDArray[np.bool_], diagonal: bool) -> Components:
     """Find the connected pieces of each slice; slices are not connected to each other.
 
     Args:
-        mask: ``(N, H, W)``.
-        diagonal: pixels that touch at a corner are connected. True for tissue and False for what surrounds it, or the
-            other way round: with the same for both, a diagonal line would cut the surroundings without being one piece.
+        mask: boolean masks ``(N, H, W)``.
+        diagonal: whether pixels that touch at a corner are connected. It should differ for tissue and its surroundings:
+            otherwise a diagonal line would divide the surroundings without being connected itself.
     """
     neighbours = np.zeros((3, 3, 3), dtype=bool)
     neighbours[1] = ndimage.generate_binary_structure(2, 2 if diagonal else 1)
@@ -67,10 +65,10 @@ def convexity(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     image does not change the ratio.
 
     Args:
-        mask: ``(N, H, W)``.
+        mask: boolean masks ``(N, H, W)``.
 
     Returns:
-        0 to 1, ``(N,)``; NaN where a mask is empty.
+        Ratio from 0 to 1, ``(N,)``; NaN for an empty mask.
     """
     return np.array([_convexity(one) for one in mask], dtype=np.float64)
 
@@ -87,13 +85,13 @@ def _convexity(mask: NDArray[np.bool_]) -> float:
 
 
 def exterior(brain: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Background from which the edge of the image can be reached, one pixel wider than the image on every side.
+    """Background that is connected to the edge of the image, with a margin of one pixel on each side.
 
     Args:
-        brain: ``(N, H, W)``.
+        brain: boolean masks ``(N, H, W)``.
 
     Returns:
-        ``(N, H + 2, W + 2)``; background that brain encloses is a hole and no exterior.
+        Boolean, ``(N, H + 2, W + 2)``; background that the brain encloses is a hole, not exterior.
     """
     outside = slice_components(np.pad(~brain, ((0, 0), (1, 1), (1, 1)), constant_values=True), diagonal=False).labels
     return outside == outside[:, :1, :1]
@@ -105,12 +103,12 @@ def contact_length(
     """Length of the pixel edges between a tissue and the exterior.
 
     Args:
-        mask: ``(N, H, W)``.
-        outside: of :func:`exterior`, ``(N, H + 2, W + 2)``.
+        mask: boolean masks of the tissue, ``(N, H, W)``.
+        outside: exterior, from :func:`exterior`, ``(N, H + 2, W + 2)``.
         spacing_mm: height and width of a pixel.
 
     Returns:
-        mm, ``(N,)``.
+        Length in mm, ``(N,)``.
     """
     above, below = outside[:, :-2, 1:-1], outside[:, 2:, 1:-1]
     left, right = outside[:, 1:-1, :-2], outside[:, 1:-1, 2:]
@@ -119,22 +117,18 @@ def contact_length(
     return horizontal * float(spacing_mm[1]) + vertical * float(spacing_mm[0])
 
 
-CLOSING_MM = 8.0
-"""Closes sulci and fissures, the sides of which are nearer than twice this."""
-
-
 def gap_radius(brain: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
-    """Radius of the largest disc of background in the brain, when sulci and fissures are closed (a closing of 8 mm).
+    """Radius of the largest disc of background in the brain, sulci and fissures closed (by a closing of 8 mm).
 
-    The number of holes would tell little: the fluid between brainstem and temporal lobes encloses some in every head,
-    and a true hole that opens into a sulcus is none. Their size does.
+    The number of holes would tell little: every head has some in the fluid between brainstem and temporal lobes, and a
+    hole that opens into a sulcus would not count. Their size is what matters.
 
     Args:
-        brain: ``(N, H, W)``.
+        brain: boolean masks ``(N, H, W)``.
         spacing_mm: height and width of a pixel.
 
     Returns:
-        mm, to the centre of the nearest pixel of the brain, ``(N,)``; 0 without a gap.
+        Radius in mm, to the centre of the nearest pixel of the brain, ``(N,)``; 0 without a gap.
     """
     margin = [int(np.ceil(CLOSING_MM / size)) + 1 for size in spacing_mm]
     padded = np.pad(brain, [(0, 0), *((size, size) for size in margin)])
@@ -151,13 +145,13 @@ def _gap_radius(brain: NDArray[np.bool_], spacing_mm: Sequence[float]) -> float:
 
 
 def hole_share(brain: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Area of all that brain encloses, as a share of the brain with it.
+    """Area of the background that the brain encloses, as a share of the filled brain.
 
     Args:
-        brain: ``(N, H, W)``.
+        brain: boolean masks ``(N, H, W)``.
 
     Returns:
-        0 to 1, ``(N,)``; 0 in an empty slice.
+        Share from 0 to 1, ``(N,)``; 0 in an empty slice.
     """
     filled = (~exterior(brain)[:, 1:-1, 1:-1]).sum((1, 2))
     return 1 - brain.sum((1, 2)) / np.maximum(filled, 1) - (filled == 0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slices of tissue classes from the label volumes of a cohort, all on one grid.
 
-FOLDED: The level of a slice: where it lies along the brain of its head, from 0 at the lowest end to 1 at the highest.
+The level of a slice is its position along the brain of its head, from 0 at the lowest end to 1 at the highest.
 """
 
 from __future__ import annotations
@@ -22,18 +22,30 @@ from ..transforms.volume_scale import ScaleIntensityByVolumePercentiled
 from .classes import TissueClassesd
 from .grid import BrainWindowd, ResampleClassesd
 
-__all__ = ["LEVELS", "TissueSlices", "level_windows", "load_tissue_slices", "slice_levels", "tissue_transforms"]
+__all__ = [
+    "LEVELS",
+    "TissueSlices",
+    "level_windows",
+    "load_tissue_slices",
+    "slice_levels",
+    "tissue_transforms",
+    "whole_brain_slices",
+]
 
 FRAME_MM = (224.0, 192.0)
-
+"""Height and width of a slice: every brain of 166 IXI heads fits, wherever it lies in its volume."""
+SPACING_MM = (4.0, 4.0, 4.0)
+SIZE = (56, 48)
+"""Pixels of ``FRAME_MM`` at 4 mm, divisible by 8."""
+MIN_AREA_MM2 = 1000.0
+"""Smallest area of brain in a slice; it leaves out the first and last two or three millimetres of a head."""
 LEVELS = np.linspace(0.05, 0.95, 19)
-"""Where what is learned along the brain is stored; interpolated between, constant beyond."""
-
+"""Levels at which what is learned along the brain is stored; interpolated in between, constant beyond."""
 HALF_WINDOW = 0.05
 
 
 def slice_levels(count: int) -> NDArray[np.float64]:
-    """Level of each of ``count`` slices that together are a brain: the middle of the slice as a share of the extent.
+    """Level of each of the ``count`` slices of a brain: the middle of the slice as a share of the brain's extent.
 
     Example:
         >>> slice_levels(4).tolist()
@@ -43,21 +55,21 @@ def slice_levels(count: int) -> NDArray[np.float64]:
 
 
 def level_windows(level: ArrayLike, whole_heads: bool = True) -> list[NDArray[np.intp]]:
-    """Which slices lie near each of :data:`LEVELS`, 0.05 to either side.
+    """Slices that lie near each of :data:`LEVELS`, up to 0.05 to either side.
 
     Args:
-        level: of slices, ``(N,)``.
-        whole_heads: the slices are of whole heads. If they are not, because small ones at the ends were left out, a
-            level without slices has those of the nearest level that has some.
+        level: level of each slice, ``(N,)``.
+        whole_heads: whether the slices are those of whole heads. If not, because small slices at the ends were left
+            out, a level without slices gets those of the nearest level that has some.
 
     Returns:
-        Indices for each of the 19 levels.
+        Indices of the slices for each of the 19 levels.
 
     Raises:
-        ValueError: there is no slice near some level, or at all.
+        ValueError: there are no slices near some level, or none at all.
     """
-    where = np.asarray(level, dtype=np.float64)
-    windows = [np.flatnonzero(np.abs(where - centre) <= HALF_WINDOW) for centre in LEVELS]
+    levels = np.asarray(level, dtype=np.float64)
+    windows = [np.flatnonzero(np.abs(levels - centre) <= HALF_WINDOW) for centre in LEVELS]
     if not whole_heads and any(map(len, windows)):
         filled = np.flatnonzero([len(window) for window in windows])
         return [windows[filled[np.abs(filled - position).argmin()]] for position in range(len(windows))]
@@ -66,27 +78,19 @@ def level_windows(level: ArrayLike, whole_heads: bool = True) -> list[NDArray[np
     return windows
 
 
-SPACING_MM = (4.0, 4.0, 4.0)
-SIZE = (56, 48)
-"""224 x 192 mm at 4 mm: every brain of 166 IXI heads fits, wherever it lies in its volume. Divisible by 8."""
-
-MIN_AREA_MM2 = 1000.0
-"""Smaller pieces of brain, the first and last two or three millimetres of a head, are left out."""
-
-
 @dataclass(frozen=True)
 class TissueSlices:
-    """Slices of tissue classes of several heads, in the order of the heads, each from its lowest slice to its highest.
+    """Slices of tissue classes of several heads, head by head, each from its lowest slice to its highest.
 
     Attributes:
-        classes: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)`` uint8; axial: rows from anterior to
-            posterior, columns from the subject's right to left.
-        level: position along the brain's extent in the head, 0 = its lowest end, 1 = its highest, ``(N,)``.
-        subject: ``(N,)`` names.
-        index: number of the slice in the cropped volume, ``(N,)``.
+        classes: tissue masks, values of :class:`scripts.tissue.Tissue`, ``(N, H, W)`` uint8; axial ones have rows from
+            anterior to posterior and columns from the subject's right to left.
+        level: position of each slice along its brain, 0 = lowest end, 1 = highest, ``(N,)``.
+        subject: subject of each slice, ``(N,)``.
+        index: index of each slice in the cropped volume, ``(N,)``.
         spacing_mm: height and width of a pixel.
-        images: the same slices of the T1 images, ``(N, H, W)`` float32, 1 = the 99.5th percentile of the volume; None
-            where they were not asked for.
+        images: the same slices of the T1-weighted images, ``(N, H, W)`` float32, 1 = the 99.5th percentile of the
+            volume; None unless requested.
     """
 
     classes: NDArray[np.uint8]
@@ -100,7 +104,7 @@ class TissueSlices:
         return len(self.classes)
 
     def volumes(self) -> list[NDArray[np.int64]]:
-        """The rows of each head, lowest slice first."""
+        """Indices of the slices of each head, the lowest slice first."""
         starts = np.flatnonzero(np.r_[True, self.subject[1:] != self.subject[:-1]])
         return np.split(np.arange(len(self)), starts[1:])
 
@@ -112,25 +116,26 @@ def tissue_transforms(
     centre: str = "frame",
     images: bool = False,
 ) -> Compose:
-    """From a file of region labels to a volume of tissue classes whose slices all have the same grid.
+    """Transforms from a file of region labels to a volume of tissue classes whose slices have a common grid.
 
     Region labels become tissue classes on a grid of the given spacing, cropped to the brain along the slice axis. The
-    T1 image is brought onto the same grid by linear interpolation: at twice the spacing, the mean of eight voxels.
+    T1-weighted image is resampled to the same grid by linear interpolation: at twice the spacing, to the mean of eight
+    voxels.
 
     Args:
         plane: "axial", "coronal" or "sagittal".
-        spacing_mm: pixel height, pixel width, slice distance.
-        size: rows and columns.
+        spacing_mm: pixel height, pixel width and slice distance.
+        size: number of rows and columns.
         centre: "frame" or "brain", see :class:`scripts.tissue.grid.BrainWindowd`.
-        images: transform ``image``, the path of the T1 image, too.
+        images: whether to transform ``image``, the path of the T1-weighted image, too.
 
     Returns:
-        A transform of ``{"label": path}``: ``label`` becomes ``(1, H, W, D)``, values of
-        :class:`scripts.tissue.Tissue`; ``image``, on the same grid, 1 at the volume's 99.5th percentile.
+        A transform of ``{"label": path}``: ``label`` becomes ``(1, H, W, D)`` with values of
+        :class:`scripts.tissue.Tissue`; ``image`` has the same grid, and 1 is its 99.5th percentile.
 
     Raises:
-        ValueError: ``plane`` or ``centre`` is unknown; when applied: labels that are not in the table, no brain, or one
-            that does not fit into ``size``.
+        ValueError: ``plane`` or ``centre`` is unknown; when applied: a label is not in the table, there is no brain, or
+            it does not fit into ``size``.
     """
     of_labels = [
         LoadImaged("label", ensure_channel_first=True),
@@ -160,20 +165,20 @@ def load_tissue_slices(
     """Read the label volumes of a cohort as slices of tissue classes.
 
     Args:
-        items: with ``subject`` and ``label`` (path), as :func:`scripts.data.cohort.load_datalist` gives them.
+        items: items with ``subject`` and ``label`` (path), as :func:`scripts.data.cohort.load_datalist` gives them.
         plane: see :func:`tissue_transforms`.
         spacing_mm: see :func:`tissue_transforms`.
         size: see :func:`tissue_transforms`.
         centre: see :func:`tissue_transforms`.
         min_area_mm2: smallest brain area of a slice that is kept.
-        progress: show a progress bar.
-        images: read the T1 images (``image``, a path) too.
+        progress: whether to show a progress bar.
+        images: whether to read the T1-weighted images (``image``, a path) too.
 
     Returns:
         The slices of all heads.
 
     Raises:
-        ValueError: an item has no label file, or a file that cannot be used.
+        ValueError: an item has no label file, or a file is unusable.
     """
     transform = tissue_transforms(plane, spacing_mm, size, centre, images)
     area = float(spacing_mm[0] * spacing_mm[1])
@@ -189,8 +194,14 @@ def load_tissue_slices(
     return TissueSlices(classes, level, subject, index, (float(spacing_mm[0]), float(spacing_mm[1])), *of_images)
 
 
+def whole_brain_slices(dataset_dir: str, part: str, spacing_mm: float) -> TissueSlices:
+    """Slices of the brains of a part of a cohort, each in a frame of ``FRAME_MM`` with pixels of ``spacing_mm``."""
+    size = [math.ceil(extent / spacing_mm) for extent in FRAME_MM]
+    return load_tissue_slices(load_datalist(dataset_dir, part), spacing_mm=(spacing_mm,) * 3, size=size, centre="brain")
+
+
 def _read(item: Mapping[str, Any], transform: Compose, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Volumes of one head, ``(D, H, W)``."""
+    """The volumes of a head, ``(D, H, W)`` each."""
     if "label" not in item:
         raise ValueError(
             f"subject {item['subject']} has no label file: tissue masks need region labels. Prepare the cohort from a "
@@ -202,9 +213,3 @@ def _read(item: Mapping[str, Any], transform: Compose, keys: Sequence[str]) -> d
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ValueError(f"{' or '.join(item[key] for key in keys)} could not be used: {reason}") from error
     return {key: np.ascontiguousarray(volumes[key].numpy()[0].transpose(2, 0, 1)) for key in keys}
-
-
-def whole_brain_slices(dataset_dir: str, part: str, spacing_mm: float) -> TissueSlices:
-    """Slices of the whole brains of a part of a cohort, in a frame of ``FRAME_MM`` with pixels of ``spacing_mm``."""
-    size = [math.ceil(extent / spacing_mm) for extent in FRAME_MM]
-    return load_tissue_slices(load_datalist(dataset_dir, part), spacing_mm=(spacing_mm,) * 3, size=size, centre="brain")

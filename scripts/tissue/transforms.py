@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge the mask of a dictionary.
-
-FOLDED: Share of masks that are plausible brains.
-"""
+"""The anatomical criteria as MONAI components: a transform that judges a mask, a metric over many masks."""
 
 from __future__ import annotations
 
@@ -28,9 +25,9 @@ class AnatomicalCriteriad(MapTransform):
 
     Args:
         keys: tissue classes ``(1, H, W)``. For ``pred`` two entries are written: ``pred_criteria``, a dictionary of the
-            twelve numbers, and ``pred_valid``, a bool.
-        criteria: with their bounds, or the file that ``python -m scripts tissue criteria learn`` wrote.
-        level_key: where the level of the slice is, if it is known.
+            twelve values, and ``pred_valid``, a bool.
+        criteria: criteria with their bounds, or the file that ``python -m scripts tissue criteria learn`` wrote.
+        level_key: key of the level of the slice; the level is unknown where it is absent.
         allow_missing_keys: skip a key that is absent.
     """
 
@@ -57,13 +54,13 @@ class AnatomicalCriteriad(MapTransform):
 
 
 class AnatomicalValidityMetric(CumulativeIterationMetric):
-    """Share of valid masks, in all and for each criterion.
+    """Share of valid masks, overall and for each criterion.
 
     Call it with batches of tissue classes ``(B, 1, H, W)`` and, if known, their levels ``(B,)``; ``aggregate()`` gives
-    the share of all masks seen since ``reset()`` that meet every criterion, ``by_criterion()`` that of each one.
+    the share of all masks since ``reset()`` that meet every criterion, ``by_criterion()`` the share for each criterion.
 
     Args:
-        criteria: with their bounds.
+        criteria: criteria with their bounds.
     """
 
     def __init__(self, criteria: AnatomicalCriteria) -> None:
@@ -71,7 +68,7 @@ class AnatomicalValidityMetric(CumulativeIterationMetric):
         self.criteria = criteria
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
-        """Which criteria hold, ``(B, 12)``; ``y`` are the levels."""
+        """Whether each criterion is met, ``(B, 12)``; ``y`` are the levels."""
         if y_pred.ndim != 4 or y_pred.shape[1] != 1:
             raise ValueError(f"masks must have the shape (B, 1, H, W), got {tuple(y_pred.shape)}.")
         level = None if y is None else np.asarray(y.cpu(), dtype=np.float64)
@@ -81,7 +78,7 @@ class AnatomicalValidityMetric(CumulativeIterationMetric):
         """Share of the masks that meet all criteria, a scalar tensor from 0 to 1.
 
         Raises:
-            ValueError: no mask has been seen.
+            ValueError: no mask has been judged.
         """
         return self._passed().all(1).double().mean()
 
@@ -89,7 +86,7 @@ class AnatomicalValidityMetric(CumulativeIterationMetric):
         """Share of the masks that meet each criterion.
 
         Raises:
-            ValueError: no mask has been seen.
+            ValueError: no mask has been judged.
         """
         return dict(zip(CRITERIA, self._passed().double().mean(0).tolist(), strict=True))
 

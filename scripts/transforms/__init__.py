@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dictionary transforms that take a volume to network space and back to the grid it came on."""
+"""Dictionary transforms from a volume to network space and back to its original grid."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from .load_volume import LoadVolumed
 from .plane import PLANE_AXCODES, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
 from .save_restored import SaveRestoredd, save_nifti
-from .slice_phases import SplitSlicePhasesd, join_phases, split_phases
-from .spacing import SpacingOnlyd
+from .slice_phases import SpacingOnlyd, SplitSlicePhasesd, join_phases, split_phases
 from .thesis_slices import ThesisSlicesd, thesis_slices
 from .volume_scale import ScaleIntensityByVolumePercentiled, volume_range
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refuse what is not one finite three-dimensional image."""
+"""Check that an image is a single, finite, three-dimensional volume."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from monai.transforms import MapTransform
 __all__ = ["CheckVolumed", "check_affine", "check_volume"]
 
 SMALLEST_CONDITION = 1e-6
-"""Axes with a smaller ratio of singular values are taken for parallel: no scanner samples at a thousandth of this."""
+"""Ratio of singular values below which an affine counts as singular; no scanner comes near it."""
 
 
 def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16) -> None:
     """Raise unless the volume can be restored.
 
     Args:
-        volume: channel first, ``(1, H, W, D)``.
-        affine: ``(4, 4)``, voxel indices to millimetres.
-        min_size: fewest voxels along each axis.
+        volume: volume with its channel first, ``(1, H, W, D)``.
+        affine: matrix from voxel indices to millimetres, ``(4, 4)``.
+        min_size: smallest number of voxels along an axis.
 
     Raises:
-        ValueError: the volume has another number of axes or channels, a short axis, values that are NaN or infinite,
-            one value only, or an affine that does not span three directions.
+        ValueError: the volume has another number of axes or channels, too short an axis, values that are NaN or
+            infinite, a single value everywhere, or an affine whose axes do not span three directions.
     """
     shape = tuple(volume.shape[1:])
     if volume.ndim != 4:
-        raise ValueError(f"the image has {volume.ndim - 1} axes {shape}: give one three-dimensional volume a file.")
+        raise ValueError(f"the image has {volume.ndim - 1} axes {shape}: give one three-dimensional volume per file.")
     if volume.shape[0] != 1:
         raise ValueError(
-            f"the image is four-dimensional, {volume.shape[0]} volumes or colours of {shape}: give one volume a file."
+            f"the image is four-dimensional, {volume.shape[0]} volumes or colours of {shape}: give one volume per file."
         )
     if min(shape) < min_size:
         raise ValueError(f"the volume is {shape}: at least {min_size} voxels along each axis are needed.")
     check_affine(np.asarray(affine, dtype=np.float64))
     damaged = volume.numel() - int(torch.isfinite(volume).sum())
     if damaged:
-        raise ValueError(f"{damaged} voxels are NaN or infinite: replace them by a number first.")
+        raise ValueError(f"{damaged} voxels are NaN or infinite: replace them with numbers first.")
     lowest, highest = (float(value) for value in torch.aminmax(volume))
     if lowest == highest:
         raise ValueError(f"the volume is constant, every voxel is {lowest:g}: there is nothing to restore.")
@@ -51,7 +51,7 @@ def check_affine(affine: np.ndarray) -> None:
     """Raise unless an affine is finite and invertible.
 
     Args:
-        affine: ``(4, 4)``, voxel indices to millimetres.
+        affine: matrix from voxel indices to millimetres, ``(4, 4)``.
 
     Raises:
         ValueError: it is not.
@@ -68,7 +68,7 @@ class CheckVolumed(MapTransform):
 
     Args:
         keys: volumes ``(1, H, W, D)``.
-        min_size: fewest voxels along each axis.
+        min_size: smallest number of voxels along an axis.
         allow_missing_keys: skip a key that is absent.
     """
 
@@ -77,7 +77,7 @@ class CheckVolumed(MapTransform):
         self.min_size = min_size
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return ``data`` as it came, or raise."""
+        """Return ``data`` unchanged, or raise."""
         d = dict(data)
         for key in self.key_iterator(d):
             volume = d[key].as_tensor() if hasattr(d[key], "as_tensor") else d[key]

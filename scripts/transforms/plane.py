@@ -18,7 +18,7 @@ PLANE_AXCODES: dict[str, str] = {
 
 
 def plane_axcodes(plane: str) -> str:
-    """Give the nibabel axis codes of a slice plane.
+    """Axis codes of a slice plane, as nibabel defines them.
 
     A letter names the side towards which the index grows: "I" on the first axis puts the top of the head in row 0.
 
@@ -29,7 +29,7 @@ def plane_axcodes(plane: str) -> str:
         Three letters for ``Orientationd(axcodes=...)``.
 
     Raises:
-        ValueError: the plane has no name here.
+        ValueError: the plane is unknown.
 
     Example:
         >>> plane_axcodes("sagittal")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring a prediction back to the grid and the intensities of the input, without touching what the network kept."""
+"""Map a prediction back to the grid and the intensities of the input; what the network kept stays exact."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class RestoreOnInputGridd(Transform):
     ``T`` is the preprocessing: orientation, resampling, intensity scale, padding. Inverting the prediction alone, as
     ``Invertd`` does, would return a resampled head even where the network changed nothing. Here only the correction is
     inverted, as a difference (without the offset of the intensity scale): where the network returns its input, the
-    voxel comes back as it was.
+    voxel keeps its value.
 
-    The tensors of ``data`` are overwritten and dropped as soon as they are not needed any more: of a large volume there
-    are never more than four copies.
+    The tensors of ``data`` are overwritten, and dropped as soon as they are not needed any more, so there are never
+    more than four copies of a large volume.
 
     Args:
-        transform: the preprocessing, applied to ``image_key``.
-        pred_key: prediction on the grid of ``image_key``; the restored volume takes its place.
-        image_key: what the network was given; removed from the result.
-        original_key: the volume as loaded; removed from the result.
+        transform: preprocessing that was applied to ``image_key``.
+        pred_key: key of the prediction, on the grid of ``image_key``; the restored volume takes its place.
+        image_key: key of the network's input; removed from the result.
+        original_key: key of the volume as it was loaded; removed from the result.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RestoreOnInputGridd(Transform):
         return d
 
     def _correction(self, d: dict[Hashable, Any]) -> MetaTensor:
-        """Prediction minus input, with what the inverse needs to know; both are taken out of ``d``."""
+        """Prediction minus input, with the metadata that the inverse needs; both are removed from ``d``."""
         pred, image = d.pop(self.pred_key), d.pop(self.image_key)
         difference = _plain(pred).sub_(_plain(image).to(pred.device, pred.dtype))
         correction = MetaTensor(difference, meta=dict(image.meta), applied_operations=image.applied_operations)
@@ -67,5 +67,5 @@ class RestoreOnInputGridd(Transform):
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    """The values without metadata."""
+    """The tensor without its metadata."""
     return tensor.as_tensor() if hasattr(tensor, "as_tensor") else tensor

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The thesis's path from a volume to network inputs: an 8-bit picture of each slice, resized and scaled again."""
+"""Preprocessing of the thesis: an 8-bit picture of each slice, resized and scaled again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ThesisSlicesd", "thesis_slices"]
 
 
 def thesis_slices(slices: Tensor, size: int = 128) -> Tensor:
-    """Make network inputs of slices as the thesis does.
+    """Prepare slices as network inputs, as the thesis does.
 
     ``plt.imsave(cmap="gray")`` scales each slice to its own minimum and maximum and stores 8 bits; TensorFlow reads
     them as n/255, resizes bilinearly without antialiasing and scales to minimum and maximum again.
@@ -30,9 +30,8 @@ def thesis_slices(slices: Tensor, size: int = 128) -> Tensor:
     Returns:
         Values in ``[0, 1]``, shape ``(B, 1, size, size)``.
     """
-    eight_bit = (rescale_min_max(slices.float()) * 256).floor().clamp(
-        max=255
-    ) / 255  # matplotlib's colour map has 256 bins
+    bins = (rescale_min_max(slices.float()) * 256).floor()  # matplotlib's colour map has 256
+    eight_bit = bins.clamp(max=255) / 255
     resized = F.interpolate(eight_bit, size=(size, size), mode="bilinear", align_corners=False, antialias=False)
     return rescale_min_max(resized)
 
@@ -43,7 +42,7 @@ class ThesisSlicesd(MapTransform):
     Args:
         keys: volumes of shape ``(1, H, W, D)``; they become ``(1, size, size, D)``.
         size: side of the square slices in pixels.
-        allow_missing_keys: skip keys that an item lacks.
+        allow_missing_keys: skip a key that is absent.
     """
 
     def __init__(self, keys: KeysCollection, size: int = 128, allow_missing_keys: bool = False) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One affine intensity map per volume, undone on the way out."""
+"""Intensity scaling: one affine map per volume, inverted after the restoration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ The 0.5th percentile of noise is 2.6 standard deviations below zero, so this all
 """
 
 DIFFERENCE = "is_difference"
-"""Key of the metadata of a volume that is the difference of two scaled ones: the offset has cancelled out."""
+"""Metadata key of a volume that is the difference of two scaled ones, in which the offset has cancelled out."""
 
 
 def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) -> tuple[float, float]:
@@ -33,7 +33,7 @@ def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) 
     lower percentile is further below zero than a quarter of the upper, is moved up by that percentile.
 
     Args:
-        volume: any shape, finite.
+        volume: finite intensities, any shape.
         lower: lower percentile, in [0, 100].
         upper: upper percentile, in (lower, 100].
 
@@ -41,7 +41,7 @@ def volume_range(volume: torch.Tensor, lower: float = 0.5, upper: float = 99.5) 
         ``(low, high)`` in the volume's own unit, ``low < high``, ``low <= 0``.
 
     Raises:
-        ValueError: the two intensities coincide, so the volume has nothing to scale.
+        ValueError: the two intensities coincide, so there is nothing to scale.
     """
     values = np.asarray(volume.detach().cpu(), dtype=np.float32)  # np.percentile: torch.quantile stops at 2**24 voxels
     low, high = (float(value) for value in np.percentile(values, (lower, upper)))
@@ -97,7 +97,7 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
         return d
 
     def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Bring the volumes of ``data`` back to the intensities they came with."""
+        """Bring the volumes of ``data`` back to their original intensities."""
         d = dict(data)
         for key in self.key_iterator(d):
             scaled: MetaTensor = d[key]

@@ -82,3 +82,17 @@ def test_a_compiled_network_trains_alike():
     for name, parameter in plain.named_parameters():
         torch.testing.assert_close(compiled.get_parameter(name).grad, parameter.grad, rtol=1e-3, atol=1e-6)
     assert compiled.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_accelerated_network_keeps_its_names_and_gives_float32():
+    network = ResidualUNet(residual_output=True)
+    names = list(network.state_dict())
+    torch.nn.init.normal_(network.head.conv.weight if hasattr(network.head, "conv") else network.head.weight, std=0.1)
+    image = torch.rand(2, 1, 16, 24)
+    network.eval()
+    exact = network(image)
+    fast = accelerate(network, "cpu", amp=True)
+    assert list(fast.state_dict()) == names
+    assert fast(image).dtype == torch.float32
+    # bfloat16 keeps 8 bits of each product; the correction is of order 1 here
+    torch.testing.assert_close(fast(image), exact, rtol=0, atol=0.05 * float((exact - image).abs().max()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Parzen window against scikit-learn and scipy, and what is drawn from it."""
+"""Lines through the latent space; the Parzen window against scikit-learn and scipy, and what is drawn from it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import kstest, multivariate_normal, norm
 from sklearn.neighbors import KernelDensity
 
-from scripts.latent import AttributeScale, ParzenWindow, sample_with_attribute
+from scripts.latent import AttributeScale, ParzenWindow, interpolation, sample_with_attribute, traversal
 
 
 def codes(count: int = 50, dimensions: int = 3, seed: int = 0) -> np.ndarray:
@@ -108,3 +108,17 @@ def test_attribute_scale_joins_equal_ranks():
 def test_wrong_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_interpolation_is_straight_and_holds_both_ends():
+    first, last = np.array([0.0, 4.0]), np.array([1.0, 0.0])
+    np.testing.assert_allclose(interpolation(first, last, 5)[[0, 1, 4]], [[0, 4], [0.25, 3], [1, 0]])
+    many = interpolation(np.stack([first, last]), np.stack([last, first]), 3)
+    np.testing.assert_allclose(many[:, 1], [[0.5, 2], [0.5, 2]])
+
+
+def test_traversal_moves_one_dimension_only():
+    codes = np.arange(6.0).reshape(2, 3)
+    path = traversal(codes, 1, -1.0, 1.0, 3)
+    np.testing.assert_allclose(path[1], [[3, -1, 5], [3, 0, 5], [3, 1, 5]])
+    np.testing.assert_allclose(codes, np.arange(6.0).reshape(2, 3))  # the start is not changed

@@ -63,7 +63,7 @@ def test_the_gradient_turns_pairs_towards_each_other():
 def test_a_network_without_directions_is_refused():
     network = torch.nn.Linear(1, 1)
     network.latents = Latents(IMAGE, IMAGE)
-    with pytest.raises(ValueError, match="needs directions of images and masks, which Linear has not"):
+    with pytest.raises(ValueError, match="needs directions of images and masks, which Linear does not have"):
         InfoNCE()(IMAGE, IMAGE, network)
     with pytest.raises(ValueError, match="reads the latents of the last batch, but JointAutoencoder left none"):
         InfoNCE()(IMAGE, IMAGE, JointAutoencoder(spatial_shape=(16, 16), image_features=(2,)))

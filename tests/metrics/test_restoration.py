@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_laplace
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from scripts.losses import ssim_map
-from scripts.losses.separable_filter import separable_filter
+from scripts.losses.dssim import separable_filter
 from scripts.metrics import METRIC_NAMES, RestorationMetrics, laplacian_of_gaussian, peak_signal_to_noise_ratio
 
 

@@ -54,7 +54,7 @@ def test_code_is_that_of_the_named_modules_and_what_they_import():
     def stems(text: str) -> set[str]:
         return {path.stem for path in used_modules({"_target_": text})}
 
-    assert "up_block" in stems("scripts.networks.SkipCAE")  # imported by the network
+    assert "blocks" in stems("scripts.networks.SkipCAE")  # imported by the network
     assert "residual_unet" not in stems("scripts.networks.SkipCAE")  # beside it
     assert stems("$scripts.files.atomic.replacing(@x)") == {"atomic"}
     assert stems("torch.nn.MSELoss") == set()

@@ -7,46 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from monai.data import MetaTensor
 
-from scripts.tissue import (
-    MUSE_TISSUES,
-    Tissue,
-    TissueClassesd,
-    load_tissue_slices,
-    slice_attributes,
-    slice_levels,
-    tissue_classes,
-    tissue_transforms,
-)
-from scripts.tissue.grid import BrainWindowd
+from scripts.tissue import load_tissue_slices, slice_attributes, slice_levels
 from scripts.tissue.slices import LEVELS, level_windows
 from tests.helpers.toy_brain import toy_head, toy_slice, write_labels
-
-
-def test_every_label_has_one_tissue():
-    regions = [region for regions in MUSE_TISSUES.values() for region in regions]
-    assert len(regions) == len(set(regions)) == 149  # as many as the DLMUSE files have
-    assert set(MUSE_TISSUES) == set(Tissue)
-
-
-def test_labels_become_tissues_and_keep_their_geometry():
-    affine = torch.diag(torch.tensor([2.0, 2.0, 2.0, 1.0]))
-    labels = MetaTensor(torch.tensor([[[[0.0, 1, 4, 52]], [[35, 59, 207, 95]]]]), affine=affine)
-    found = TissueClassesd("label")({"label": labels})["label"]
-    assert found.dtype == torch.uint8
-    assert found.flatten().tolist() == [0, 0, 1, 1, 3, 2, 2, 3]
-    assert torch.equal(found.affine, labels.affine)
-    assert labels.max() == 207  # untouched
-
-
-def test_labels_of_another_atlas_are_refused():
-    with pytest.raises(ValueError, match=r"region labels 3, 12 are not in the table.*must be those of MUSE"):
-        tissue_classes(torch.tensor([0, 3, 12]))
-    with pytest.raises(ValueError, match=r"region labels 1\.5 are not in the table"):
-        tissue_classes(torch.tensor([0, 1.5]))
-    assert tissue_classes(torch.tensor([7]), {Tissue.WHITE: (7,)}).tolist() == [3]
 
 
 def test_slices_are_axial_with_the_right_side_first(tmp_path: Path):
@@ -64,18 +28,6 @@ def test_slices_are_axial_with_the_right_side_first(tmp_path: Path):
     assert (found["ventricle_asymmetry"][1:] == 1).all()
 
 
-@pytest.mark.parametrize("origin", [0.0, -37.0])
-def test_a_coarser_grid_takes_the_largest_share(tmp_path: Path, origin: float):
-    rng = np.random.default_rng(0)
-    fine = rng.integers(0, 4, (4, 20, 12)).astype(np.uint8)
-    fine[:, :2, :2] = 3
-    file = write_labels(tmp_path / "a.nii.gz", fine, 2.0, origin)
-    coarse = tissue_transforms(size=(10, 6))({"label": str(file)})["label"].numpy()[0].transpose(2, 0, 1)
-    blocks = fine.reshape(2, 2, 10, 2, 6, 2).transpose(0, 2, 4, 1, 3, 5).reshape(2, 10, 6, 8)
-    counts = np.stack([(blocks == tissue).sum(-1) for tissue in range(4)], axis=-1)
-    np.testing.assert_array_equal(coarse, counts.argmax(-1))
-
-
 def test_volumes_are_told_apart_and_small_slices_left_out(tmp_path: Path):
     rng = np.random.default_rng(0)
     items = []
@@ -88,28 +40,6 @@ def test_volumes_are_told_apart_and_small_slices_left_out(tmp_path: Path):
     assert [len(rows) for rows in slices.volumes()] == [8, 8]
     assert slices.index.tolist() == [*range(1, 9)] * 2
     np.testing.assert_allclose(slices.level[:8], slice_levels(9)[1:])
-
-
-def test_the_window_lies_around_the_frame_or_the_brain():
-    volume = torch.zeros(1, 9, 7, 5)
-    volume[0, 1:4, 0:3, 1:3] = 2
-    frame = BrainWindowd("label", (10, 8))({"label": volume})["label"]
-    assert frame.shape == (1, 10, 8, 2)
-    assert frame[0].nonzero().amin(0).tolist() == [1, 0, 0]
-    brain = BrainWindowd("label", (5, 5), "brain")({"label": volume})["label"]
-    assert brain.shape == (1, 5, 5, 2)
-    assert brain[0].nonzero().amin(0).tolist() == [1, 1, 0]
-
-
-def test_a_brain_that_does_not_fit_is_refused():
-    volume = torch.zeros(1, 9, 7, 5)
-    volume[0, :4] = 1
-    with pytest.raises(ValueError, match=r'70 voxels of the brain.*5 x 7 pixels around the frame.*centre="brain"'):
-        BrainWindowd("label", (5, 7))({"label": volume})
-    with pytest.raises(ValueError, match="no brain in this label volume"):
-        BrainWindowd("label", (5, 7))({"label": volume * 0})
-    with pytest.raises(ValueError, match=r"centre must be one of frame, brain, got 'head'"):
-        BrainWindowd("label", (5, 7), "head")
 
 
 def test_unusable_items_are_named(tmp_path: Path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo cohort: a folder of synthetic T1-weighted heads that needs no download, described like any other cohort."""
+"""The demo cohort: synthetic T1-weighted heads, created without a download and described like any other cohort."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from ..describe import DATASET_FILE, describe_cohort, usable_images
 from ..examine import examine
 from ..image_folder import find_images
 from . import head as demo_head
-from . import head as demo_regions
 
 __all__ = ["NUM_SUBJECTS", "ensure_demo_cohort"]
 
@@ -31,10 +30,10 @@ SMALLEST_COHORT = 4
 FRACTIONS = (0.7, 0.15, 0.15)
 PLANE = "sagittal"
 RULE = "brain"
-#: Axis order in which the heads are stored in turn: scanners differ, and so the pipeline must not care.
 ORIENTATIONS = ("PSR", "RAS", "LPS", "LAS")
-#: Names the parameters of a finished cohort.
+"""Axis orders in which the heads are stored in turn: scanners differ, so the pipeline must not care."""
 FINGERPRINT_FILE = "demo_cohort.json"
+"""File with the parameters of a finished cohort."""
 
 
 def ensure_demo_cohort(
@@ -49,9 +48,9 @@ def ensure_demo_cohort(
     version of the code is replaced.
 
     Args:
-        folder: where to put it. Defaults to ``eval/demo/cohort`` below the working directory.
-        num_subjects: number of heads, at least 4; about two thirds train, the rest is shared by validation and test.
-        seed: everything random follows from it; the same seed gives the same files, byte for byte.
+        folder: folder of the cohort. Defaults to ``eval/demo/cohort`` below the working directory.
+        num_subjects: number of heads, at least 4; about two thirds are for training, the rest for validation and test.
+        seed: seed of everything random; the same seed gives the same files, byte for byte.
         spacing_mm: isotropic voxel size in mm.
 
     Returns:
@@ -88,8 +87,8 @@ def ensure_demo_cohort(
 
 
 def _code_sha256() -> str:
-    """Digest of the code that makes the cohort: a change of it makes a cohort stale."""
-    files = (demo_head.__file__, demo_regions.__file__, __file__)
+    """Digest of the code that makes the cohort, whose change makes a cohort stale."""
+    files = (demo_head.__file__, __file__)
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
 
 
@@ -103,7 +102,7 @@ def _is_made(folder: Path, fingerprint: dict[str, object]) -> bool:
 
 
 def _replace(target: Path, made: Path, stale: Path, fingerprint: dict[str, object]) -> None:
-    """Put the finished folder in its place; another process that finished first with the same is as good."""
+    """Put the finished folder in its place, unless another process has finished the same cohort first."""
     try:
         if target.exists():
             target.rename(stale)
@@ -124,7 +123,7 @@ def _write_heads(folder: Path, num_subjects: int, seed: int, spacing_mm: float) 
         scale = generator.uniform(400.0, 1600.0)  # the unit of a T1-weighted image is the scanner's own
         orientation = ORIENTATIONS[index % len(ORIENTATIONS)]
         _save(folder / "images" / f"{subject}_T1w.nii.gz", np.rint(head.image * scale), head.affine, orientation)
-        labels = demo_regions.region_labels(head.label, spacing_mm)
+        labels = demo_head.region_labels(head.label, spacing_mm)
         _save(folder / "labels" / f"{subject}_label.nii.gz", labels, head.affine, orientation)
         rows.append(f"{subject},{age},{'FM'[generator.integers(2)]}")
     (folder / "subjects.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -139,7 +138,7 @@ def _save(path: Path, volume: np.ndarray, affine: np.ndarray, orientation: str) 
 
 
 def _describe(folder: Path, seed: int) -> None:
-    """Write ``dataset.json`` in the way in which every other cohort is described."""
+    """Write ``dataset.json`` as for any other cohort."""
     axcodes = plane_axcodes(PLANE)
     images = find_images(folder / "images", labels=folder / "labels")
     examined = [examine(image, axcodes, RULE, folder / "masks" / f"{image.subject}_mask.nii.gz") for image in images]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic T1-weighted heads: the brain of the MNI152 template inside a painted skull, scalp, face and neck.
+"""Synthetic T1-weighted heads with region labels: the brain of the MNI152 template inside a painted head.
 
-FOLDED: Region labels of a synthetic head.
+Skull, scalp, face and neck are painted around the template's brain, which is deformed differently for each subject.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from scipy.special import expit, softmax
 
 __all__ = ["REGIONS", "TISSUES", "DemoHead", "head_atlas", "make_head", "region_labels"]
 
-#: Tissue classes of the atlas with their T1-weighted signal; 1.0 is about the 99.5th percentile of a head.
 TISSUES: dict[str, float] = {
     "air": 0.0,
     "csf": 0.19,
@@ -31,14 +30,19 @@ TISSUES: dict[str, float] = {
     "fat": 0.85,
     "muscle": 0.42,
 }
+"""Tissues of the atlas with their T1-weighted signal; 1.0 is about the 99.5th percentile of a head."""
 BRAIN_TISSUES = ("csf", "gray_matter", "white_matter")
-#: Box of the atlas in MNI millimetres (right, anterior, superior), first and last voxel centre.
 FIELD_OF_VIEW_MM = ((-95.0, 95.0), (-129.0, 109.0), (-102.0, 104.0))
-#: Millimetres over which one painted tissue passes into the next.
+"""Box of the atlas in MNI millimetres (right, anterior, superior), first and last voxel centre."""
 EDGE_MM = 0.7
-#: Distance and typical shift of the control points of the deformation.
+"""Width of the soft edge between painted tissues."""
 CONTROL_DISTANCE_MM = 40.0
 DISPLACEMENT_MM = 5.0
+"""Distance and typical shift of the control points of the deformation."""
+REGIONS: dict[str, tuple[int, int]] = {"fluid": (1, 1), "ventricle": (51, 52), "gray": (100, 101), "white": (81, 82)}
+"""Region labels of MUSE, right and left of the middle; one stands for all of its kind."""
+VENTRICLE_DEPTH_MM = 26.0
+"""Depth below the surface of the brain beyond which fluid is ventricle."""
 
 Volume = NDArray[np.float32]
 
@@ -49,7 +53,7 @@ class DemoHead:
 
     Attributes:
         image: T1-like intensities, shape ``(X, Y, Z)``, >= 0; air near 0, white matter near 0.9.
-        label: 0 outside the brain, 1 cerebrospinal fluid, 2 gray matter, 3 white matter; same shape, uint8.
+        label: tissues, 0 outside the brain, 1 cerebrospinal fluid, 2 gray matter, 3 white matter; same shape, uint8.
         affine: voxel to world millimetres, ``(4, 4)``.
     """
 
@@ -124,7 +128,7 @@ def _paint_face_and_neck(canvas: _Canvas) -> None:
 
 @lru_cache(maxsize=2)
 def head_atlas(spacing_mm: float = 2.0) -> tuple[Volume, Volume, NDArray[np.float64]]:
-    """Build the atlas that every subject is deformed from.
+    """Build the atlas of which each subject is a deformation.
 
     The brain is the template's own; the template holds no skull, so the layers around it follow the distance from
     the brain (fluid, bone, marrow, bone, fat, skin) and simple solids make face and neck.
@@ -208,8 +212,8 @@ def make_head(seed: int, age: float = 45.0, spacing_mm: float = 2.0) -> DemoHead
     ventricles and sulci.
 
     Args:
-        seed: everything random follows from it.
-        age: years; sets the amount of fluid.
+        seed: seed of everything random.
+        age: age in years, which sets the amount of fluid.
         spacing_mm: isotropic voxel size in mm.
 
     Returns:
@@ -250,18 +254,12 @@ def _acquire(image: Volume, seed: int) -> Volume:
     return np.clip(noisy - 0.02, 0.0, None)
 
 
-#: Labels of MUSE, right and left of the middle; one stands for all of its kind.
-REGIONS: dict[str, tuple[int, int]] = {"fluid": (1, 1), "ventricle": (51, 52), "gray": (100, 101), "white": (81, 82)}
-#: Fluid that is further than this from the surface of the brain is ventricle.
-VENTRICLE_DEPTH_MM = 26.0
-
-
 def region_labels(tissues: NDArray[np.uint8], spacing_mm: float) -> NDArray[np.uint8]:
     """Turn the tissues of a head into region labels, as real cohorts have them.
 
     Args:
-        tissues: 0 outside the brain, 1 cerebrospinal fluid, 2 gray matter, 3 white matter, ``(X, Y, Z)``; x goes to the
-            right.
+        tissues: tissues ``(X, Y, Z)``, 0 outside the brain, 1 cerebrospinal fluid, 2 gray matter, 3 white matter; x
+            points to the right.
         spacing_mm: voxel size.
 
     Returns:

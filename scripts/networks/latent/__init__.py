@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Autoencoders whose latent is one vector: a size of image is fixed with the network, so they are no ``NETWORKS``."""
+"""Autoencoders whose latent is a single vector.
+
+Their image size is fixed at construction, so they are not among ``NETWORKS``.
+"""
 
 from __future__ import annotations
 

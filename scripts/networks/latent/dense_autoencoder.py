@@ -10,7 +10,7 @@ import torch
 from monai.networks.nets import VarAutoEncoder
 from torch import Tensor, nn
 
-from ..blocks.spatial_shape import check_spatial_dims
+from ..blocks import check_spatial_dims
 from .latents import Latents
 
 __all__ = ["DenseAutoencoder"]
@@ -19,10 +19,11 @@ OUTPUTS = ("identity", "sigmoid", "softmax")
 
 
 class DenseAutoencoder(nn.Module):
-    r"""Image to a vector of ``latent_size`` numbers and back: :math:`\hat x = f(e(x))`.
+    r"""Autoencoder with a vector of ``latent_size`` numbers between encoder and decoder: :math:`\hat x = f(e(x))`.
 
     Encoder and decoder are those of MONAI's ``VarAutoEncoder``: strided convolutions, one linear layer in, one out,
-    transposed convolutions. Batch normalisation, because MONAI's default (instance) takes the brightness away.
+    transposed convolutions. They use batch normalisation: instance normalisation, MONAI's default, would remove the
+    brightness.
 
     Each forward pass leaves its code in ``latents``, from which the latent terms of the loss are computed
     (:mod:`scripts.losses`); the output stays one tensor.
@@ -31,20 +32,20 @@ class DenseAutoencoder(nn.Module):
         spatial_dims: number of spatial axes, 2 or 3.
         spatial_shape: size of the images, each a multiple of the product of ``strides``.
         in_channels: channels of the image; for masks, the number of classes.
-        latent_size: numbers in the code.
-        channels: of the levels.
-        strides: of the levels.
-        num_res_units: residual units of a level, 0 for plain convolutions.
-        output: last layer: "identity", "sigmoid" (values in [0, 1]) or "softmax" (probabilities of classes).
+        latent_size: length of the code.
+        channels: number of channels at each level.
+        strides: stride at each level.
+        num_res_units: residual units per level, 0 for plain convolutions.
+        output: last activation: "identity", "sigmoid" (values in [0, 1]) or "softmax" (probabilities of classes).
 
     Attributes:
-        latents: what the last forward pass left; None before the first. Neither in the state dictionary nor in copies.
+        latents: latents of the last forward pass, None before the first; not part of the state dictionary or of copies.
 
     Raises:
-        ValueError: an argument does not fit.
+        ValueError: the spatial shape does not fit the strides, or ``output`` is unknown.
 
     References:
-        Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014 (arXiv:1312.6114), for the variational kin.
+        Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014 (arXiv:1312.6114), for the variational form.
 
     Example:
         >>> DenseAutoencoder(spatial_shape=(16, 24))(torch.rand(2, 1, 16, 24)).shape
@@ -89,12 +90,12 @@ class DenseAutoencoder(nn.Module):
         self.latents: Latents | None = None
 
     def encode(self, x: Tensor) -> Tensor:
-        """Code of images ``(B, C, *spatial)``: ``(B, latent_size)``."""
+        """Codes ``(B, latent_size)`` of images ``(B, C, *spatial)``."""
         self._check(x)
         return self.mu(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Image of codes ``(B, latent_size)``: ``(B, C, *spatial)``, in the range that ``output`` says."""
+        """Images ``(B, C, *spatial)`` of codes ``(B, latent_size)``, in the range of ``output``."""
         x = self.decoder(self.expand(z))
         if self.output == "sigmoid":
             return torch.sigmoid(x)
@@ -107,7 +108,7 @@ class DenseAutoencoder(nn.Module):
 
         Args:
             x: images.
-            attributes: of the images, ``(B, L)``; only kept in ``latents``, for the loss.
+            attributes: attributes of the images, ``(B, L)``, kept in ``latents`` for the loss.
         """
         z = self.encode(x)
         if not torch.jit.is_scripting():
@@ -115,7 +116,7 @@ class DenseAutoencoder(nn.Module):
         return self.decode(z)
 
     def _check(self, x: Tensor) -> None:
-        """Refuse images of another size; not in an exported graph, which must stay free of exceptions."""
+        """Refuse images of another size, except while the network is being exported."""
         if torch.jit.is_scripting() or torch.jit.is_tracing() or torch.compiler.is_compiling():
             return
         if x.shape[1:] != self.image_shape:
@@ -125,7 +126,7 @@ class DenseAutoencoder(nn.Module):
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies, which do without ``latents``: those belong to a graph, which cannot be copied."""
+        """State for copies, without ``latents``: tensors of an autograd graph cannot be copied."""
         return {**self.__dict__, "latents": None}
 
 

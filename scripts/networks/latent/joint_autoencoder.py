@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Autoencoder of masks whose code has a common space with that of the image (CRISP)."""
+"""Autoencoder of masks with a joint space of images and masks (CRISP)."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ MAX_LOG_SCALE = math.log(100.0)
 
 
 class JointAutoencoder(DenseAutoencoder):
-    r"""Mask to code and back; code of the mask and code of its image to one direction each, which should agree.
+    r"""Autoencoder of masks that also maps a mask and its image to directions, which should agree.
 
-    Both codes are projected linearly to ``joint_size`` numbers and scaled to length one. With
-    :class:`~scripts.losses.InfoNCE` the direction of an image comes to lie near those of the masks that fit it.
+    Both codes are projected linearly to ``joint_size`` numbers and scaled to length one. Trained with
+    :class:`~scripts.losses.InfoNCE`, the direction of an image lies near those of the masks that fit it.
 
     The image encoder is MONAI's ``Regressor``: strided convolutions and one linear layer.
 
-    Differs from the paper: the logit scale begins at 1 / 0.07 and stays below 100, as in CLIP; in the published code it
-    begins at the exponential of a random number and has no bound.
+    Differs from the paper: the logit scale starts at 1 / 0.07 and stays below 100, as in CLIP; in the published code it
+    starts at the exponential of a random number and has no bound.
 
     Args:
         image_channels: channels of the image.
-        image_latent_size: numbers in the code of the image.
-        image_features: channels of the levels of the image encoder, each of half the size of the one before.
-        joint_size: D, numbers of a direction.
-        **kwargs: of the autoencoder of masks, see :class:`~scripts.networks.latent.DenseAutoencoder`.
+        image_latent_size: length of the code of the image.
+        image_features: number of channels at each level of the image encoder, which halves the size at each.
+        joint_size: D, dimension of the joint space.
+        **kwargs: arguments of the autoencoder of masks, see :class:`~scripts.networks.latent.DenseAutoencoder`.
 
     Raises:
-        ValueError: an argument does not fit.
+        ValueError: see :class:`~scripts.networks.latent.DenseAutoencoder`.
 
     References:
         Judge et al., CRISP: reliable uncertainty estimation for medical image segmentation, MICCAI 2022
@@ -69,19 +69,19 @@ class JointAutoencoder(DenseAutoencoder):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     def image_direction(self, image: Tensor) -> Tensor:
-        """Direction of images ``(B, image_channels, *spatial)``: ``(B, D)`` of length one."""
+        """Directions ``(B, D)`` of length one of images ``(B, image_channels, *spatial)``."""
         return F.normalize(self.project_image(self.image_encoder(image)), dim=1)
 
     def mask_direction(self, mask: Tensor) -> Tensor:
-        """Direction of one-hot masks ``(B, C, *spatial)``: ``(B, D)`` of length one."""
+        """Directions ``(B, D)`` of length one of one-hot masks ``(B, C, *spatial)``."""
         return F.normalize(self.project_mask(self.encode(mask)), dim=1)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
-        """Reconstruct the mask; both directions are left in ``latents.joint``.
+        """Reconstruct the mask, and keep both directions in ``latents.joint``.
 
         Args:
-            image: ``(B, image_channels, *spatial)``.
-            mask: one-hot, ``(B, C, *spatial)``.
+            image: images ``(B, image_channels, *spatial)``.
+            mask: one-hot masks ``(B, C, *spatial)``.
 
         Returns:
             Probabilities of classes, shape of ``mask``.

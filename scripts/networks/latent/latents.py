@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a forward pass leaves for the loss, beside the image."""
+"""Latents of a forward pass, which the loss needs besides the output."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["JointLatents", "Latents"]
 
 
 class JointLatents(NamedTuple):
-    """Where the images and the masks of one batch lie in the space that they have in common.
+    """Positions of the images and masks of a batch in their joint space.
 
     Attributes:
         image: directions of the images, ``(B, D)`` of length one.
-        mask: those of the masks, ``(B, D)``.
+        mask: directions of the masks, ``(B, D)`` of length one.
         scale: learned factor of their cosines, a scalar.
     """
 
@@ -25,15 +25,15 @@ class JointLatents(NamedTuple):
 
 
 class Latents(NamedTuple):
-    """The latent side of one batch.
+    """Latents of a batch.
 
     Attributes:
-        mu: mean of the posterior, ``(B, K)``; of a deterministic autoencoder, its code.
-        z: what was decoded, ``(B, K)``: sampled in training, ``mu`` in evaluation.
-        logvar: logarithm of the posterior's variance, ``(B, K)``; None where there is none.
-        neuron: answers of the linear neurons, ``(B, number)``; None where there are none.
-        attributes: of the batch's images, ``(B, L)``, NaN where undefined; None where the batch has none.
-        joint: of a network that sees image and mask; None for the others.
+        mu: mean of the posterior, ``(B, K)``; the code of a deterministic autoencoder.
+        z: decoded code, ``(B, K)``: sampled in training, ``mu`` in evaluation.
+        logvar: logarithm of the posterior's variance, ``(B, K)``; None if there is no posterior.
+        neuron: outputs of the linear neurons, ``(B, num_neurons)``; None if there are none.
+        attributes: attributes of the images, ``(B, L)``, NaN where undefined; None if the batch has none.
+        joint: positions in the joint space of images and masks; None for networks that see only one of them.
     """
 
     mu: Tensor

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variational autoencoder, with the parts that its attribute-regularised and constrained kin need."""
+"""Variational autoencoder, with what its attribute-regularised and constrained variants need."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ class VariationalAutoencoder(DenseAutoencoder):
     r"""Autoencoder whose code is a distribution: :math:`q(z|x) = N(\mu(x), \operatorname{diag} \sigma^2(x))`.
 
     In training a code is drawn from it, :math:`z = \mu + \sigma \varepsilon` with :math:`\varepsilon \sim N(0, I)`; in
-    evaluation its mean is decoded. Which of the family it is depends on the terms of the loss alone
+    evaluation its mean is decoded. Which variant it is depends on the terms of the loss alone
     (:class:`~scripts.losses.KLDivergence`, :class:`~scripts.losses.AttributeRegularisation`,
     :class:`~scripts.losses.LinearConstraint`).
 
     Args:
-        num_neurons: linear neurons :math:`r = w^\top z + b` on the sampled code, for the constrained autoencoder.
+        num_neurons: number of linear neurons :math:`r = w^\top z + b` on the sampled code, for the constrained
+            autoencoder.
         **kwargs: see :class:`~scripts.networks.latent.DenseAutoencoder`.
 
     Attributes:
-        training_passes: batches seen in training, as batch normalisation counts them, in the state dictionary: the
-            capacity schedule of a resumed run goes on where it was.
+        training_passes: number of batches seen in training. It is part of the state dictionary, so that the capacity
+            schedule of a resumed run continues where it was.
 
     Raises:
-        ValueError: an argument does not fit.
+        ValueError: ``num_neurons`` is negative; see :class:`~scripts.networks.latent.DenseAutoencoder`.
 
     References:
         Kingma and Welling, Auto-encoding variational Bayes, ICLR 2014 (arXiv:1312.6114). Painchaud et al.,
@@ -52,7 +53,7 @@ class VariationalAutoencoder(DenseAutoencoder):
         self.register_buffer("training_passes", torch.zeros((), dtype=torch.long))
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance of the code of ``(B, C, *spatial)``, both ``(B, latent_size)``."""
+        """Mean and log-variance of the codes of images ``(B, C, *spatial)``, both ``(B, latent_size)``."""
         self._check(x)
         features = self.encoder(x)
         return self.mu(features), self.logvar(features)

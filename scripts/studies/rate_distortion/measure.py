@@ -21,7 +21,7 @@ from ...evaluation.subjects import SubjectSlices, subject_slices
 from ...evaluation.tables import bootstrap_interval
 from ...files.atomic import replacing
 from ...metrics import METRIC_NAMES, RestorationMetrics
-from ...networks.blocks.spatial_shape import SIZE_MULTIPLE
+from ...networks.blocks import SIZE_MULTIPLE
 from .codec import Codec
 
 __all__ = ["measure_codecs", "measure_subject", "summarise_rates"]

@@ -39,7 +39,7 @@ from monai.utils import set_determinism
 from torch import Tensor, nn
 
 from ...data.cohort import load_datalist
-from ...networks.blocks.spatial_shape import SIZE_MULTIPLE
+from ...networks.blocks import SIZE_MULTIPLE
 from ...transforms.plane import plane_axcodes
 from .contenders import Contender, EngineContender, FolderContender, StepContender
 from .ours import Task, inference_config, loading, train_config

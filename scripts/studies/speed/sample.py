@@ -21,7 +21,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from ...data.cohort import load_cohort, load_datalist
 from ...data.describe import DATASET_FILE
 from ...files.atomic import write_json
-from ...networks.blocks.spatial_shape import SIZE_MULTIPLE
+from ...networks.blocks import SIZE_MULTIPLE
 from ...transforms.plane import plane_axcodes
 
 __all__ = ["Sample", "large_sample", "take_sample"]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tissue masks that are consistent from slice to slice."""
+"""Consistency of tissue masks from slice to slice: judgement and correction of whole volumes."""

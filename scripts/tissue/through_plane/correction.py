@@ -1,28 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replace the slices of a mask volume that do not fit their neighbours.
+"""Correction of the slices of a mask volume that do not fit their neighbours.
 
-FOLDED: Smooth the codes of a volume's slices just enough to be consistent: the published way.
+:func:`correct_volume` changes the inconsistent slices only; :func:`correct_sequence` is the published method, which
+smooths the codes of all slices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import os
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
 from numpy.typing import ArrayLike, NDArray
 
-from ..least_change import least_change
+from ..correction import least_change
 from ..slices import slice_levels
 from .interpolation import fill_slices, interpolate_shapes, smooth_signal
 from .thresholds import ConsistencyThresholds
 
-__all__ = ["VolumeCorrection", "correct_sequence", "correct_volume"]
+__all__ = ["MaskCoder", "ThroughPlaneConsistencyd", "VolumeCorrection", "correct_sequence", "correct_volume"]
 
 LINE_WEIGHT = 1e-3
-"""Small enough that slices which are trusted stay as they are and the others lie on the line between them."""
+"""Weight at which trusted slices hardly change, and the others lie on the straight line between them."""
 PASSES = 3
-"""Corrected slices that lie side by side are judged one at a time first, and only then together."""
+"""Corrected slices that lie side by side are first judged one at a time, and together only in the next pass."""
+OTHER_WEIGHT = 50.0
+LARGEST_WEIGHT = 128.0
+SEARCH_DEPTH = 5
+"""The three values of the paper's code (vitalab/vital, ``utils/signal/snake.py``)."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +40,9 @@ class VolumeCorrection:
     """A corrected volume.
 
     Attributes:
-        classes: ``(T, H, W)`` uint8; only slices that were ``wrong`` differ from the given ones.
-        wrong: slices that were found, ``(T,)``.
-        consistent: nothing is inconsistent any more.
+        classes: corrected masks ``(T, H, W)`` uint8; only the ``wrong`` slices differ from the given ones.
+        wrong: whether each slice was found inconsistent, ``(T,)``.
+        consistent: whether all slices are consistent now.
     """
 
     classes: NDArray[np.uint8]
@@ -42,16 +52,16 @@ class VolumeCorrection:
 
 @dataclass(frozen=True)
 class _Fit:
-    """Whether what is put in the place of each wrong slice fits its neighbours, the other wrong slices left out."""
+    """Judge of replacements for the wrong slices: each has to fit its neighbours, the other wrong slices left out."""
 
     thresholds: ConsistencyThresholds
     profile: NDArray[np.float64]
-    """With the wrong slices filled in, ``(T, L)``."""
+    """Attributes with the wrong slices filled in, ``(T, L)``."""
     level: NDArray[np.float64]
     rows: NDArray[np.intp]
 
     def scores(self, classes: ArrayLike) -> NDArray[np.float64]:
-        """The largest score of its head with each slice in its place, ``(n,)``; up to 1 it fits."""
+        """Largest score of the head with each replacement in its place, ``(n,)``; one of up to 1 fits."""
         values = self.thresholds.profile(classes, self.level[self.rows])
         result = np.zeros(len(self.rows))
         for number, row in enumerate(self.rows):
@@ -61,7 +71,7 @@ class _Fit:
         return result
 
     def valid(self, classes: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
-        """See :class:`scripts.tissue.least_change.Judge`."""
+        """See :class:`scripts.tissue.correction.Judge`."""
         return self.scores(classes) <= 1
 
 
@@ -72,26 +82,27 @@ def correct_volume(
     thresholds: ConsistencyThresholds,
     level: ArrayLike | None = None,
 ) -> VolumeCorrection:
-    """Find the slices of a volume that do not fit their neighbours, and change them so that they do.
+    """Find the slices of a volume that do not fit their neighbours, and correct them.
 
-    The codes of the wrong slices are filled in from those of the others by :func:`scripts.tissue.smooth_signal`,
-    and decoded. A coarse latent does not know the folds of this brain, so there are two more suggestions: the shapes
-    between the neighbours (:func:`scripts.tissue.interpolate_shapes`), and the mean of both. Of each as little as
-    makes the slice fit is taken over (:func:`scripts.tissue.least_change`); what changes the fewest pixels is the
-    answer.
+    The codes of the wrong slices are filled in from those of the others by :func:`scripts.tissue.smooth_signal`, and
+    decoded. A coarse latent does not know the folds of this brain, so there are two more candidates: the shapes
+    between the neighbours (:func:`scripts.tissue.interpolate_shapes`), and the mean of both. Of each candidate, as
+    little is used as makes the slice fit (:func:`scripts.tissue.least_change`); the one with the fewest changed pixels
+    is kept.
 
-    ``Differs from the paper:`` there all slices are smoothed and decoded, also those that were right
+    ``Differs from the paper:`` there all slices are smoothed and decoded, including consistent ones
     (:func:`scripts.tissue.correct_sequence`).
 
     Args:
-        classes: values of :class:`scripts.tissue.Tissue`, ``(T, H, W)``, from the lowest slice to the highest.
-        encode: from masks ``(n, H, W)`` to codes ``(n, K)``.
-        probabilities: from codes ``(n, K)`` to those of the classes, ``(n, 4, H, W)``.
-        thresholds: on the grid of the masks.
-        level: ``(T,)``; by default those of a whole brain.
+        classes: tissue masks, values of :class:`scripts.tissue.Tissue`, ``(T, H, W)``, from the lowest slice to the
+            highest.
+        encode: function from masks ``(n, H, W)`` to codes ``(n, K)``.
+        probabilities: function from codes ``(n, K)`` to probabilities of the classes ``(n, 4, H, W)``.
+        thresholds: thresholds that were learned on the grid of the masks.
+        level: level of each slice, ``(T,)``; by default those of a whole brain.
 
     Returns:
-        The volume, with what was found.
+        The corrected volume, and which slices were wrong.
     """
     masks = np.array(classes, dtype=np.uint8)
     levels = slice_levels(len(masks)) if level is None else np.asarray(level, dtype=np.float64)
@@ -104,44 +115,38 @@ def correct_volume(
         rows = np.flatnonzero(wrong)
         decoded = probabilities(np.asarray(smooth_signal(encode(masks), LINE_WEIGHT, ~wrong))[rows])
         fit = _Fit(thresholds, fill_slices(profile, wrong), levels, rows)
-        masks[rows] = _least_of(masks[rows], [decoded, interpolate_shapes(masks, wrong)], fit)
+        masks[rows] = _smallest_correction(masks[rows], [decoded, interpolate_shapes(masks, wrong)], fit)
         found |= wrong
     return VolumeCorrection(masks, found, thresholds.consistent(thresholds.profile(masks, levels), levels))
 
 
-def _least_of(given: NDArray[np.uint8], donors: Sequence[ArrayLike], fit: _Fit) -> NDArray[np.uint8]:
-    """Of what the donors make of each slice, that which fits with the fewest changes, or else what fits best."""
-    shares = [np.asarray(donor, dtype=np.float64) for donor in donors]
+def _smallest_correction(given: NDArray[np.uint8], candidates: Sequence[ArrayLike], fit: _Fit) -> NDArray[np.uint8]:
+    """Each slice corrected towards the candidate that fits with the fewest changes, or else that fits best."""
+    shares = [np.asarray(candidate, dtype=np.float64) for candidate in candidates]
     shares.append(np.mean(shares, axis=0))
-    made = np.stack([least_change(given, donor, fit) for donor in shares])  # (D, n, H, W)
-    changed = (made != given).mean((2, 3))  # a share, so below 1
-    scores = np.stack([fit.scores(masks) for masks in made])
-    return made[np.where(scores <= 1, changed, scores).argmin(0), np.arange(len(given))]
-
-
-OTHER_WEIGHT = 50.0
-LARGEST_WEIGHT = 128.0
-SEARCH_DEPTH = 5
-"""The three values of the paper's code (vitalab/vital, ``utils/signal/snake.py``)."""
+    corrected = np.stack([least_change(given, candidate, fit) for candidate in shares])  # (candidates, n, H, W)
+    changed = (corrected != given).mean((2, 3))  # a share, so below 1
+    scores = np.stack([fit.scores(masks) for masks in corrected])
+    return corrected[np.where(scores <= 1, changed, scores).argmin(0), np.arange(len(given))]
 
 
 def correct_sequence(
     codes: ArrayLike, dims: Collection[int], consistent: Callable[[NDArray[np.float64]], bool]
 ) -> NDArray[np.float64]:
-    """Smooth the attributes' dimensions with the smallest weight for which the slices are consistent.
+    """Smooth the dimensions of the attributes with the smallest weight at which the slices are consistent.
 
-    The weight is searched by five halvings of the interval from 0 to 128. The other dimensions are smoothed with a
+    The weight is found by five bisections of the interval from 0 to 128. The other dimensions are smoothed with a
     weight of 50. See :func:`scripts.tissue.smooth_signal`.
 
-    ``Differs from the paper:`` there each attribute has a weight of its own; here attributes are judged together.
+    ``Differs from the paper:`` there each attribute has its own weight; here the attributes are judged together.
 
     Args:
-        codes: of the slices of a volume in order, ``(T, K)``.
-        dims: the dimensions that stand for attributes.
-        consistent: whether codes ``(T, K)`` are.
+        codes: codes of the slices of a volume in order, ``(T, K)``.
+        dims: indices of the dimensions that stand for attributes.
+        consistent: function that judges codes ``(T, K)``.
 
     Returns:
-        The smoothed codes, ``(T, K)``; with the largest weight where even that is not enough.
+        The smoothed codes, ``(T, K)``, with the largest weight if no weight is enough.
     """
     start = np.asarray(codes, dtype=np.float64)
     of_attribute = np.isin(np.arange(start.shape[1]), list(dims))
@@ -154,3 +159,53 @@ def correct_sequence(
         middle = (low + high) / 2
         low, high = (low, middle) if consistent(smoothed(middle)) else (middle, high)
     return smoothed(high)
+
+
+class MaskCoder(Protocol):
+    """Autoencoder of masks as functions of arrays."""
+
+    def encode(self, images: NDArray) -> ArrayLike:
+        """Codes ``(n, K)`` of masks ``(n, H, W)``."""
+
+    def probabilities(self, codes: NDArray[np.float64]) -> ArrayLike:
+        """Probabilities of the classes ``(n, 4, H, W)`` of codes ``(n, K)``."""
+
+
+class ThroughPlaneConsistencyd(MapTransform):
+    """Replace the slices of a mask volume that do not fit their neighbours: :func:`correct_volume`.
+
+    Args:
+        keys: tissue classes ``(1, H, W, D)`` of a whole brain, axial slices from the lowest to the highest on the grid
+            of the model, as :func:`scripts.tissue.slices.tissue_transforms` makes them. For ``pred`` two
+            entries are added: ``pred_inconsistent``, the indices of the slices that were replaced, and
+            ``pred_consistent``, whether all slices are consistent now.
+        model: autoencoder of masks, such as :class:`scripts.latent.MaskModel`.
+        thresholds: thresholds, or the file that ``python -m scripts tissue consistency learn`` wrote.
+        allow_missing_keys: skip a key that is absent.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        model: MaskCoder,
+        thresholds: ConsistencyThresholds | str | os.PathLike[str],
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.model = model
+        self.thresholds = (
+            thresholds if isinstance(thresholds, ConsistencyThresholds) else ConsistencyThresholds.load(thresholds)
+        )
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Correct the volumes under ``keys``."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            slices = np.ascontiguousarray(np.asarray(d[key])[0].transpose(2, 0, 1).astype(np.uint8))
+            result = correct_volume(slices, self.model.encode, self.model.probabilities, self.thresholds)
+            volume = torch.as_tensor(d[key]).clone()
+            volume[0] = torch.from_numpy(result.classes.transpose(1, 2, 0).copy()).to(volume)
+            d[key] = volume
+            d[f"{key}_inconsistent"] = np.flatnonzero(result.wrong).tolist()
+            d[f"{key}_consistent"] = result.consistent
+        return d

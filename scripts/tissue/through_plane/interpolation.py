@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the attributes of missing slices would be.
+"""Estimates of the missing slices of a volume: of their attributes, of their shapes, and of their latent codes.
 
-FOLDED: What a missing slice of a mask volume would look like between its neighbours.
-FOLDED: Smooth signals along the slices of a volume.
+Attributes follow cubic splines (:func:`fill_slices`), shapes the signed distances to their borders
+(:func:`interpolate_shapes`), codes the smoothest signal through the trusted slices (:func:`smooth_signal`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def fill_slices(profile: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDA
     """Fill in missing slices by cubic splines through the others.
 
     Args:
-        profile: attributes along the slices of a volume, ``(T, L)``; NaN where not defined.
-        missing: ``(T,)``.
+        profile: attributes along the slices of a volume, ``(T, L)``; NaN where undefined.
+        missing: whether each slice is missing, ``(T,)``.
 
     Returns:
-        ``(T, L)``; an attribute that is defined in less than two of the others stays as it is.
+        The filled profile ``(T, L)``; an attribute that is defined in fewer than two of the others is unchanged.
     """
     filled, positions = profile.copy(), np.arange(len(profile))
     for column in range(profile.shape[1] if missing.any() else 0):
@@ -41,15 +41,15 @@ def interpolate_shapes(classes: NDArray[np.uint8], missing: NDArray[np.bool_]) -
     """Probabilities of the classes in missing slices, by shape-based interpolation.
 
     The signed distance to the border of each class is interpolated linearly between the nearest slices below and above
-    that are not missing; the probabilities are the softmax of minus these distances in pixels. Beyond the last known
-    slice its shape is kept.
+    that are not missing; the probabilities are the softmax of the negative distances in pixels. Beyond the last known
+    slice its shape is repeated.
 
     Args:
-        classes: values of :class:`scripts.tissue.Tissue`, ``(T, H, W)``.
-        missing: ``(T,)``, not all of them.
+        classes: tissue masks, values of :class:`scripts.tissue.Tissue`, ``(T, H, W)``.
+        missing: whether each slice is missing, ``(T,)``; not all may be.
 
     Returns:
-        ``(n, 4, H, W)``, in the order of the missing slices.
+        Probabilities ``(n, 4, H, W)``, in the order of the missing slices.
 
     References:
         Raya and Udupa, Shape-based interpolation of multidimensional objects, IEEE Trans. Medical Imaging 9(1), 1990
@@ -69,7 +69,7 @@ def interpolate_shapes(classes: NDArray[np.uint8], missing: NDArray[np.bool_]) -
 
 
 def _signed_distances(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """To the border of each class in pixels, negative inside, ``(4, H, W)``; the size of the slice if it has none."""
+    """Distances to the border of each class in pixels, negative inside, ``(4, H, W)``; the size of a slice without."""
     distances = []
     for tissue in Tissue:
         inside = mask == tissue
@@ -88,21 +88,21 @@ def smooth_signal(signal: ArrayLike, weight: ArrayLike, trust: ArrayLike | None 
     .. math:: \frac{1}{2} \sum_t w_t (s_t - s^0_t)^2 + \frac{\lambda}{4} \sum_t (s_t - s_{t+1})^2
 
     by solving :math:`(W + \lambda L) s = W s^0`, where :math:`L` is half the Laplacian of a chain: the signal minus the
-    mean of its two neighbours, the ends repeated outwards. One solution of a tridiagonal system takes the place of up
-    to 100,000 steps of the gradient descent ("snake") of the paper, whose gradient this is.
+    mean of its two neighbours, the ends repeated outwards. Solving one tridiagonal system replaces up to 100,000 steps
+    of gradient descent on the same objective in the paper (a "snake").
 
     Args:
-        signal: ``(T, K)``, one column for each signal.
-        weight: :math:`\lambda > 0` or 0, of each signal ``(K,)`` or one for all.
-        trust: :math:`w_t` from 0 to 1, ``(T,)``; 1 by default, as in the paper. A slice with 0 is filled in from the
-            others: with a small weight, by a straight line.
+        signal: signals ``(T, K)``, one per column.
+        weight: smoothness :math:`\lambda \ge 0` of each signal, ``(K,)``, or of all.
+        trust: weight :math:`w_t` of each slice, 0 to 1, ``(T,)``; 1 by default, as in the paper. A slice with 0 is
+            filled in from the others, with a small :math:`\lambda` by a straight line.
 
     Returns:
-        ``(T, K)``.
+        The smoothed signals ``(T, K)``.
 
     Raises:
-        ValueError: a weight is negative, no slice is trusted, or one that is not trusted cannot be filled in because
-            the weight is 0.
+        ValueError: a weight is negative, no slice is trusted, or an untrusted one cannot be filled in because the
+            weight is 0.
 
     References:
         Painchaud et al., Echocardiography segmentation with enforced temporal consistency, IEEE Trans. Medical Imaging
@@ -116,7 +116,7 @@ def smooth_signal(signal: ArrayLike, weight: ArrayLike, trust: ArrayLike | None 
         raise ValueError(f"weights must be at least 0, got {weights.min():g}.")
     if (data < 0).any() or not data.any() or ((weights == 0).any() and not data.all()):
         raise ValueError(
-            f"trust must be at least 0 and not 0 everywhere, and slices with 0 need weights above 0 to be filled in; "
+            f"trust must be at least 0 and not 0 everywhere, and slices with 0 need a weight above 0 to be filled in; "
             f"got trust from {data.min():g} to {data.max():g} and weights from {weights.min():g}."
         )
     neighbours = np.full(count, 1.0)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far from its neighbours a slice of a healthy head may be, learned from label volumes.
+"""Slices that do not fit their neighbours, found by thresholds learned from healthy heads.
 
-FOLDED: How far a slice is from what its neighbours let one expect.
+:func:`inconsistency` is the difference of a slice's attributes from those that its neighbours predict;
+:class:`ConsistencyThresholds` knows how large it is in healthy heads, and which slices exceed that.
 """
 
 from __future__ import annotations
@@ -22,24 +23,47 @@ from .interpolation import fill_slices
 
 __all__ = ["CONSISTENCY_ATTRIBUTES", "ConsistencyThresholds", "inconsistency"]
 
+CONSISTENCY_ATTRIBUTES = (
+    "brain_area",
+    "ventricle_area",
+    "grey_area",
+    "white_area",
+    "centroid_right",
+    "centroid_anterior",
+    "aspect",
+    "cortical_thickness",
+)
+"""Attributes that change steadily along the slices, which the asymmetry of small ventricles does not."""
+FALSE_ALARM_PERCENT = 1.0
+"""Share of healthy slices that are flagged."""
+LEAST_VARIANCE = 0.2
+"""Share of the mean variance over the levels that is added at each level, so that a pixel is no alarm where all heads
+agree."""
+ROUNDING = 1e-6
+"""Smallest variance in any unit, for an attribute that never changes."""
+FOLDS = 5
+"""Folds of heads in which the limit is learned."""
+
 
 def inconsistency(profile: ArrayLike) -> NDArray[np.float64]:
-    r"""Difference of each value from the one that its four nearest neighbours let one expect.
+    r"""Difference of each value from its prediction by the four nearest neighbours.
 
     .. math:: e_t = a_t - \frac{4 (a_{t-1} + a_{t+1}) - (a_{t-2} + a_{t+2})}{6}
 
     is 0 along every cubic polynomial. Next to the ends, where a second neighbour is missing, it is the difference from
     the mean of the two neighbours, :math:`a_t - (a_{t-1} + a_{t+1}) / 2`.
 
-    ``Differs from the paper:`` there the two neighbours decide everywhere. Frames of a heart follow each other closely.
-    Slices of a brain 4 mm apart lie on a curve, and what the curve adds hides small jumps: of slices 10 % too small, 93
-    instead of 90 % were found at 1 % false alarms (300 on 25 IXI heads, bounds of single attributes).
+    ``Differs from the paper:`` there the mean of the two neighbours is the prediction everywhere. Frames of a heart
+    follow each other closely, but the attributes of brain slices 4 mm apart lie on a curve, whose bend hides small
+    jumps: of slices 10 % too small, 93 instead of 90 % were found at 1 % false alarms (300 on 25 IXI heads, bounds of
+    single attributes).
 
     Args:
         profile: attributes along the slices of a volume, ``(T, L)``.
 
     Returns:
-        ``(T, L)``; 0 at both ends, which cannot be judged, and where a value or a neighbour is not defined (NaN).
+        Differences ``(T, L)``; 0 at both ends, which cannot be judged, and where a value or a neighbour is undefined
+        (NaN).
 
     References:
         Painchaud et al. 2022, see :func:`scripts.tissue.smooth_signal`.
@@ -51,43 +75,23 @@ def inconsistency(profile: ArrayLike) -> NDArray[np.float64]:
     return np.nan_to_num(error)
 
 
-CONSISTENCY_ATTRIBUTES = (
-    "brain_area",
-    "ventricle_area",
-    "grey_area",
-    "white_area",
-    "centroid_right",
-    "centroid_anterior",
-    "aspect",
-    "cortical_thickness",
-)
-"""Those that change steadily along the slices. The asymmetry of ventricles of a few pixels does not."""
-
-FALSE_ALARM_PERCENT = 1.0
-LEAST_VARIANCE = 0.2
-"""Of the mean over the levels, added to the variance at each. Where all heads agree, a pixel more is no alarm."""
-ROUNDING = 1e-6
-"""Least variance in any unit, should an attribute never change."""
-FOLDS = 5
-
-
 @dataclass(frozen=True)
 class ConsistencyThresholds:
-    """Which errors of :func:`scripts.tissue.through_plane.thresholds.inconsistency` are usual in healthy heads, and which are too large.
+    """Usual size of the :func:`inconsistency` in healthy heads, and the limit beyond which a slice is inconsistent.
 
     ``Differs from the paper:`` there each attribute has one threshold, the largest :math:`|e_t|` of the training
     sequences. A brain changes fast near its ends and slowly in the middle, and its attributes change together. So here
-    the errors of all attributes are weighed by their covariance at the level of the slice (Mahalanobis distance), and
+    the errors of all attributes are weighted by their covariance at the level of the slice (Mahalanobis distance), and
     the limit is chosen for a given share of false alarms. Of slices 10 % too small, 95 instead of 93 % were found (as
-    in :func:`scripts.tissue.through_plane.thresholds.inconsistency`).
+    in :func:`inconsistency`).
 
     Attributes:
-        names: of the attributes, ``L``.
-        median: of the errors at each of the levels 0.05, 0.10, ... 0.95, ``(19, L)``.
-        precision: inverse covariance of the errors there, ``(19, L, L)``.
-        limit: distance beyond which a slice is inconsistent, per attribute (root mean square).
-        spacing_mm: height and width of a pixel, and distance of the slices, for which this holds.
-        learned_from: numbers of heads and slices, share of false alarms.
+        names: names of the L attributes.
+        median: medians of the errors at the levels 0.05, 0.10, ... 0.95, ``(19, L)``.
+        precision: inverse covariances of the errors at these levels, ``(19, L, L)``.
+        limit: distance per attribute (root mean square) beyond which a slice is inconsistent.
+        spacing_mm: height and width of a pixel and distance of the slices on which the thresholds were learned.
+        learned_from: numbers of heads and slices, and share of false alarms.
     """
 
     names: tuple[str, ...]
@@ -107,17 +111,17 @@ class ConsistencyThresholds:
     ) -> ConsistencyThresholds:
         """Learn from healthy heads.
 
-        The limit is the one beyond which the wanted share of the slices lies in heads that median and covariance were
-        not learned from (five folds).
+        The limit is exceeded by the given share of the slices of heads from which median and covariance were not
+        learned (five folds).
 
         Args:
-            slices: of whole heads.
-            slice_mm: their distance.
-            names: of the attributes.
+            slices: slices of whole heads.
+            slice_mm: distance of the slices.
+            names: names of the attributes.
             false_alarm_percent: share of healthy slices that are flagged, above 0 and below 100.
 
         Raises:
-            ValueError: there are fewer heads than folds, or no slices at some level; the share is out of range.
+            ValueError: there are fewer heads than folds, or no slices at some level, or the share is out of range.
         """
         heads = slices.volumes()
         if len(heads) < FOLDS:
@@ -130,29 +134,31 @@ class ConsistencyThresholds:
         distances = []
         for fold in range(FOLDS):
             rest = [i for i in range(len(heads)) if i % FOLDS != fold]
-            usual = _usual(np.concatenate([errors[i] for i in rest]), np.concatenate([levels[i] for i in rest]))
+            usual = _error_statistics(
+                np.concatenate([errors[i] for i in rest]), np.concatenate([levels[i] for i in rest])
+            )
             distances += [_distance(errors[i], levels[i], *usual) for i in range(fold, len(heads), FOLDS)]
         return cls(
             tuple(names),
-            *_usual(np.concatenate(errors), np.concatenate(levels)),
+            *_error_statistics(np.concatenate(errors), np.concatenate(levels)),
             limit=float(np.quantile(np.concatenate(distances), 1 - false_alarm_percent / 100)),
             spacing_mm=(*slices.spacing_mm, float(slice_mm)),
             learned_from={"heads": len(heads), "slices": len(slices), "false_alarm_percent": false_alarm_percent},
         )
 
     def profile(self, classes: ArrayLike, level: ArrayLike) -> NDArray[np.float64]:
-        """The attributes of slices ``(T, H, W)`` at levels ``(T,)``: ``(T, L)``."""
+        """Attributes ``(T, L)`` of slices ``(T, H, W)`` at levels ``(T,)``."""
         return attribute_table(classes, self.spacing_mm[:2], level, self.names)
 
     def scores(self, profile: ArrayLike, level: ArrayLike) -> NDArray[np.float64]:
-        """How inconsistent each slice is with its neighbours: 0 = as expected, above 1 = inconsistent.
+        """Inconsistency of each slice with its neighbours: 0 = as predicted, above 1 = inconsistent.
 
         Args:
             profile: attributes of the slices of a head in order, ``(T, L)``.
-            level: ``(T,)``.
+            level: level of each slice, ``(T,)``.
 
         Returns:
-            ``(T,)``; 0 at both ends. An attribute that is not defined does not count.
+            Scores ``(T,)``; 0 at both ends. Undefined attributes do not count.
         """
         values = np.asarray(profile, dtype=np.float64)
         scores = np.zeros(len(values))
@@ -165,18 +171,18 @@ class ConsistencyThresholds:
         return bool((self.scores(profile, level) <= 1).all())
 
     def find(self, profile: ArrayLike, level: ArrayLike) -> NDArray[np.bool_]:
-        """Which slices are wrong.
+        """Find the wrong slices.
 
-        A slice that jumps makes its neighbours inconsistent too. So the slice with the highest score is taken out, its
-        attributes are filled in from the others, and the rest is judged anew, until nothing is inconsistent. This is
-        for single slices: of several neighbours that jump alike, those beside them may be taken out.
+        A wrong slice makes its neighbours inconsistent too. So the slice with the highest score is removed, its
+        attributes are filled in from the others, and the rest is judged again, until all slices are consistent. This is
+        meant for single slices: of several wrong neighbours, the slices beside them may be removed instead.
 
         Args:
-            profile: ``(T, L)``, of the whole volume.
-            level: ``(T,)``.
+            profile: attributes of the slices of a head in order, ``(T, L)``.
+            level: level of each slice, ``(T,)``.
 
         Returns:
-            ``(T,)``; never the first or the last slice.
+            Whether each slice is wrong, ``(T,)``; never the first or the last.
         """
         values = np.asarray(profile, dtype=np.float64)
         wrong = np.zeros(len(values), dtype=bool)
@@ -198,7 +204,7 @@ class ConsistencyThresholds:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is no such file.
+            ValueError: the file holds something else.
         """
         text = Path(path).read_text(encoding="utf-8")
         try:
@@ -213,12 +219,14 @@ class ConsistencyThresholds:
             return cls(names, median, precision, float(content["limit"]), spacing, content["learned_from"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{path} holds no thresholds. Write it with python -m scripts tissue consistency learn."
+                f"{path} holds no thresholds. Learn them with python -m scripts tissue consistency learn."
             ) from error
 
 
-def _usual(errors: NDArray[np.float64], level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median and inverse covariance of the errors in a window around each level, ``(19, L)`` and ``(19, L, L)``."""
+def _error_statistics(
+    errors: NDArray[np.float64], level: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Medians ``(19, L)`` and inverse covariances ``(19, L, L)`` of the errors in a window around each level."""
     windows = [errors[rows] for rows in level_windows(level)]
     covariance = np.stack([np.atleast_2d(np.cov(window, rowvar=False)) for window in windows])
     least = LEAST_VARIANCE * np.diagonal(covariance, axis1=1, axis2=2).mean(0)

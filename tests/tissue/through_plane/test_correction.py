@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.latent.through_plane_transform import ThroughPlaneConsistencyd
 from scripts.tissue import ConsistencyThresholds, correct_sequence, correct_volume, smooth_signal
+from scripts.tissue.through_plane.correction import ThroughPlaneConsistencyd
 from tests.helpers.toy_brain import decode, encode, toy_slice
 from tests.helpers.toy_slices import toy_slices
 

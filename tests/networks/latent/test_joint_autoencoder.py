@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from scripts.losses import AutoencoderLoss, ClassOverlap, InfoNCE
-from scripts.networks import SegmentationUNet
 from scripts.networks.latent import JointAutoencoder
 
 
@@ -71,12 +70,3 @@ def test_the_scale_begins_as_in_clip_and_is_bounded():
     torch.nn.init.constant_(network.log_scale, math.log(1000))
     network(image, mask)
     assert network.latents.joint.scale.item() == pytest.approx(100)
-
-
-def test_a_unet_gives_probabilities():
-    torch.manual_seed(0)
-    network = SegmentationUNet(4, spatial_dims=2, features=(4,) * 6).eval()
-    output = network(torch.rand(2, 1, 16, 32))
-    assert output.shape == (2, 4, 16, 32)
-    assert output.min() > 0
-    torch.testing.assert_close(output.sum(1), torch.ones(2, 16, 32))

@@ -144,13 +144,13 @@ def test_errors_say_what_is_missing():
     code = torch.zeros(2, 3)
     with pytest.raises(ValueError, match="KLDivergence reads the latents of the last batch, but Linear left none"):
         KLDivergence()(IMAGE, IMAGE, torch.nn.Linear(1, 1))
-    with pytest.raises(ValueError, match="KLDivergence needs a posterior, which Leaves has not"):
+    with pytest.raises(ValueError, match="KLDivergence needs a posterior, which Leaves does not have"):
         KLDivergence()(IMAGE, IMAGE, Leaves(Latents(code, code)))
     with pytest.raises(ValueError, match="needs the attributes of each image, the batch has none"):
         AttributeRegularisation()(IMAGE, IMAGE, Leaves(Latents(code, code)))
     with pytest.raises(ValueError, match="4 attributes need as many latent dimensions, the network has 3"):
         AttributeRegularisation()(IMAGE, IMAGE, Leaves(Latents(code, code, attributes=torch.zeros(2, 4))))
-    with pytest.raises(ValueError, match="LinearConstraint needs a neuron, which Leaves has not"):
+    with pytest.raises(ValueError, match="LinearConstraint needs a neuron, which Leaves does not have"):
         LinearConstraint(0)(IMAGE, IMAGE, Leaves(Latents(code, code)))
     with pytest.raises(ValueError, match="attribute 1 does not exist: the batch has 1"):
         LinearConstraint(1)(IMAGE, IMAGE, Leaves(Latents(code, code, None, code, code[:, :1])))

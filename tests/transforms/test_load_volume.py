@@ -4,9 +4,8 @@ from __future__ import annotations
 import nibabel as nib
 import numpy as np
 import pytest
-from monai.transforms import SaveImaged
 
-from scripts.transforms import LoadVolumed, SaveRestoredd, save_nifti
+from scripts.transforms import LoadVolumed
 from tests.helpers.volume_files import affine, head, write_itk, write_nifti, write_series
 
 
@@ -67,36 +66,3 @@ def test_voxels_must_be_real_numbers(tmp_path):
     (tmp_path / "empty.nii.gz").touch()
     with pytest.raises(ValueError, match="the file is empty"):
         load(tmp_path / "empty.nii.gz")
-
-
-def test_saved_header_says_what_the_input_said(tmp_path):
-    matrix = affine("LPS", (1.0, 2.0, 3.0), tilt=0.2)
-    save_nifti(head(), matrix, tmp_path / "x/y.nii.gz", {"sform_code": 4, "qform_code": 0})
-    image = nib.load(tmp_path / "x/y.nii.gz")
-    np.testing.assert_allclose(image.affine, matrix, atol=1e-5)
-    assert image.get_data_dtype() == np.float32
-    assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (4, 0)
-    assert image.header.get_xyzt_units() == ("mm", "sec")
-    assert [path.name for path in (tmp_path / "x").iterdir()] == ["y.nii.gz"]
-
-
-def test_a_sheared_affine_survives(tmp_path):
-    matrix = affine()
-    matrix[0, 1] += 0.5
-    save_nifti(head(), matrix, tmp_path / "y.nii.gz")
-    np.testing.assert_allclose(nib.load(tmp_path / "y.nii.gz").affine, matrix, atol=1e-5)
-
-
-def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
-    def fill_the_disk(image, file):
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(nib.Nifti1Image, "to_stream", fill_the_disk)
-    with pytest.raises(OSError, match="No space left"):
-        save_nifti(head(), affine(), tmp_path / "y.nii.gz")
-    assert not list(tmp_path.iterdir())
-
-
-def test_monai_label_takes_the_writer_for_its_own(tmp_path):
-    assert isinstance(SaveRestoredd(keys="pred", output_dir=tmp_path), SaveImaged)

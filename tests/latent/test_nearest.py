@@ -1,11 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The level of masks that come from no head."""
+"""The nearest training masks, and the level of masks that come from no head."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from scripts.latent import nearest_masks
 from scripts.latent.nearest import LevelRegression
+
+
+def test_nearest_mask_and_the_share_that_differs():
+    rng = np.random.default_rng(0)
+    training = rng.integers(0, 4, (30, 6, 5)).astype(np.uint8)
+    masks = training[[7, 21, 7]].copy()
+    masks[1, 0, :2] = (masks[1, 0, :2] + 1) % 4  # two pixels
+    index, difference = nearest_masks(masks, training)
+    assert index.tolist() == [[7], [21], [7]]
+    assert nearest_masks(masks, training, 3)[0].shape == (3, 3)
+    brain = ((masks[1] > 0) | (training[21] > 0)).sum()
+    np.testing.assert_allclose(difference, [0, 2 / brain, 0])
+
+
+def test_nearest_of_nothing_is_nothing():
+    index, difference = nearest_masks(np.zeros((0, 6, 5), np.uint8), np.zeros((2, 6, 5), np.uint8))
+    assert len(index) == len(difference) == 0
 
 
 def disks(radii: np.ndarray) -> np.ndarray:
