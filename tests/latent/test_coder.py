@@ -92,7 +92,8 @@ def test_pixels_of_another_size_are_resampled_and_come_back():
 def test_masks_come_back_on_the_grid_of_the_labels(tmp_path):
     coder = copying("ar_vae")
     assert isinstance(coder.model, MaskModel)
-    image = nib.load(write_labels(tmp_path / "labels.nii.gz", toy_head(np.random.default_rng(0)), origin=3.0))
+    slices = np.roll(toy_head(np.random.default_rng(0)), 6, axis=1)  # out of the middle: the frame follows the brain
+    image = nib.load(write_labels(tmp_path / "labels.nii.gz", slices, origin=3.0))
     turned = nib.as_closest_canonical(image)
     prepared = coder.prepared(turned)
     codes = coder.encode(prepared)
@@ -153,6 +154,11 @@ def test_what_cannot_be_encoded_is_refused():
         encode(head(WIDE), "va", affine())
     with pytest.raises(ValueError, match=r"region labels .* are not in the table"):
         encode(head(WIDE), "ar_vae", affine())
+
+
+def test_the_smallest_area_is_that_of_the_training():
+    trained = TrainedRecipe("ar_vae", str(PUBLISHED / "ar_vae/model.pt"))
+    assert recipe_coder(trained).min_area_mm2 == trained.config["train"]["dataset"]["min_area_mm2"] == 3500
 
 
 def test_every_step_before_the_network_can_be_undone_or_is_a_check():
