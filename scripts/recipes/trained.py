@@ -34,8 +34,13 @@ class TrainedRecipe:
         network: network in evaluation mode, loaded on first use.
 
     Raises:
-        ValueError: there is no such recipe; when the network is loaded: the weights are those of another one.
+        ValueError: there is no such recipe; when the network is loaded: the weights are of another one.
         FileNotFoundError: there is no such recipe file; when the network is loaded: there are no weights.
+
+    Example:
+        >>> recipe = brain_ae.TrainedRecipe("vae")
+        >>> recipe.network.latent_size, sum(weights.numel() for weights in recipe.network.parameters())
+        (64, 911624)
     """
 
     def __init__(self, recipe: str, weights: str | None = None, device: str = "cpu") -> None:
