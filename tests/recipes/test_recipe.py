@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from scripts.recipes.recipe import CONFIGS, find_recipes, grid_recipes, known_recipes, merged_config
 from scripts.studies.benchmark.cells import factors
-from scripts.studies.benchmark.fingerprint import code_hash, used_modules
 
 
 def test_the_factorial_has_every_network_with_every_loss_with_and_without_l2():
@@ -83,24 +80,6 @@ def test_the_factors_of_the_thesis_cells_are_read_from_their_configs():
     assert {f.damage for name, f in found.items() if name.endswith("noaug")} == {"none"}
     assert {f.l2 for name, f in found.items() if "_l2" in name} == {True}
     assert found["thesis_shallow_residual_original_mse_noaug"].variant == "double_norm=True"
-
-
-def test_code_is_that_of_the_named_modules_and_what_they_import():
-    def stems(text: str) -> set[str]:
-        return {path.stem for path in used_modules({"_target_": text})}
-
-    assert "up_block" in stems("scripts.networks.SkipCAE")  # imported by the network
-    assert "residual_unet" not in stems("scripts.networks.SkipCAE")  # beside it
-    assert stems("$scripts.files.atomic.replacing(@x)") == {"atomic"}
-    assert stems("torch.nn.MSELoss") == set()
-    everything = {path.stem for path in Path("scripts/losses").glob("*.py")}
-    assert stems("scripts.losses.unheard_of") >= everything  # no module exports it: the whole package counts
-
-
-def test_code_hash_follows_the_code():
-    one, other = (code_hash({"_target_": f"scripts.networks.{name}"}) for name in ("SkipCAE", "ResidualUNet"))
-    assert one != other
-    assert one == code_hash({"a": [{"_target_": "scripts.networks.SkipCAE", "spatial_dims": 3}]})
 
 
 def test_a_pattern_can_have_seeds_of_its_own():
