@@ -24,7 +24,8 @@ TOY = {
     "maths/__init__.py": "from . import numbers\n",
     "maths/numbers.py": "PI = 3\n",
     "pages/__init__.py": "",
-    "pages/page.py": "from pathlib import Path\ndef show() -> None:\n    Path(__file__).with_name('page.html.jinja')\n",
+    "pages/page.py": "from pathlib import Path\nOLD = 'lost.html'\n"
+    "def show() -> None:\n    Path(__file__).with_name('page.html.jinja')\n",
     "pages/page.html.jinja": "",
     "pages/other.html.jinja": "",
 }
@@ -76,6 +77,7 @@ def test_code_hash_follows_the_code():
         ("toy.shapes.counted", {"shapes/counted.py", "shapes/__init__.py", *CIRCLE, *BOX}),
         ("toy.shapes.alone.VERSION", {"shapes/alone.py", "__init__.py"}),  # the package loads the rest on first use
         ("$toy.maths.numbers.PI + 1", {"maths/numbers.py"}),
+        ("$import toy.shapes", {"shapes/__init__.py", *CIRCLE, *BOX}),
     ],
 )
 def test_results_depend_on_what_is_named(toy, text, expected):
