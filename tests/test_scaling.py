@@ -17,6 +17,7 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from scripts.studies.scaling.__main__ import slices_per_second, table, weak_scaling
+from tests.helpers.user_errors import user_error
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN, MULTI_GPU = "configs/train.yaml", "configs/hw/multi_gpu.yaml"
@@ -192,7 +193,7 @@ def test_early_stopping_stops_all_processes(tiny_cohort, tmp_path):
 def test_without_torchrun_one_line_says_what_is_missing(tiny_cohort, tmp_path, monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(SystemExit, match=r"error: .*environment variable RANK expected"):
+    with user_error(ValueError, "environment variable RANK expected"):
         workflow(tiny_cohort, tmp_path, MULTI_GPU)
 
 

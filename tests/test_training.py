@@ -13,6 +13,8 @@ import torch
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 
+from tests.helpers.user_errors import user_error
+
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = str(ROOT / "configs" / "train.yaml")
 
@@ -108,19 +110,19 @@ def test_a_finished_run_is_not_trained_further(tiny_cohort, tmp_path):
 
 
 def test_mistyped_key_names_the_nearest(tiny_cohort, tmp_path):
-    with pytest.raises(SystemExit, match="unknown key 'max_epoch': did you mean max_epochs"):
+    with user_error(ValueError, "unknown key 'max_epoch': did you mean max_epochs"):
         workflow(tiny_cohort, tmp_path, max_epoch=9).initialize()
 
 
 def test_the_text_false_is_refused(tiny_cohort, tmp_path):
-    with pytest.raises(SystemExit, match="--amp false is read as a text, which counts as true: write --amp False"):
+    with user_error(ValueError, "--amp false is read as a text, which counts as true: write --amp False"):
         workflow(tiny_cohort, tmp_path, amp="false").initialize()
 
 
 def test_mistyped_key_of_a_fragment_names_the_nearest(tiny_cohort, tmp_path):
     fragment = tmp_path / "fragment.yaml"
     fragment.write_text("netwrok_def: {_target_: scripts.networks.SkipCAE}\n")
-    with pytest.raises(SystemExit, match="unknown key 'netwrok_def': did you mean network_def"):
+    with user_error(ValueError, "unknown key 'netwrok_def': did you mean network_def"):
         workflow(tiny_cohort, tmp_path / "out", str(fragment)).initialize()
 
 
@@ -147,5 +149,5 @@ def test_wrong_folder_is_one_line_on_the_command_line(tmp_path):
 def test_resume_without_a_checkpoint_is_one_line(tiny_cohort, tmp_path):
     made = workflow(tiny_cohort, tmp_path, resume=True)
     made.initialize()
-    with pytest.raises(SystemExit, match="error: resume needs"):
+    with user_error(FileNotFoundError, "resume needs"):
         made.run()

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..files.errors import clean_exit
 from ..inference.evaluator import load_network
 from ..networks import MyronenkoCAE, ResidualUNet, ShallowResidualOriginal, ShallowResidualPreactivation, SkipCAE
+from ..recipes.weights import read_weights
 
 __all__ = ["Method", "NetworkMethod", "choose", "make_methods", "published_networks", "trained_network"]
 
@@ -127,15 +127,10 @@ def trained_network(
         batch_size: slices at a time.
 
     Raises:
-        SystemExit: there are no such weights, or they are those of another network.
+        FileNotFoundError: there are no such weights.
+        ValueError: they are those of another network.
     """
-    with clean_exit():
-        if not Path(weights).is_file():
-            raise FileNotFoundError(
-                f"there are no trained weights at {weights}: train first, with the same recipe and "
-                "python -m monai.bundle run training ..., or name a file with --weights FILE."
-            )
-        return NetworkMethod(load_network(network, weights, device, amp), batch_size)
+    return NetworkMethod(load_network(network, weights, device, amp), batch_size)
 
 
 def published_networks(
@@ -157,32 +152,29 @@ def published_networks(
         Methods by the name of their file; by an empty name where ``weights`` is one file.
 
     Raises:
-        SystemExit: there is no such file or folder, or it holds other weights.
+        FileNotFoundError: there is no such file or folder.
+        ValueError: it holds other weights.
     """
     if not weights:
         return None
     place = Path(weights)
-    with clean_exit():
-        files = {file.stem: file for file in sorted(place.glob("*.pt"))} if place.is_dir() else {"": place}
-        if not files or not all(file.is_file() for file in files.values()):
-            raise FileNotFoundError(
-                f"there are no published weights at {weights}: make them with "
-                "python -m scripts import-keras WEIGHTS --network residual_unet --output FILE, or leave the row out."
-            )
-        return {
-            name: NetworkMethod(load_network(_network_of(file), str(file), device, amp), batch_size, clip=True)
-            for name, file in files.items()
-        }
+    files = {file.stem: file for file in sorted(place.glob("*.pt"))} if place.is_dir() else {"": place}
+    if not files or not all(file.is_file() for file in files.values()):
+        raise FileNotFoundError(
+            f"there are no published weights at {weights}: make them with "
+            "python -m scripts import-keras WEIGHTS --network residual_unet --output FILE, or leave the row out."
+        )
+    return {
+        name: NetworkMethod(load_network(_network_of(file), str(file), device, amp), batch_size, clip=True)
+        for name, file in files.items()
+    }
 
 
 def _network_of(file: Path) -> nn.Module:
     """The network of the thesis whose tensors a file holds; the default one if it is none of them."""
-    try:
-        found = {name: tuple(value.shape) for name, value in torch.load(file, weights_only=True).items()}
-    except Exception:  # no file of weights: loading it says so, with its name
-        return ResidualUNet()
+    found = {name: value.shape for name, value in read_weights(file).items()}
     for make in THESIS_NETWORKS:
         network = make()
-        if {name: tuple(value.shape) for name, value in network.state_dict().items()} == found:
+        if {name: value.shape for name, value in network.state_dict().items()} == found:
             return network
     return ResidualUNet()

@@ -19,7 +19,7 @@ from ..anatomy.brain_mask import brain_from_labels
 from ..anatomy.head_mask import head_mask
 from ..corruptions import Corruption
 from ..data.slices import subject_key
-from ..files.errors import clean_exit, failure_reason
+from ..files.errors import failure_reason
 
 __all__ = ["SubjectDataset", "SubjectSlices", "subject_slices"]
 
@@ -104,11 +104,14 @@ def _fit(mask: Tensor, volume: Tensor) -> Tensor:
 
 
 class SubjectDataset(Dataset):
-    """A MONAI dataset whose items are single subjects; a file that cannot be read ends the run with one line."""
+    """A MONAI dataset whose items are single subjects.
+
+    Raises:
+        ValueError: an item is asked for whose file cannot be read.
+    """
 
     def _transform(self, index: int) -> Any:
-        with clean_exit():
-            try:
-                return super()._transform(index)
-            except Exception as error:  # readers and transforms raise what they like: name the file
-                raise ValueError(f"{self.data[index]['image']} could not be read: {failure_reason(error)}") from error
+        try:
+            return super()._transform(index)
+        except Exception as error:  # readers and transforms raise what they like: name the file
+            raise ValueError(f"{self.data[index]['image']} could not be read: {failure_reason(error)}") from error

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns errors of the user's making into one clear line instead of a traceback."""
+"""Errors of the user's making in one clear line instead of a traceback."""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterator
+import sys
+import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from types import TracebackType
 
-__all__ = ["clean_exit", "cleanly", "failure_reason"]
+__all__ = ["clean_exit", "failure_reason", "one_line", "shorten_errors", "unwrapped"]
+
+PACKAGE = __name__.partition(".")[0]
 
 UNREADABLE = {
     "Cannot work out file type": "the file is not an image, or its header is damaged.",  # nibabel
@@ -21,8 +26,6 @@ UNREADABLE = {
     "No such file": "the file has disappeared, or is a broken link.",
 }
 """What readers say, and what it means; ITK adds the C library's last error, which belongs to something else."""
-
-Made = TypeVar("Made")
 
 
 @contextmanager
@@ -42,10 +45,61 @@ def clean_exit() -> Iterator[None]:
         raise SystemExit(f"error: {error}") from error
 
 
-def cleanly(make: Callable[..., Made], **kwargs: Any) -> Made:
-    """Call ``make(**kwargs)`` within :func:`clean_exit`: for the parts of a config that read what a user gave."""
-    with clean_exit():
-        return make(**kwargs)
+def shorten_errors() -> None:
+    """Let ``python -m monai.bundle`` end with one line, not with a traceback, where the error is of the user's making.
+
+    An entry of ``initialize`` in a config. In any other program that evaluates the config (a notebook, a server) it
+    changes nothing: there the exception arrives with its text.
+    """
+    specification = sys.modules["__main__"].__spec__
+    if specification is None or specification.name != "monai.bundle.__main__":
+        return
+    sys.excepthook = _show
+    for handler in filter(None, (*logging.getLogger().handlers, logging.lastResort)):
+        handler.addFilter(lambda record: "is terminating due to exception" not in record.getMessage())  # ignite's
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    line = one_line(error)
+    if line is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        sys.stderr.write(f"{line}\n")
+
+
+def one_line(error: BaseException) -> str | None:
+    """Say what an error of the user's making is, for a command line.
+
+    That is an ``OSError``, or a ``ValueError``, ``TypeError`` or ``ImportError`` that this package raises on purpose, or
+    that a component of another package raises when a config calls it. All else is a fault of the code, whose traceback
+    is needed.
+
+    Args:
+        error: what ended the program.
+
+    Returns:
+        ``error: ...``; ``None`` for a fault of the code.
+    """
+    error = unwrapped(error)
+    return f"error: {error}" if isinstance(error, OSError) or _raised_on_purpose(error) else None
+
+
+def unwrapped(error: BaseException) -> BaseException:
+    """The exception of a part of a config, without the ``RuntimeError`` in which MONAI says which part it was."""
+    while type(error) is RuntimeError and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _raised_on_purpose(error: BaseException) -> bool:
+    if not isinstance(error, ValueError | TypeError | ImportError):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE for frame in frames]
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if any(ours):
+        return ours[-1] and str(last.line).startswith("raise ")
+    return str(last.line).startswith("raise ") or last.name == "instantiate"  # MONAI's: arguments that do not fit
 
 
 def failure_reason(error: BaseException) -> str:

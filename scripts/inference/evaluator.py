@@ -22,19 +22,26 @@ from .. import __version__
 from ..engines import accelerate, fold_batch_norm
 from ..files.atomic import write_json
 from ..files.bids import write_derivative_description
-from ..files.errors import clean_exit, failure_reason
+from ..files.errors import failure_reason
+from ..recipes.weights import load_weights
 from ..transforms.plane import plane_axcodes
 from .volumes import find_volumes
 
-__all__ = ["RestorationEvaluator", "RestorationReport", "check_options", "load_network", "volumes"]
+__all__ = [
+    "RestorationEvaluator",
+    "RestorationReport",
+    "SkippedVolumesError",
+    "check_options",
+    "load_network",
+    "volumes",
+]
 
 
-@clean_exit()
 def check_options(plane: str, spatial_dims: int, anomaly: bool) -> None:
     """Refuse what inference cannot do.
 
     Raises:
-        SystemExit: the plane is unknown, the network is not two-dimensional, or anomaly maps are asked for.
+        ValueError: the plane is unknown, the network is not two-dimensional, or anomaly maps are asked for.
     """
     plane_axcodes(plane)
     if anomaly:
@@ -43,48 +50,39 @@ def check_options(plane: str, spatial_dims: int, anomaly: bool) -> None:
         raise ValueError(f"inference works slice by slice, got spatial_dims {spatial_dims}: use a network of 2.")
 
 
-@clean_exit()
 def volumes(dataset_dir: str, output_dir: str, patterns: list[str]) -> list[dict[str, str]]:
     """:func:`~scripts.inference.volumes.find_volumes` for the config.
 
     Raises:
-        SystemExit: with its message.
+        ValueError: no folder is given, or what that function says.
+        OSError: see there.
     """
     if not dataset_dir:
         raise ValueError("dataset_dir is not set: give the folder of the volumes, --dataset_dir IN.")
     return find_volumes(dataset_dir, output_dir, patterns)
 
 
-@clean_exit()
 def load_network(network: nn.Module, weights: str, device: torch.device | str, amp: bool) -> nn.Module:
     """Put weights into a network and the network on its device.
 
     Args:
         network: receives the weights.
         weights: file of a state dictionary.
-        device: where it shall run.
+        device: device on which the network runs.
         amp: compute in bfloat16.
 
     Returns:
         The network, in evaluation mode.
 
     Raises:
-        SystemExit: there is no such file, it holds no weights, or those of another network.
+        FileNotFoundError: there is no such file.
+        ValueError: it holds no weights, or those of another network.
     """
-    if not Path(weights).is_file():
-        raise FileNotFoundError(
-            f"weights '{weights}' do not exist: give a trained model with --weights FILE, such as the model.pt that "
-            "training writes into its output_dir."
-        )
-    try:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except Exception as error:  # a damaged file makes torch.load raise nearly anything
-        first_line = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"weights '{weights}' do not fit {type(network).__name__}: {first_line} Give weights of this network, or "
-            "the network of these weights."
-        ) from error
-    return accelerate(fold_batch_norm(network.eval()), device, amp)
+    return accelerate(fold_batch_norm(load_weights(network, weights).eval()), device, amp)
+
+
+class SkippedVolumesError(ValueError):
+    """Some volumes could not be restored; the others were."""
 
 
 class RestorationReport:
@@ -116,12 +114,11 @@ class RestorationReport:
         self.skipped.append({"name": name, "reason": reason})
         tqdm.write(f"skipped {name}: {reason}", file=sys.stderr)
 
-    @clean_exit()
     def write(self) -> None:
         """Write ``report.json`` by rename, and the description of a BIDS derivative where the input is BIDS.
 
         Raises:
-            SystemExit: the folder cannot be made or written to.
+            OSError: the folder cannot be made or written to.
         """
         if self.output_dir.exists() and not self.output_dir.is_dir():
             raise NotADirectoryError(f"output_dir '{self.output_dir}' is a file: give a folder.")
@@ -133,11 +130,11 @@ class RestorationReport:
         """End the command.
 
         Raises:
-            SystemExit: a volume was skipped; how many, and where the report is.
+            SkippedVolumesError: a volume was skipped; how many, and where the report is.
         """
         total, report = len(self.restored) + len(self.skipped), self.output_dir / "report.json"
         if self.skipped:
-            raise SystemExit(f"error: {len(self.skipped)} of {total} volumes were skipped, see {report}")
+            raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
         tqdm.write(f"restored {total} volumes, see {report}", file=sys.stderr)
 
 

@@ -46,7 +46,7 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
         config_files: names without suffix of the files in ``configs`` that define the keys, such as ``train``.
 
     Raises:
-        SystemExit: an unknown key, with the nearest known one; a value that is the text ``false``.
+        ValueError: an unknown key, with the nearest known one; a value that is the text ``false``.
     """
     known = set(RUNNER_KEYS)
     for name in config_files:
@@ -60,11 +60,11 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
     given = _running_parser().get()
     for key, value in given.items():
         if value == "false":
-            raise SystemExit(f"error: --{key} false is read as a text, which counts as true: write --{key} False.")
+            raise ValueError(f"--{key} false is read as a text, which counts as true: write --{key} False.")
     for key in sorted(set(given) - known - TRACKING_KEYS):
         nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known - RUNNER_KEYS))}."
-        raise SystemExit(f"error: unknown key {key!r}: {hint}")
+        raise ValueError(f"unknown key {key!r}: {hint}")
 
 
 def save_merged_config(path: str) -> None:

@@ -70,10 +70,12 @@ def test_each_file_of_published_weights_is_a_row_with_its_own_network(tmp_path):
 
 
 def test_missing_weights_say_how_to_make_them(tmp_path):
-    with pytest.raises(SystemExit, match=r"no trained weights at .*model\.pt: train first, .* run training"):
+    with pytest.raises(FileNotFoundError, match=r"no weights at .*model\.pt: train first, .* run training"):
         trained_network(ResidualUNet(), str(tmp_path / "model.pt"), torch.device("cpu"))
     assert published_networks(None, torch.device("cpu")) is None
-    with pytest.raises(SystemExit, match=r"no published weights at .*: make them with python -m scripts import-keras"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no published weights at .*: make them with python -m scripts import-keras"
+    ):
         published_networks(str(tmp_path / "model.pt"), torch.device("cpu"))
 
 

@@ -10,6 +10,7 @@ from monai.bundle import ConfigWorkflow
 
 from scripts.networks import ResidualUNet
 from tests.helpers.tiny_cohort import write_tiny_cohort
+from tests.helpers.user_errors import user_error
 
 
 @pytest.fixture
@@ -83,21 +84,21 @@ def test_a_report_without_a_network_shows_what_there_is(root, cohort, tmp_path):
 
 
 def test_an_unknown_row_is_named_with_the_nearest(root, cohort, weights):
-    with pytest.raises(SystemExit, match="row 'bi_harmonic' is unknown: did you mean biharmonic"):
+    with user_error(ValueError, "row 'bi_harmonic' is unknown: did you mean biharmonic"):
         evaluating(root, cohort, rows=["bi_harmonic"])
 
 
 def test_missing_weights_end_the_run_with_the_command_that_makes_them(root, cohort):
-    with pytest.raises(SystemExit, match="train first"):
+    with user_error(FileNotFoundError, "train first"):
         evaluating(root, cohort)
 
 
 def test_an_unknown_kind_is_named_with_the_nearest(root, cohort, weights):
-    with pytest.raises(SystemExit, match="did you mean holes"):
+    with user_error(ValueError, "did you mean holes"):
         evaluating(root, cohort, kinds=["hole"])
 
 
 def test_a_file_that_cannot_be_read_is_named(root, cohort, weights):
     (cohort / "e.nii.gz").write_bytes(b"no image")
-    with pytest.raises(SystemExit, match=r"e\.nii\.gz could not be read"):
+    with user_error(ValueError, r"e\.nii\.gz could not be read"):
         evaluating(root, cohort)

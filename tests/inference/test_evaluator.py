@@ -13,6 +13,9 @@ import torch
 from monai.bundle import ConfigWorkflow
 from monai.transforms import SaveImaged
 
+from scripts.files.errors import one_line
+from scripts.inference.evaluator import SkippedVolumesError
+from tests.helpers.user_errors import user_error
 from tests.helpers.volume_files import affine, head, write_itk, write_nifti, write_series
 
 KEEP = {"_target_": "torch.nn.Identity"}  # a network that finds nothing to restore
@@ -51,11 +54,11 @@ def workflow(root, tmp_path, monkeypatch):
 
 
 def status(made: ConfigWorkflow):
-    """Run, and give the message the command would end with; None where it succeeds."""
+    """Run, and give the line the command would end with; None where it succeeds."""
     try:
         made.run()
-    except SystemExit as error:
-        return error.code
+    except RuntimeError as error:
+        return one_line(error)
     return None
 
 
@@ -279,38 +282,41 @@ def test_two_inputs_of_one_result_do_not_overwrite_each_other(workflow, tmp_path
     assert_same(restored(tmp_path), head())
 
 
-def test_only_bad_files_end_without_a_traceback(workflow, tmp_path):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in/a.nii").write_text("no image")
-    assert status(workflow()).startswith("error: 1 of 1 volumes were skipped")
-
-
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "kind", "message"),
     [
-        ({"dataset_dir": ""}, r"error: dataset_dir is not set"),
-        ({"dataset_dir": "absent"}, r"error: dataset_dir 'absent' does not exist"),
-        ({"patterns": ["*.hdr"]}, r"error: dataset_dir .* has no volume: nothing matches \*\.hdr"),
-        ({"weights": "absent.pt"}, r"error: weights 'absent.pt' do not exist: give a trained model with --weights"),
-        ({"plane": "sagital"}, r"error: plane 'sagital' is unknown: choose one of sagittal, coronal, axial"),
-        ({"plan": "axial"}, r"error: unknown key 'plan': did you mean plane\?"),
-        ({"anomaly": True}, r"error: anomaly maps are not available yet"),
-        ({"spatial_dims": 3}, r"error: inference works slice by slice, got spatial_dims 3"),
-        ({"output_dir": "LICENSE"}, r"error: output_dir 'LICENSE' is a file: give a folder"),
-        ({"network_def": {"_target_": "torch.nn.PReLU"}}, r"error: weights .* do not fit PReLU: Error\(s\) in loading"),
+        ({"dataset_dir": ""}, ValueError, "dataset_dir is not set"),
+        ({"dataset_dir": "absent"}, FileNotFoundError, "dataset_dir 'absent' does not exist"),
+        ({"patterns": ["*.hdr"]}, FileNotFoundError, r"dataset_dir .* has no volume: nothing matches \*\.hdr"),
+        ({"weights": "absent.pt"}, FileNotFoundError, r"no weights at absent.pt: train first, .* or .* --weights FILE"),
+        ({"plane": "sagital"}, ValueError, "plane 'sagital' is unknown: choose one of sagittal, coronal, axial"),
+        ({"plan": "axial"}, ValueError, r"unknown key 'plan': did you mean plane\?"),
+        ({"anomaly": True}, ValueError, "anomaly maps are not available yet"),
+        ({"spatial_dims": 3}, ValueError, "inference works slice by slice, got spatial_dims 3"),
+        ({"output_dir": "LICENSE"}, NotADirectoryError, "output_dir 'LICENSE' is a file: give a folder"),
+        ({"output_dir": "LICENSE/out"}, NotADirectoryError, "Not a directory: 'LICENSE/out"),
+        ({"network_def": {"_target_": "torch.nn.PReLU"}}, ValueError, 'weights .* do not fit PReLU: .* "weight"'),
+        ({"network_def": {"_target_": "torch.nn.PReLU", "widht": 3}}, TypeError, "unexpected keyword argument 'widht'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_mistakes_are_one_clear_line(workflow, tmp_path, options, message):
+def test_mistakes_are_one_clear_line(workflow, tmp_path, options, kind, message):
     write_nifti(tmp_path / "in/a.nii.gz")
-    with pytest.raises(SystemExit, match=message):
+    with user_error(kind, message):
         workflow(**options).run()
 
 
 def test_weights_that_are_no_weights_are_refused(workflow, tmp_path):
     write_nifti(tmp_path / "in/a.nii.gz")
     (tmp_path / "weights.pt").write_text("text")
-    with pytest.raises(SystemExit, match=r"error: weights .* do not fit Identity"):
+    with user_error(ValueError, r"weights\.pt is damaged"):
+        workflow().run()
+
+
+def test_skipped_volumes_are_an_exception_of_their_own(workflow, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.nii").write_text("no image")
+    with user_error(SkippedVolumesError, "1 of 1 volumes were skipped"):
         workflow().run()
 
 
