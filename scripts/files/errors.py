@@ -70,9 +70,9 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
 def one_line(error: BaseException) -> str | None:
     """Say what an error of the user's making is, for a command line.
 
-    That is an ``OSError``, or a ``ValueError``, ``TypeError`` or ``ImportError`` that this package raises on purpose, or
-    that a component of another package raises when a config calls it. All else is a fault of the code, whose traceback
-    is needed.
+    That is an ``OSError``, a package that is not installed, or a ``ValueError``, ``TypeError`` or ``ImportError`` that
+    this package raises on purpose, or that a component of another package raises when a config calls it. All else is a
+    fault of the code, whose traceback is needed.
 
     Args:
         error: what ended the program.
@@ -81,7 +81,10 @@ def one_line(error: BaseException) -> str | None:
         ``error: ...``; ``None`` for a fault of the code.
     """
     error = unwrapped(error)
-    return f"error: {error}" if isinstance(error, OSError) or _raised_on_purpose(error) else None
+    text = str(error)
+    if isinstance(error, ImportError) and "No module named" in text:
+        return None if f"'{PACKAGE}." in text else f"error: {text.splitlines()[0]}"
+    return f"error: {text}" if isinstance(error, OSError) or _raised_on_purpose(error) else None
 
 
 def unwrapped(error: BaseException) -> BaseException:
@@ -97,9 +100,10 @@ def _raised_on_purpose(error: BaseException) -> bool:
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     ours = [frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE for frame in frames]
     last = traceback.extract_tb(error.__traceback__)[-1]
+    raised = str(last.line).startswith("raise ")
     if any(ours):
-        return ours[-1] and str(last.line).startswith("raise ")
-    return str(last.line).startswith("raise ") or last.name == "instantiate"  # MONAI's: arguments that do not fit
+        return raised and ours[-1]
+    return raised or last.name == "instantiate"  # MONAI's, with arguments that do not fit
 
 
 def failure_reason(error: BaseException) -> str:
