@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from .prepared_slices import prepared_slices
 
-__all__ = ["SliceDataset", "batch_as_it_is", "subject_key"]
+__all__ = ["SliceDataset", "identity_collate", "subject_key"]
 
 
 def subject_key(subject: str) -> int:
@@ -27,7 +27,7 @@ def subject_key(subject: str) -> int:
     return zlib.crc32(subject.encode())
 
 
-def batch_as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def identity_collate(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """``collate_fn`` for :class:`SliceDataset`, whose ``__getitems__`` gives whole batches."""
     return batch
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from ..corruptions import (
     RandPixelDropout,
     RandRicianNoise,
 )
+from ..files.errors import suggestion
 
 __all__ = ["KINDS", "SEVERITIES", "Condition", "make_conditions"]
 
@@ -95,9 +95,7 @@ def make_conditions(
     conditions = []
     for kind in _listed(kinds):
         if kind not in KINDS:
-            nearest = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.4)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"choose from {', '.join(KINDS)}."
-            raise ValueError(f"kind of damage {kind!r} is unknown: {hint}")
+            raise ValueError(f"kind of damage {kind!r} is unknown: {suggestion(str(kind), KINDS)}")
         for severity in [0] if kind == "clean" else _listed(severities):
             if kind != "clean" and severity not in range(1, 6):
                 raise ValueError(f"severity must be a whole number from 1 to 5, got {severity!r}.")

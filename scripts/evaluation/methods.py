@@ -6,7 +6,6 @@ FOLDED: Trained networks as methods to be compared: slices in, restored slices o
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..files.errors import suggestion
 from ..inference.evaluator import load_network
 from ..networks import MyronenkoCAE, ResidualUNet, ShallowResidualOriginal, ShallowResidualPreactivation, SkipCAE
 from ..recipes.weights import read_weights
@@ -66,9 +66,7 @@ def choose(names: str | Sequence[str], known: Mapping[str, T], what: str) -> dic
     chosen = {}
     for name in [names] if isinstance(names, str) else names:
         if name not in known:
-            nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"choose from {', '.join(known)}."
-            raise ValueError(f"{what} {name!r} is unknown: {hint}")
+            raise ValueError(f"{what} {name!r} is unknown: {suggestion(str(name), known)}")
         chosen[name] = known[name]
     return chosen
 

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-__all__ = ["clean_exit", "failure_reason", "one_line", "shorten_errors", "unwrapped"]
+__all__ = ["clean_exit", "failure_reason", "one_line", "shorten_errors", "suggestion", "unwrapped"]
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -30,19 +31,18 @@ UNREADABLE = {
 
 @contextmanager
 def clean_exit() -> Iterator[None]:
-    """Turn ``ValueError``, ``TypeError`` and ``OSError`` into ``SystemExit("error: ...")``.
-
-    A context manager and a decorator. MONAI wraps every ordinary exception of a config expression in a ``RuntimeError``
-    with a long traceback. A ``SystemExit`` passes through: the process prints the one line and ends with status 1. Use
-    it only at the edge (command lines, entry points of configs); library functions raise ordinary exceptions.
+    """Turn ``ValueError``, ``TypeError`` and ``OSError`` into ``SystemExit("error: ...")``, for command lines.
 
     Raises:
         SystemExit: with the message of the exception.
     """
     try:
         yield
-    except (ValueError, TypeError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    except Exception as error:
+        cause = unwrapped(error)
+        if not isinstance(cause, ValueError | TypeError | OSError):
+            raise
+        raise SystemExit(f"error: {cause}") from error
 
 
 def shorten_errors() -> None:
@@ -70,9 +70,9 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
 def one_line(error: BaseException) -> str | None:
     """Say what an error of the user's making is, for a command line.
 
-    That is an ``OSError``, a package that is not installed, or a ``ValueError``, ``TypeError`` or ``ImportError`` that
-    this package raises on purpose, or that a component of another package raises when a config calls it. All else is a
-    fault of the code, whose traceback is needed.
+    That is an ``OSError``, or a ``ValueError``, ``TypeError`` or ``ImportError`` that this package raises on purpose or
+    that a component of another package raises when a config calls it. All else is a fault of the code, whose traceback
+    is needed.
 
     Args:
         error: what ended the program.
@@ -81,10 +81,7 @@ def one_line(error: BaseException) -> str | None:
         ``error: ...``; ``None`` for a fault of the code.
     """
     error = unwrapped(error)
-    text = str(error)
-    if isinstance(error, ImportError) and "No module named" in text:
-        return None if f"'{PACKAGE}." in text else f"error: {text.splitlines()[0]}"
-    return f"error: {text}" if isinstance(error, OSError) or _raised_on_purpose(error) else None
+    return f"error: {error}" if isinstance(error, OSError) or _raised_on_purpose(error) else None
 
 
 def unwrapped(error: BaseException) -> BaseException:
@@ -129,3 +126,15 @@ def failure_reason(error: BaseException) -> str:
             return reason
     text = re.sub(r"\b\w+\(0x[0-9a-f]+\): ", "", text.split("ITK ERROR:")[-1])
     return " ".join(text.split()) or type(error).__name__
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Say what may be meant by an unknown name: the nearest of the known ones, or any of them.
+
+    Args:
+        name: as given.
+        known: names that exist.
+    """
+    names = list(known)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    return f"did you mean {nearest[0]}?" if nearest else f"choose from {', '.join(names)}."

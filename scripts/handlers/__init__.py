@@ -9,7 +9,7 @@ from .image_panel import ImagePanel
 from .latent_statistics import LatentStatistics
 from .progress import Progress
 from .reproducible import BroadcastBuffers, EpochSeed
-from .schedule import EarlyStop, LrScheduleByStep, defined
+from .schedule import EarlyStop, LrScheduleByStep, reference
 
 __all__ = [
     "BestModel",
@@ -22,5 +22,5 @@ __all__ = [
     "LrScheduleByStep",
     "Progress",
     "ResumeCheckpoint",
-    "defined",
+    "reference",
 ]

@@ -15,7 +15,7 @@ from monai.engines import SupervisedTrainer, Workflow
 from monai.handlers import LrScheduleHandler
 from torch.optim.lr_scheduler import LRScheduler
 
-__all__ = ["EarlyStop", "LrScheduleByStep", "defined"]
+__all__ = ["EarlyStop", "LrScheduleByStep", "reference"]
 
 
 class EarlyStop:
@@ -94,14 +94,14 @@ def _made_a_step(engine: SupervisedTrainer, iteration: Any) -> bool:
 Handler = TypeVar("Handler")
 
 
-def defined(handler: Handler) -> Handler:
-    """Return ``handler``: for a list of handlers, in which MONAI's ``check_properties`` allows no plain reference.
+def reference(handler: Handler) -> Handler:
+    """Return ``handler``, which a config defines elsewhere: MONAI's ``check_properties`` allows no ``@id`` in the list.
 
     Example of a config::
 
         train:
           handlers:
-          - _target_: scripts.handlers.defined
+          - _target_: scripts.handlers.reference
             handler: "@early_stop"
     """
     return handler

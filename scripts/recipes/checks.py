@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
+
+from ..files.errors import suggestion
 
 __all__ = ["check_keys", "save_merged_config"]
 
@@ -62,9 +63,7 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
         if value == "false":
             raise ValueError(f"--{key} false is read as a text, which counts as true: write --{key} False.")
     for key in sorted(set(given) - known - TRACKING_KEYS):
-        nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known - RUNNER_KEYS))}."
-        raise ValueError(f"unknown key {key!r}: {hint}")
+        raise ValueError(f"unknown key {key!r}: {suggestion(key, sorted(known - RUNNER_KEYS))}")
 
 
 def save_merged_config(path: str) -> None:

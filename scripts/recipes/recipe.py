@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
+from ..files.errors import suggestion, unwrapped
 from .places import CONFIGS, ROOT
 
-__all__ = ["Recipe", "find_recipes", "grid_recipes", "known_recipes", "merged_config"]
+__all__ = ["Recipe", "build", "find_recipe", "find_recipes", "grid_recipes", "known_recipes", "merged_config"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,21 @@ def find_recipes(patterns: str | Sequence[str]) -> list[Recipe]:
     return list(found.values())
 
 
+def find_recipe(name: str) -> Recipe:
+    """The one recipe of a name, or of a file.
+
+    Raises:
+        ValueError: there is no such recipe (the nearest name is shown), or there are several.
+        FileNotFoundError: a path that names no file.
+    """
+    if Path(name).is_file():
+        return _from_file(Path(name).absolute())
+    found = find_recipes(name)
+    if len(found) > 1:
+        raise ValueError(f"recipe must be one recipe, got {name!r}, which fits {len(found)}.")
+    return found[0]
+
+
 def _own_seeds(numbers: str) -> tuple[int, ...] | None:
     """The seeds behind the ``@`` of a pattern; ``None`` where there are none."""
     words = numbers.split("+") if numbers else []
@@ -139,14 +156,29 @@ def merged_config(recipe: Recipe, overrides: Mapping[str, Any] | None = None) ->
     known = [key for key in parser.get() if key != "_meta_"]
     for key in (name.partition("#")[0] for name in overrides or {}):
         if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known))}."
-            raise ValueError(f"unknown key {key!r}: {hint}")
+            raise ValueError(f"unknown key {key!r}: {suggestion(key, sorted(known))}")
     try:
         parser.update({**recipe.settings, **(overrides or {})})
     except KeyError as error:
         raise ValueError(f"{recipe.name} has no such value to set: {error.args[0]}.") from error
     return {key: value for key, value in parser.get().items() if key != "_meta_"}
+
+
+def build(config: Mapping[str, Any], part: str) -> Any:
+    """Make the object that a part of a config declares.
+
+    Args:
+        config: merged config; stays as it is.
+        part: its id, such as ``network_def`` or ``train#dataset``.
+
+    Raises:
+        Exception: whatever a component raises, without the ``RuntimeError`` in which MONAI wraps it.
+    """
+    try:
+        return ConfigParser(deepcopy(dict(config))).get_parsed_content(part)
+    except RuntimeError as error:
+        failure = unwrapped(error)
+    raise failure  # not within the except, which would make the wrapping its context
 
 
 def _from_file(path: Path) -> Recipe:

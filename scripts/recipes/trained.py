@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
 
-from .places import ROOT
+from .places import PUBLISHED, ROOT
+from .recipe import build, find_recipe, merged_config
+from .weights import load_weights
 
 __all__ = ["TrainedRecipe"]
 
@@ -20,39 +21,38 @@ class TrainedRecipe:
     """Config and network of a recipe, and how it reads heads.
 
     Args:
-        recipe: name of a file of configs/recipe, or its path.
-        weights: ``model.pt`` of a training of the recipe; by default that of its default ``output_dir``, or else the
-            shipped one.
-        device: where the network runs.
+        recipe: name of a recipe, or path of its file.
+        weights: ``model.pt`` of a training of the recipe; by default that in ``eval/<recipe>`` below the working
+            directory, or else the published one.
+        device: device on which the network runs.
 
     Attributes:
-        name: of the recipe.
+        name: name of the recipe.
         config: its merged config.
         weights: path of the weights.
-        device: where the network runs.
+        device: device on which the network runs.
         network: loaded when it is first asked for, in evaluation mode.
 
     Raises:
-        FileNotFoundError: there is no such recipe; when the network is asked for: there are no weights.
-        ValueError: when the network is asked for: the weights are of another one.
+        ValueError: there is no such recipe; when the network is asked for: the weights are of another one.
+        FileNotFoundError: there is no such recipe file; when the network is asked for: there are no weights.
     """
 
     def __init__(self, recipe: str, weights: str | None = None, device: str = "cpu") -> None:
-        path = _recipe_file(str(recipe))
-        self.name = path.stem
-        self._settings: dict[str, Any] = dict(ConfigParser.load_config_file(path))
-        self._files = [str(ROOT / file) for file in self._settings.pop("config_file")]
+        found = find_recipe(str(recipe))
+        self.name = found.name
         self.device = torch.device(device)
-        self._settings |= {"bundle_root": str(ROOT), "device": self.device}
-        self.config = self._parser().get()
+        self.config = merged_config(found, {"bundle_root": str(ROOT), "device": self.device})
         self.weights = Path(weights) if weights else _default_weights(self.name)
 
     @cached_property
     def network(self) -> Any:
         """The network with its weights."""
-        network = self._parser().get_parsed_content("network_def")
-        _load(network, self.weights, self.name)
-        return network.eval().to(self.device)
+        return load_weights(self.part("network_def"), self.weights).eval().to(self.device)
+
+    def part(self, name: str) -> Any:
+        """A part of the config, such as ``train#preprocessing``, as the object that it declares."""
+        return build(self.config, name)
 
     def dataset(self, items: Sequence[Mapping[str, Any]], progress: bool = True, **settings: Any) -> Any:
         """The slices of heads, on the grid of the recipe.
@@ -65,40 +65,12 @@ class TrainedRecipe:
         Raises:
             ValueError: a file is missing or cannot be used.
         """
-        parser = self._parser()
-        parser["train"]["datalist"] = list(items)
-        parser["train"]["dataset"] |= {"progress": progress, **settings}
-        return parser.get_parsed_content("train#dataset")
-
-    def _parser(self) -> ConfigParser:
-        parser = ConfigParser()
-        parser.read_config(self._files)
-        parser.update(self._settings)
-        return parser
-
-
-def _recipe_file(recipe: str) -> Path:
-    path = Path(recipe) if recipe.endswith(".yaml") else ROOT / "configs" / "recipe" / f"{recipe}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in (ROOT / "configs" / "recipe").glob("*.yaml")))
-        raise FileNotFoundError(f"there is no recipe {recipe!r}. The recipes are: {known}.")
-    return path
+        declared = {**self.config["train"]["dataset"], "progress": progress, **settings}
+        train = {**self.config["train"], "datalist": list(items), "dataset": declared}
+        return build({**self.config, "train": train}, "train#dataset")
 
 
 def _default_weights(name: str) -> Path:
-    """Of a training here, or else those that come with the repository."""
-    trained, shipped = (ROOT / folder / name / "model.pt" for folder in ("eval", "bundle"))
-    return shipped if shipped.is_file() and not trained.is_file() else trained
-
-
-def _load(network: torch.nn.Module, weights: Path, recipe: str) -> None:
-    if not weights.is_file():
-        raise FileNotFoundError(
-            f"there are no weights at {weights}: train with python -m monai.bundle run training --args_file "
-            f"configs/recipe/{recipe}.yaml --dataset_dir DATA, or name a file with --weights FILE."
-        )
-    try:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except Exception as error:  # a damaged file makes torch.load raise nearly anything
-        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"weights {weights} do not fit the network of recipe {recipe}: {reason}") from error
+    """Those of a training here, or else the published ones."""
+    trained, published = Path("eval", name, "model.pt"), PUBLISHED / name / "model.pt"
+    return published if published.is_file() and not trained.is_file() else trained

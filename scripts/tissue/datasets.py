@@ -65,7 +65,7 @@ class TissueSliceDataset(Dataset):
         return {name: values[0] for name, values in self.__getitems__([range(len(self))[index]]).items()}
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """A whole batch, as :func:`scripts.data.slices.batch_as_it_is` passes it on."""
+        """A whole batch, as :func:`scripts.data.slices.identity_collate` passes it on."""
         rows = torch.as_tensor(indices)
         return {
             "image": one_hot(self.classes[rows]),
@@ -108,7 +108,7 @@ class ImageMaskDataset(Dataset):
         return {name: values[0] for name, values in self.__getitems__([range(len(self))[index]]).items()}
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """A whole batch, as :func:`scripts.data.slices.batch_as_it_is` passes it on."""
+        """A whole batch, as :func:`scripts.data.slices.identity_collate` passes it on."""
         rows = torch.as_tensor(indices)
         return {
             "image": self.images[rows],

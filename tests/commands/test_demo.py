@@ -94,7 +94,7 @@ def test_demo_writes_a_self_contained_report(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_demo_ends_with_the_log_of_the_step_that_failed(tmp_path):
-    with pytest.raises(SystemExit, match=r"(?s)weights '.*missing.pt' do not exist.*inference ended with status 1"):
+    with pytest.raises(SystemExit, match=r"(?s)there are no weights at .*missing.pt.*inference ended with status 1"):
         demo("figure", output_dir=str(tmp_path), weights=str(tmp_path / "missing.pt"), **COARSE)
 
 

@@ -225,12 +225,12 @@ def test_trainings_are_compared(evaluated, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"recipe": "ar_vea"}, "there is no recipe 'ar_vea'. The recipes are: (?s:.*)ar_vae"),
-        ({"recipe": "residual_unet_mse"}, "weights .* do not fit the network of recipe residual_unet_mse"),
-        ({"weights": "nowhere.pt"}, "there are no weights at nowhere.pt: train with"),
+        ({"recipe": "ar_vea"}, "no recipe fits 'ar_vea': did you mean ar_vae"),
+        ({"recipe": "residual_unet_mse"}, "weights .* do not fit ResidualUNet: "),
+        ({"weights": "nowhere.pt"}, "there are no weights at nowhere.pt: train first"),
         ({"part": "training"}, "--part must be one of test, validation, got 'training'"),
         ({"judged": 0}, "--judged must be a whole number of at least 1, got 0"),
-        ({"recipe": "vae"}, "weights .* do not fit the network of recipe vae"),
+        ({"recipe": "vae"}, "weights .* do not fit VariationalAutoencoder: "),
         ({"samples": 0}, "--samples must be a whole number of at least 1, got 0"),
     ],
 )
@@ -241,7 +241,7 @@ def test_wrong_arguments_end_with_one_line(arguments, tmp_path, change, message)
 
 def test_weights_of_another_network_are_refused(arguments, tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pt")
-    with pytest.raises(SystemExit, match=r"other.pt do not fit the network of recipe small"):
+    with pytest.raises(SystemExit, match=r"weights .*other.pt do not fit VariationalAutoencoder"):
         evaluate(**arguments | {"weights": str(tmp_path / "other.pt")})
 
 

@@ -93,7 +93,7 @@ def test_learn_says_what_from(arguments: dict[str, str], tmp_path: Path, capsys:
         ({"per_head": 0}, "--per_head must be a whole number of at least 1, got 0"),
         ({"per_head": 29}, "per_head must be at most 28, the judged slices of the smallest head, got 29"),
         ({"weights": "model.pt"}, "--weights go with --recipe"),
-        ({"recipe": "ar_vea"}, "there is no recipe 'ar_vea'"),
+        ({"recipe": "ar_vea"}, "no recipe fits 'ar_vea'"),
         ({"part": "tests"}, "tests"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from scripts.data.slices import SliceDataset, batch_as_it_is, subject_key
+from scripts.data.slices import SliceDataset, identity_collate, subject_key
 
 
 def item(subject: str, slices: list[int], height: int = 24) -> dict:
@@ -16,7 +16,7 @@ def item(subject: str, slices: list[int], height: int = 24) -> dict:
 def test_batches_hold_the_kept_slices_with_their_names():
     data = [item("a", [1, 2]), item("b", [4])]
     dataset = SliceDataset(data, transform=dict, progress=False)
-    batches = list(DataLoader(dataset, batch_size=2, collate_fn=batch_as_it_is))
+    batches = list(DataLoader(dataset, batch_size=2, collate_fn=identity_collate))
     assert [b["image"].shape for b in batches] == [(2, 1, 24, 16), (1, 1, 24, 16)]
     assert batches[0]["subject"].tolist() == [subject_key("a")] * 2
     assert batches[0]["slice"].tolist() == [1, 2]

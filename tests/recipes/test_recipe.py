@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.recipes.recipe import CONFIGS, find_recipes, grid_recipes, known_recipes, merged_config
+from scripts.recipes.recipe import CONFIGS, build, find_recipe, find_recipes, grid_recipes, known_recipes, merged_config
 from scripts.studies.benchmark.cells import factors
 
 
@@ -88,3 +88,22 @@ def test_a_pattern_can_have_seeds_of_its_own():
     assert set(found.values()) == {None}
     with pytest.raises(ValueError, match=r"seeds behind @ must be whole numbers joined by \+, got '0,1'"):
         find_recipes(["thesis_skip_*@0,1"])
+
+
+def test_one_recipe_is_found_by_its_name_or_in_a_file_of_any_name(tmp_path):
+    assert find_recipe("vae") == find_recipe(str(CONFIGS / "recipe/vae.yaml"))
+    (tmp_path / "a,b@[1].yaml").write_text("config_file: [configs/train.yaml]\nmax_epochs: 3\n")
+    assert merged_config(find_recipe(str(tmp_path / "a,b@[1].yaml")))["max_epochs"] == 3
+    with pytest.raises(ValueError, match=r"recipe must be one recipe, got 'thesis_\*', which fits 18"):
+        find_recipe("thesis_*")
+    with pytest.raises(ValueError, match="no recipe fits 'vea': did you mean vae"):
+        find_recipe("vea")
+
+
+def test_a_part_of_a_config_is_built_and_fails_as_its_component_does():
+    config = merged_config(find_recipe("vae"))
+    assert build(config, "network_def").latent_size == 64
+    assert "_target_" in config["network_def"]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'widht'") as caught:
+        build({"a": {"_target_": "torch.nn.PReLU", "widht": 3}, "b": ["@a"]}, "b")
+    assert caught.value.__cause__ is caught.value.__context__ is None
