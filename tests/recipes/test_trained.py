@@ -35,6 +35,9 @@ def test_it_reads_heads_as_its_training_does(recipe, tiny_cohort):
     trained = TrainedRecipe(recipe)
     images = trained.dataset(items, progress=False, cache_dir="").images
     assert len(images) == sum(len(item["slices"]) for item in items)
+    assert (
+        trained.dataset(items, progress=False, cache_dir="", multiple_of=64).images.shape[-1] == 64 > images.shape[-1]
+    )
     with pytest.raises(ValueError, match="slices must be indices below"):  # and no RuntimeError of MONAI's
         trained.dataset([items[0] | {"slices": [10**6]}], progress=False, cache_dir="")
     assert trained.config["train"]["dataset"]["cache_dir"] == "@cache_dir"
