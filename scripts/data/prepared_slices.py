@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import math
 import os
 import pickle
@@ -28,6 +26,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..files.atomic import replacing
+from ..files.hashes import content_hash, file_hash
 from .cohort import FILE_KEYS
 
 __all__ = ["fingerprint", "prepared_slices", "stacked_slices"]
@@ -98,14 +97,15 @@ def fingerprint(data: Sequence[Mapping[str, Any]], transform: Callable[[Any], An
     pickler.dump(transform)
     sources = [getattr(sys.modules[name], "__file__", None) for name in sorted(pickler.modules)]
     files = [Path(item[key]).stat() for item in data for key in FILE_KEYS if key in item]
-    made_from = {
-        "format": [FORMAT, multiple_of, *get_config_values().items()],
-        "sources": [zlib.crc32(Path(source).read_bytes()) for source in sources if source],
-        "files": [(file.st_size, file.st_mtime_ns) for file in files],
-        "items": data,
-    }
-    content = pickled.getvalue() + json.dumps(made_from, sort_keys=True).encode()
-    return hashlib.sha256(content).hexdigest()[:16]
+    return content_hash(
+        {
+            "format": [FORMAT, multiple_of, *get_config_values().items()],
+            "transform": pickled.getvalue().hex(),
+            "sources": [file_hash(Path(source)) for source in sources if source],
+            "files": [(file.st_size, file.st_mtime_ns) for file in files],
+            "items": data,
+        }
+    )
 
 
 class _TransformPickler(pickle.Pickler):

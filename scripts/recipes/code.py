@@ -10,13 +10,13 @@ that this imports.
 from __future__ import annotations
 
 import ast
-import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..files.hashes import content_hash, file_hash
 from . import places
 
 __all__ = ["code_hash", "needed_files", "used_modules"]
@@ -32,12 +32,10 @@ def code_hash(config: Any) -> str:
         config: any part of a config.
 
     Returns:
-        The first 16 hexadecimal digits of a SHA-256; the same with and without a git checkout.
+        16 hexadecimal digits; the same with and without a git checkout.
     """
-    digest = hashlib.sha256()
-    for path in used_modules(config):
-        digest.update(path.relative_to(places.PACKAGE_DIR).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    modules = used_modules(config)
+    return content_hash({path.relative_to(places.PACKAGE_DIR).as_posix(): file_hash(path) for path in modules})
 
 
 def used_modules(config: Any) -> list[Path]:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from typing import Any
 import monai
 import torch
 
+from ..files.hashes import content_hash, file_hash
 from .places import ROOT
 
 __all__ = ["git_commit", "provenance", "split_hash"]
@@ -32,7 +31,7 @@ def split_hash(cohort: Mapping[str, Any]) -> str:
         part: sorted([item["subject"], item.get("sha256", ""), item["slices"]] for item in cohort[part])
         for part in ("training", "validation", "test")
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return content_hash(parts)
 
 
 def git_commit(root: Path = ROOT) -> str:
@@ -62,7 +61,7 @@ def provenance(cohort: Mapping[str, Any], weights: str | None, seed: int, device
     return {
         "cohort": f"{cohort.get('name', 'unnamed')} ({sizes} subjects)",
         "split hash": split_hash(cohort),
-        "weights (SHA-256)": hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:16] if weights else "none",
+        "weights (SHA-256)": file_hash(Path(weights))[:16] if weights else "none",
         "seed of the damage": str(seed),
         "commit": git_commit(),
         "versions": f"torch {torch.__version__}, MONAI {monai.__version__}",

@@ -68,6 +68,14 @@ def test_code_hash_follows_the_code():
     assert one == code_hash({"a": [{"_target_": "scripts.networks.SkipCAE", "spatial_dims": 3}]})
 
 
+def test_code_hash_is_that_of_the_content_of_what_is_used(toy):
+    before = code_hash("toy.shapes.Circle")
+    (toy / "shapes/alone.py").write_text("")
+    assert code_hash("toy.shapes.Circle") == before
+    (toy / "maths/numbers.py").write_text("PI = 4\n")
+    assert code_hash("toy.shapes.Circle") != before
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 
+from ...files.hashes import content_hash, file_hash
 from ...recipes.code import code_hash
 from ...recipes.places import CONFIGS
 
@@ -48,14 +46,3 @@ def training_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a merged config that training uses: all but the keys of ``configs/evaluate.yaml``."""
     evaluation = {key.lstrip("+") for key in ConfigParser.load_config_file(CONFIGS / "evaluate.yaml")}
     return {key: value for key, value in config.items() if key not in evaluation}
-
-
-def content_hash(content: Any) -> str:
-    """Hash of plain values; the order of keys does not count."""
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def file_hash(path: Path) -> str:
-    """Hash of a file's content; empty for a file that is not there."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
