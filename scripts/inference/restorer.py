@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
@@ -15,14 +14,16 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, SaveImaged
 from numpy.typing import ArrayLike
 
-from ..recipes.places import CONFIGS, ROOT
+from ..files.errors import unwrapped
+from ..recipes.places import ROOT
+from ..recipes.recipe import Recipe, merged_config
 from ..transforms.save_restored import nifti_image
 from .evaluator import check_options
 from .volume_item import VolumeLike, prepare
 
 __all__ = ["Restorer", "restore"]
 
-CONFIG = CONFIGS / "inference.yaml"
+INFERENCE = Recipe("inference", ("configs/inference.yaml",))
 CHECKED = ("plane", "spatial_dims", "anomaly")
 OF_FOLDERS = {"dataset_dir", "output_dir"}
 """Keys that preprocessing and postprocessing name, but of which a single image makes no use."""
@@ -51,10 +52,7 @@ class Restorer:
     """
 
     def __init__(self, **options: Any) -> None:
-        parser = ConfigParser()
-        parser.read_config(CONFIG)
-        _check_known(options, list(parser.get()))
-        parser.update({"bundle_root": str(ROOT), **options})
+        parser = ConfigParser(merged_config(INFERENCE, {"bundle_root": str(ROOT), **options}))
         try:
             check_options(**{key: parser.get_parsed_content(key) for key in CHECKED})
             self.device = torch.device(parser.get_parsed_content("device"))
@@ -63,7 +61,7 @@ class Restorer:
             postprocessing = parser.get_parsed_content("postprocessing").transforms
             self.network = parser.get_parsed_content("network")
         except RuntimeError as error:  # MONAI wraps what a component raises
-            raise _unwrapped(error) from error
+            raise unwrapped(error) from error
         self.postprocessing = Compose([step for step in postprocessing if not isinstance(step, SaveImaged)])
         unused = sorted(options.keys() - (parser.ref_resolver.resolved_content.keys() - OF_FOLDERS))
         if unused:
@@ -129,16 +127,3 @@ def restore(image: VolumeLike, affine: ArrayLike | None = None, **options: Any) 
 @lru_cache(maxsize=2)
 def _kept(weights_changed: int, **options: Any) -> Restorer:
     return Restorer(**options)
-
-
-def _check_known(options: dict[str, Any], known: list[str]) -> None:
-    for key in sorted(options.keys() - set(known)):
-        nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are: {', '.join(sorted(known))}."
-        raise ValueError(f"unknown option {key!r}: {hint}")
-
-
-def _unwrapped(error: BaseException) -> BaseException:
-    while isinstance(error, RuntimeError) and error.__cause__ is not None:
-        error = error.__cause__
-    return error

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -108,9 +109,8 @@ class VolumeCoder:
         channels = np.moveaxis(self.model.channels(values), 0, 3)  # (C, H, W, N)
         frame = np.zeros((*channels.shape[:3], count), np.float32)
         frame[..., slices] = channels
-        volume = MetaTensor(
-            torch.from_numpy(frame), meta=dict(like.meta), applied_operations=[*like.applied_operations]
-        )
+        operations = deepcopy(like.applied_operations)  # the inverse takes them apart
+        volume = MetaTensor(torch.from_numpy(frame), meta=dict(like.meta), applied_operations=operations)
         return self._on_input_grid(volume)
 
     def _on_input_grid(self, volume: MetaTensor) -> MetaTensor:

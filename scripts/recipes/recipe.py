@@ -67,6 +67,8 @@ def find_recipes(patterns: str | Sequence[str]) -> list[Recipe]:
     Example:
         >>> [recipe.name for recipe in brain_ae.find_recipes("*vae")]
         ['ar_vae', 'beta_vae', 'ce_vae', 'constrained_vae', 'vae']
+        >>> len(brain_ae.find_recipes("thesis_*"))
+        18
     """
     listed = patterns.split(",") if isinstance(patterns, str) else [str(pattern) for pattern in patterns]
     known = known_recipes()
