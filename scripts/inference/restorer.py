@@ -61,7 +61,7 @@ class Restorer:
             postprocessing = parser.get_parsed_content("postprocessing").transforms
             self.network = parser.get_parsed_content("network")
         except RuntimeError as error:  # MONAI wraps what a component raises
-            raise unwrapped(error) from error
+            raise unwrapped(error) from None
         self.postprocessing = Compose([step for step in postprocessing if not isinstance(step, SaveImaged)])
         unused = sorted(options.keys() - (parser.ref_resolver.resolved_content.keys() - OF_FOLDERS))
         if unused:

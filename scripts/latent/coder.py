@@ -145,9 +145,9 @@ def encode(
         Means of the codes, and the numbers of the slices that show enough tissue.
 
     Raises:
-        FileNotFoundError: there is no such file, no such recipe, or no weights.
+        FileNotFoundError: there is no such file, or there are no weights.
         TypeError: the image is of another type.
-        ValueError: the image cannot be used, or the recipe has no code of one vector.
+        ValueError: the image cannot be used, there is no such recipe, or it has no code of one vector.
 
     Example:
         >>> codes = brain_ae.encode(brain_ae.demo_head())

@@ -72,6 +72,14 @@ def test_the_voxels_are_those_that_the_command_writes(tmp_path, restored_by_comm
         assert np.abs(np.asarray(image.dataobj) - original).max() > 1  # it does something
 
 
+@pytest.mark.gpu
+def test_on_a_gpu_the_voxels_are_those_that_the_command_writes(tmp_path, restored_by_command):
+    path = write_nifti(tmp_path / "in/a.nii.gz", head((33, 41, 24)))
+    for options in ({"device": "cuda"}, {"device": "cuda", "amp": True}):
+        (written,) = restored_by_command(tmp_path / "in", **options).values()
+        assert_same(restore(path, **{**ON_CPU, **options}), written)
+
+
 def test_every_format_gives_the_voxels_of_the_command(tmp_path, restored_by_command):
     write_itk(tmp_path / "in/a.mha", head())
     write_itk(tmp_path / "in/b.nrrd", head())
@@ -148,7 +156,7 @@ def test_a_bad_file_is_named(tmp_path):
         ({"output_dir": "x"}, ValueError, "output_dir: of no use for a single image"),
         ({"num_workers": 2, "patterns": ("*.nii",)}, ValueError, "num_workers, patterns: of no use"),
         ({"weights": "absent.pt"}, FileNotFoundError, "there are no weights at absent.pt"),
-        ({"network_def": {"_target_": "torch.nn.PReLU"}}, ValueError, "do not fit PReLU: Error"),
+        ({"network_def": {"_target_": "torch.nn.PReLU"}}, ValueError, "do not fit PReLU"),
         ({"spatial_dims": 3}, ValueError, "inference works slice by slice, got spatial_dims 3"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -149,7 +149,7 @@ def test_what_cannot_be_encoded_is_refused():
         recipe_coder(SimpleNamespace(name="residual_unet_mse", network=torch.nn.Identity()))
     with pytest.raises(ValueError, match=r"no slice shows 2637 mm2 of tissue"):
         encode(head((16, 16, 16)), affine())
-    with pytest.raises(FileNotFoundError, match="there is no recipe 'va'"):
+    with pytest.raises(ValueError, match=r"no recipe fits 'va': did you mean vae\?"):
         encode(head(WIDE), affine(), recipe="va")
     with pytest.raises(ValueError, match=r"region labels .* are not in the table"):
         encode(head(WIDE), affine(), recipe="ar_vae")
