@@ -25,8 +25,8 @@ __all__ = ["Restorer", "restore"]
 
 INFERENCE = Recipe("inference", ("configs/inference.yaml",))
 CHECKED = ("plane", "spatial_dims", "anomaly")
-OF_FOLDERS = {"dataset_dir", "output_dir"}
-"""Keys that preprocessing and postprocessing name, but of which a single image makes no use."""
+OF_SAVING = {"output_dir"}
+"""Keys that only the last step of the postprocessing uses, which is left out here."""
 
 
 class Restorer:
@@ -63,7 +63,7 @@ class Restorer:
         except RuntimeError as error:  # MONAI wraps what a component raises
             raise unwrapped(error) from None
         self.postprocessing = Compose([step for step in postprocessing if not isinstance(step, SaveImaged)])
-        unused = sorted(options.keys() - (parser.ref_resolver.resolved_content.keys() - OF_FOLDERS))
+        unused = sorted(options.keys() - (parser.ref_resolver.resolved_content.keys() - OF_SAVING))
         if unused:
             raise ValueError(f"{', '.join(unused)}: of no use for a single image. Leave it out.")
 

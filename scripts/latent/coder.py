@@ -124,8 +124,8 @@ class VolumeCoder:
 
 def encode(
     image: VolumeLike,
-    affine: ArrayLike | None = None,
     recipe: str = "vae",
+    affine: ArrayLike | None = None,
     weights: str | None = None,
     device: str = "cpu",
 ) -> SliceCodes:
@@ -134,9 +134,9 @@ def encode(
     Args:
         image: path of a NIfTI, MHA or NRRD file or of a folder with one DICOM series, nibabel image, or array
             ``(X, Y, Z)``: a T1-weighted head, or region labels for a recipe of tissue masks.
-        affine: of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
         recipe: "vae" (sagittal slices, 64 numbers), "ar_vae" (axial tissue masks, 16 numbers of which the first six
             follow attributes), or another one whose network has a code of one vector.
+        affine: of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
         weights: ``model.pt`` of a training of the recipe. Defaults to the shipped weights, or else those of
             ``eval/RECIPE``.
         device: where the network runs.
@@ -161,8 +161,8 @@ def encode(
 def decode(
     codes: SliceCodes,
     like: VolumeLike,
-    affine: ArrayLike | None = None,
     recipe: str = "vae",
+    affine: ArrayLike | None = None,
     weights: str | None = None,
     device: str = "cpu",
 ) -> nib.Nifti1Image:
@@ -171,8 +171,8 @@ def decode(
     Args:
         codes: what :func:`encode` returned, moved or mixed as you like.
         like: the volume that was encoded, or another one: the result is on its grid and intensity scale.
-        affine: of an array, see :func:`encode`.
         recipe: see :func:`encode`.
+        affine: of an array, see :func:`encode`.
         weights: see :func:`encode`.
         device: see :func:`encode`.
 

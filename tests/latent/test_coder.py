@@ -148,11 +148,11 @@ def test_what_cannot_be_encoded_is_refused():
     with pytest.raises(ValueError, match="recipe residual_unet_mse has no code of one vector"):
         recipe_coder(SimpleNamespace(name="residual_unet_mse", network=torch.nn.Identity()))
     with pytest.raises(ValueError, match=r"no slice shows 2637 mm2 of tissue"):
-        encode(head((16, 16, 16)), affine())
+        encode(head((16, 16, 16)), affine=affine())
     with pytest.raises(ValueError, match=r"no recipe fits 'va': did you mean vae\?"):
-        encode(head(WIDE), affine(), recipe="va")
+        encode(head(WIDE), "va", affine())
     with pytest.raises(ValueError, match=r"region labels .* are not in the table"):
-        encode(head(WIDE), affine(), recipe="ar_vae")
+        encode(head(WIDE), "ar_vae", affine())
 
 
 def test_every_step_before_the_network_can_be_undone_or_is_a_check():
