@@ -1,16 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brain MRI autoencoders: networks, losses, corruptions, data and workflows of the MONAI bundle.
 
-In a checkout and in a built bundle the package is called ``scripts`` (the name MONAI bundles use); in the wheel it is
-``brain_mri_ae``.
+In a checkout and in a built bundle the package is called ``scripts`` (the name MONAI bundles use), where it is
+installed ``brain_mri_autoencoders``. Its public names are imported when they are first used::
+
+    import scripts as brain_ae  # installed: import brain_mri_autoencoders as brain_ae
+
+    restored = brain_ae.restore("head.nii.gz")
+    restored.to_filename("restored.nii.gz")
 """
+
+from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .demo.restoration import damage, demo_head, psnr
+    from .inference.restorer import Restorer, restore
+    from .latent.coder import SliceCodes, decode, encode
+    from .recipes.recipe import find_recipes
+    from .recipes.trained import TrainedRecipe
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Restorer",
+    "SliceCodes",
+    "TrainedRecipe",
+    "__version__",
+    "damage",
+    "decode",
+    "demo_head",
+    "encode",
+    "find_recipes",
+    "psnr",
+    "restore",
+]
+
+_MODULES = {
+    "demo.restoration": ("damage", "demo_head", "psnr"),
+    "inference.restorer": ("Restorer", "restore"),
+    "latent.coder": ("SliceCodes", "decode", "encode"),
+    "recipes.recipe": ("find_recipes",),
+    "recipes.trained": ("TrainedRecipe",),
+}
 
 if sys.argv[:1] == ["-m"]:  # Python is looking for the module of ``python -m scripts.NAME``
     for _word in sys.orig_argv:
         if _word.startswith(f"{__name__}."):
             import_module(".commands.front", __name__).refuse_former(_word.partition(".")[2])
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return __all__

@@ -29,11 +29,10 @@ class Corruption:
         ValueError: a probability outside ``[0, 1]``.
 
     Example:
-        >>> corruption = Corruption([RandGaussianNoise(std=[0.1, 0.1])], seed=0)
-        >>> images = torch.zeros(2, 1, 8, 8)
+        >>> corruption = Corruption([lambda images, draws: images + 1], seed=0)
         >>> keys = {"subject": torch.tensor([1, 1]), "slice": torch.tensor([3, 4]), "epoch": 0}
-        >>> corruption(images, keys).shape
-        torch.Size([2, 1, 8, 8])
+        >>> corruption(torch.zeros(2, 1, 8, 8), keys).mean()
+        tensor(1.)
     """
 
     def __init__(

@@ -23,6 +23,7 @@ class SquaredError(nn.Module):
         ValueError: ``alpha`` is not positive.
 
     Example:
+        >>> import torch
         >>> SquaredError(alpha=2.0)(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
         tensor(8.)
     """

@@ -20,7 +20,7 @@ class SegmentationUNet(BasicUNet):
         **kwargs: see ``monai.networks.nets.BasicUNet``; ``dropout`` is what Monte-Carlo dropout draws from.
 
     Example:
-        >>> SegmentationUNet(4, spatial_dims=2, features=(4,) * 6)(torch.rand(1, 1, 16, 16)).sum(1).mean().round()
+        >>> SegmentationUNet(4, spatial_dims=2, features=(4,) * 6)(torch.rand(1, 1, 32, 32)).sum(1).mean().round()
         tensor(1., grad_fn=<RoundBackward0>)
     """
 

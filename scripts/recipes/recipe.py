@@ -63,6 +63,12 @@ def find_recipes(patterns: str | Sequence[str]) -> list[Recipe]:
     Raises:
         ValueError: a pattern that nothing fits (the nearest name is shown), or seeds that are no numbers.
         FileNotFoundError: a path that names no file.
+
+    Example:
+        >>> [recipe.name for recipe in brain_ae.find_recipes("*vae")]
+        ['ar_vae', 'beta_vae', 'ce_vae', 'constrained_vae', 'vae']
+        >>> len(brain_ae.find_recipes("thesis_*"))
+        18
     """
     listed = patterns.split(",") if isinstance(patterns, str) else [str(pattern) for pattern in patterns]
     known = known_recipes()

@@ -36,6 +36,11 @@ class TrainedRecipe:
     Raises:
         ValueError: there is no such recipe; when the network is asked for: the weights are of another one.
         FileNotFoundError: there is no such recipe file; when the network is asked for: there are no weights.
+
+    Example:
+        >>> recipe = brain_ae.TrainedRecipe("vae")
+        >>> recipe.network.latent_size, sum(weights.numel() for weights in recipe.network.parameters())
+        (64, 911624)
     """
 
     def __init__(self, recipe: str, weights: str | None = None, device: str = "cpu") -> None:

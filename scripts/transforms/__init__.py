@@ -8,7 +8,7 @@ from .keep_zero_background import KeepZeroBackgroundd, zero_background
 from .load_volume import LoadVolumed
 from .plane import PLANE_AXCODES, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
-from .save_restored import SaveRestoredd, save_nifti
+from .save_restored import SaveRestoredd, nifti_image, save_nifti
 from .slice_phases import SplitSlicePhasesd, join_phases, split_phases
 from .spacing import SpacingOnlyd
 from .thesis_slices import ThesisSlicesd, thesis_slices
@@ -27,6 +27,7 @@ __all__ = [
     "ThesisSlicesd",
     "check_volume",
     "join_phases",
+    "nifti_image",
     "plane_axcodes",
     "save_nifti",
     "split_phases",

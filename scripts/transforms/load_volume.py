@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load a volume file or one DICOM series of a folder."""
+"""Load a volume file, one DICOM series of a folder, or a nibabel image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.data import ImageReader
+from monai.data import ImageReader, NibabelReader
 from monai.transforms import LoadImaged
 
 from ..files.dicom import SeriesReader
@@ -21,14 +21,15 @@ __all__ = ["LoadVolumed"]
 
 
 class LoadVolumed(LoadImaged):
-    """``LoadImaged`` that says what is wrong with a file, and reads the series that ``series_key`` names.
+    """``LoadImaged`` that says what is wrong with a file, takes nibabel images, and reads the series of ``series_key``.
 
     MONAI reads the first series of a folder that holds several, takes the real part of complex voxels, and corrects
     the affine of a NIfTI file whose sform does not agree with its voxel sizes. Here the series is chosen, complex
     voxels are refused, and the affine stays the file's own.
 
     Args:
-        keys: paths of volume files or of folders with DICOM files; the result is float32, channel first.
+        keys: paths of volume files or of folders with DICOM files, or NIfTI images of nibabel; the result is float32,
+            channel first.
         series_key: key of the identifier of the DICOM series; absent or empty for a file.
         allow_missing_keys: skip a key that is absent.
 
@@ -44,19 +45,49 @@ class LoadVolumed(LoadImaged):
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
         """Load the volumes of ``data``."""
         d = dict(data)
-        paths = {key: Path(d[key]) for key in self.key_iterator(d)}
-        affines = {key: _own_affine(path) for key, path in paths.items()}
-        if reader is None and any(path.is_dir() for path in paths.values()):
-            reader = SeriesReader(series_name=d.get(self.series_key) or "")
-        d = super().__call__(d, reader)
-        for key, affine in affines.items():
+        for key in self.key_iterator(d):
+            source: str | Path | nib.Nifti1Pair = d[key]
+            affine = _own_affine(source)
+            if isinstance(source, nib.Nifti1Pair):
+                d[key] = self._loader("", _Given(source))
+            elif reader is None and Path(source).is_dir():
+                d[key] = self._loader(source, SeriesReader(series_name=d.get(self.series_key) or ""))
+            else:
+                d[key] = self._loader(source, reader)
             if affine is not None:
                 d[key].affine = torch.as_tensor(affine)
+                d[key].meta["original_affine"] = affine
         return d
 
 
-def _own_affine(path: Path) -> np.ndarray | None:
-    """Affine of a NIfTI file, None for another. Raises unless it can be opened and its voxels are real numbers."""
+class _Given(NibabelReader):
+    """Reader of an image that is in memory already."""
+
+    def __init__(self, image: nib.Nifti1Pair) -> None:
+        super().__init__()
+        self.image = image
+
+    def read(self, data: Any, **kwargs: Any) -> nib.Nifti1Pair:
+        self.filenames = [""]
+        return self.image
+
+
+def _own_affine(source: str | Path | nib.Nifti1Pair) -> np.ndarray | None:
+    """Affine of a NIfTI image, None for another. Raises unless it can be opened and its voxels are real numbers."""
+    image = source if isinstance(source, nib.Nifti1Pair) else _nifti(Path(source))
+    if image is None:
+        return None
+    dtype = image.get_data_dtype()
+    if dtype.fields:
+        raise ValueError(f"the voxels are colours ({', '.join(dtype.names or ())}): give an image of one channel.")
+    if dtype.kind not in "iuf":
+        raise ValueError(f"the voxels are of type {dtype}: real numbers are needed.")
+    check_affine(image.affine)
+    return image.affine
+
+
+def _nifti(path: Path) -> nib.Nifti1Pair | None:
+    """The image of a NIfTI file, None for a folder or another format."""
     if path.is_dir():
         return None
     with path.open("rb") as file:
@@ -65,10 +96,4 @@ def _own_affine(path: Path) -> np.ndarray | None:
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         return None
     image: Any = nib.load(path)
-    dtype = image.get_data_dtype()
-    if dtype.fields:
-        raise ValueError(f"the voxels are colours ({', '.join(dtype.names or ())}): give an image of one channel.")
-    if dtype.kind not in "iuf":
-        raise ValueError(f"the voxels are of type {dtype}: real numbers are needed.")
-    check_affine(image.affine)
-    return image.affine
+    return image

@@ -15,13 +15,34 @@ from monai.transforms import SaveImaged
 
 from ..files.atomic import replacing
 
-__all__ = ["SaveRestoredd", "save_nifti"]
+__all__ = ["SaveRestoredd", "nifti_image", "save_nifti"]
 
 SCANNER_ANATOMICAL = 1
 """NIfTI code of a transform to scanner coordinates, written where the input names none (MHA, NRRD, DICOM)."""
 
 GZIP_LEVEL = 1
 """Level of ISA-L: as small as zlib's fastest, which nibabel uses, in a tenth of its time."""
+
+
+def nifti_image(volume: np.ndarray, affine: np.ndarray, meta: Mapping[str, Any] | None = None) -> nib.Nifti1Image:
+    """Make a NIfTI image of an array.
+
+    Args:
+        volume: ``(H, W, D)``, of the type that the voxels shall have.
+        affine: ``(4, 4)``, voxel indices to millimetres, RAS.
+        meta: header of the input; its ``sform_code`` and ``qform_code`` are kept.
+
+    Returns:
+        The image, with the affine as sform and, as far as a rotation can say it, as qform.
+    """
+    meta = meta or {}
+    image = nib.Nifti1Image(volume, affine)
+    codes = [int(meta.get(name, 0)) for name in ("sform_code", "qform_code")]
+    sform, qform = codes if any(codes) else (SCANNER_ANATOMICAL, SCANNER_ANATOMICAL)
+    image.set_sform(affine, code=sform or SCANNER_ANATOMICAL)
+    image.set_qform(affine, code=qform)  # of a sheared affine, the nearest rotation; readers prefer the sform
+    image.header.set_xyzt_units("mm", "sec")
+    return image
 
 
 def save_nifti(volume: np.ndarray, affine: np.ndarray, path: Path, meta: Mapping[str, Any] | None = None) -> None:
@@ -31,18 +52,12 @@ def save_nifti(volume: np.ndarray, affine: np.ndarray, path: Path, meta: Mapping
         volume: ``(H, W, D)``.
         affine: ``(4, 4)``, voxel indices to millimetres, RAS.
         path: ends in ``.nii.gz``; its folder is made where it is missing. A former file is replaced.
-        meta: header of the input; its ``sform_code`` and ``qform_code`` are kept.
+        meta: header of the input, see :func:`nifti_image`.
 
     Raises:
         OSError: the file cannot be written; nothing is left of it.
     """
-    meta = meta or {}
-    image = nib.Nifti1Image(np.asarray(volume, dtype=np.float32), affine)
-    codes = [int(meta.get(name, 0)) for name in ("sform_code", "qform_code")]
-    sform, qform = codes if any(codes) else (SCANNER_ANATOMICAL, SCANNER_ANATOMICAL)
-    image.set_sform(affine, code=sform or SCANNER_ANATOMICAL)
-    image.set_qform(affine, code=qform)  # of a sheared affine, the nearest rotation; readers prefer the sform
-    image.header.set_xyzt_units("mm", "sec")
+    image = nifti_image(np.asarray(volume, dtype=np.float32), affine, meta)
     with replacing(path) as partial, igzip.open(partial, "wb", compresslevel=GZIP_LEVEL) as file:
         image.to_stream(file)
 

@@ -50,7 +50,22 @@ def test_the_affine_is_the_files_own(tmp_path):
     image.header.set_zooms((1.0, 1.0, 1.0))  # does not agree with the sform of 2 mm
     image.header["sform_code"] = 1
     nib.save(image, tmp_path / "a.nii.gz")
-    np.testing.assert_allclose(load(tmp_path / "a.nii.gz").affine, nib.load(tmp_path / "a.nii.gz").affine)
+    own = nib.load(tmp_path / "a.nii.gz")
+    for volume in (load(tmp_path / "a.nii.gz"), LoadVolumed("image")({"image": own})["image"]):
+        np.testing.assert_allclose(volume.affine, own.affine)
+        np.testing.assert_allclose(volume.meta["original_affine"], own.affine)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_an_image_in_memory_is_the_same_as_its_file(tmp_path, kind):
+    image = kind((10 * head()).astype(np.int16), affine("LAS", tilt=0.1))
+    image.header.set_slope_inter(0.1, 5)
+    nib.save(image, tmp_path / "a.nii.gz")
+    from_file = load(tmp_path / "a.nii.gz")
+    for given in (nib.load(tmp_path / "a.nii.gz"), kind(from_file[0].numpy(), image.affine)):
+        volume = LoadVolumed("image")({"image": given})["image"]
+        np.testing.assert_array_equal(volume, from_file)
+        np.testing.assert_allclose(volume.affine, from_file.affine, atol=1e-5)
 
 
 def test_nifti_2_is_read(tmp_path):
