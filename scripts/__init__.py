@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .demo.restoration import damage, demo_head, psnr
     from .inference.restorer import Restorer, restore
-    from .latent.coder import SliceCodes, decode, encode
+    from .latent.coder import decode, encode
+    from .latent.volumes import SliceCodes
     from .recipes.recipe import find_recipes
     from .recipes.trained import TrainedRecipe
 
@@ -42,7 +43,8 @@ __all__ = [
 _MODULES = {
     "demo.restoration": ("damage", "demo_head", "psnr"),
     "inference.restorer": ("Restorer", "restore"),
-    "latent.coder": ("SliceCodes", "decode", "encode"),
+    "latent.coder": ("decode", "encode"),
+    "latent.volumes": ("SliceCodes",),
     "recipes.recipe": ("find_recipes",),
     "recipes.trained": ("TrainedRecipe",),
 }

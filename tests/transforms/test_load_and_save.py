@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
+
 import nibabel as nib
 import numpy as np
 import pytest
+from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
-from scripts.transforms import LoadVolumed, SaveRestoredd, save_nifti
+from scripts.files.errors import failure_reason
+from scripts.transforms import LoadVolumed, SaveRestoredd, save_nifti, save_restored
 from tests.helpers.volume_files import affine, head, write_itk, write_nifti, write_series
 
 
@@ -100,6 +104,34 @@ def test_a_sheared_affine_survives(tmp_path):
     matrix[0, 1] += 0.5
     save_nifti(head(), matrix, tmp_path / "y.nii.gz")
     np.testing.assert_allclose(nib.load(tmp_path / "y.nii.gz").affine, matrix, atol=1e-5)
+
+
+def test_without_isal_the_file_has_the_same_voxels(tmp_path, monkeypatch):
+    save_nifti(head(), affine(), tmp_path / "fast.nii.gz")
+    monkeypatch.setattr(save_restored, "has_igzip", False)
+    save_nifti(head(), affine(), tmp_path / "slow.nii.gz")
+    one, other = (nib.load(tmp_path / f"{name}.nii.gz") for name in ("fast", "slow"))
+    np.testing.assert_array_equal(one.get_fdata(), other.get_fdata())
+    assert one.header == other.header
+
+
+def test_voxels_can_be_of_another_type(tmp_path):
+    labels = MetaTensor((head() > 0).astype(np.int64)[None], affine=affine())
+    SaveRestoredd("label", tmp_path, dtype=np.uint8)({"label": labels, "output": "x/y.nii.gz"})
+    image = nib.load(tmp_path / "x/y.nii.gz")
+    assert image.get_data_dtype() == np.uint8
+    np.testing.assert_array_equal(image.dataobj, head() > 0)
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
+def test_without_itk_its_formats_name_it_and_nifti_is_read(tmp_path, monkeypatch, name):
+    path = write_itk(tmp_path / name, head())
+    nifti = write_nifti(tmp_path / "a.nii.gz")
+    monkeypatch.setitem(sys.modules, "itk", None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        LoadVolumed("image")({"image": str(path)})
+    assert "pip install itk" in failure_reason(caught.value)
+    assert LoadVolumed("image")({"image": str(nifti)})["image"].shape == (1, *head().shape)
 
 
 def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
