@@ -36,6 +36,7 @@ if __name__ == "__main__":
 
 from scripts.recipes.code import needed_files  # noqa: E402
 from scripts.recipes.places import PACKAGE_DIR  # noqa: E402
+from scripts.recipes.recipe import Recipe, find_recipe, merged_config  # noqa: E402
 
 __all__ = ["build"]
 
@@ -102,18 +103,12 @@ def _build_one(name: str, output_dir: Path) -> Path:
 
 
 def _configs(name: str) -> dict[str, dict[str, Any]]:
-    """Merge a recipe (a MONAI ``args_file``) into one flat config for training and one for inference.
-
-    The overlay for several GPUs stays one, as in the bundles of the model zoo.
-    """
+    """A flat config for training and one for inference; the overlay for several GPUs stays one, as in the model zoo."""
     changes = ConfigParser.load_config_file(ROOT / "bundle" / name / "recipe.yaml")
-    inference_files = [ROOT / file for file in ensure_tuple(changes.pop("inference_file", INFERENCE))]
-    recipe = {**ConfigParser.load_config_file(ROOT / changes.pop("args_file")), **changes, "recipe": name}
-    parser = ConfigParser(ConfigParser.load_config_files([ROOT / file for file in recipe.pop("config_file")]))
-    parser.update(recipe)  # references stay as they are
-    train = parser.get()
-    inference = ConfigParser(ConfigParser.load_config_files(inference_files)).get()
-    inference["weights"] = "$@bundle_root + '/models/model.pt'"
+    inference_files = ensure_tuple(changes.pop("inference_file", INFERENCE))
+    recipe = find_recipe(str(ROOT / changes.pop("args_file")))
+    train = merged_config(recipe, {**changes, "recipe": name})
+    inference = merged_config(Recipe(name, inference_files), {"weights": "$@bundle_root + '/models/model.pt'"})
     own = {**train["train"]["dataset"], **train}
     for slot in RECIPE_SLOTS:
         if inference.get(slot) is not None and slot in own:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TextIO
 
 from .. import __version__
+from ..files.errors import unwrapped
+from ..files.packages import missing_package
 from ..recipes.places import PACKAGE
 from .arguments import UsageError, documentation, nearest, parse
 
@@ -57,10 +59,12 @@ def answer(work: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except Exception as error:
-        cause: BaseException | None = error
+        cause: BaseException | None = unwrapped(error)
         while not isinstance(cause, USERS_ERRORS):  # MONAI raises a RuntimeError from what a config raised
             if cause is None:
                 raise
+            if missing := missing_package(cause):
+                return _fail(f"error: {missing}", FAILED)
             cause = cause.__cause__
         return _fail(f"error: {cause}", USAGE if isinstance(cause, UsageError) else FAILED)
     return 0
