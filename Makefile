@@ -7,18 +7,18 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test check bundle label clean
+.PHONY: help setup demo test install-test check bundle label clean
 
 help: ## what each target does
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/ -/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
 
-setup: $(VENV)/.installed ## virtual environment with the package's dependencies in .venv
+setup: $(VENV)/.installed ## virtual environment in .venv with the dependencies of the package, its extras and the tests
 
 $(VENV)/.installed: pyproject.toml
 	@echo "Setting up $(VENV): PyTorch 2.13.0, MONAI and the other dependencies (a few minutes, once)."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print('\n'.join(p['dependencies'] + p['optional-dependencies']['dev']))" > $(VENV)/requirements.txt
+	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print('\n'.join(sorted({line for lines in (p['dependencies'], *p['optional-dependencies'].values()) for line in lines if not line.startswith(p['name'])})))" > $(VENV)/requirements.txt
 	$(BIN)/pip install --quiet -r $(VENV)/requirements.txt
 	@touch $@
 
@@ -27,6 +27,9 @@ demo: setup ## synthetic cohort, short training, evaluation, a restored head: ev
 
 test: setup ## the fast test suite
 	$(BIN)/python -m pytest
+
+install-test: setup ## the wheel and the bundle, each in an environment of its own (a few minutes, needs a package index)
+	$(BIN)/python -m pytest -m install
 
 check: setup ## formatting, lint, types, configs
 	$(BIN)/pre-commit run --all-files

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build the bundles that are published: self-contained, one flat JSON config for each workflow.
+"""Build the bundles that are published: self-contained, one flat JSON config for each workflow, no code too many.
 
 In the repository every network, loss and corruption exists once, as a fragment that is merged when a command runs.
-MONAI Label, MONAI Deploy and the model zoo read exactly one file for each workflow, so a published bundle is generated:
-``bundle/<name>/recipe.yaml`` names the recipe, ``bundle/<name>/metadata.json`` says what differs from
-``configs/metadata.json``, ``bundle/<name>/README.md`` is the card and ``bundle/<name>/model.pt`` holds the weights.
+MONAI Label, MONAI Deploy and the model zoo read exactly one file for each workflow, so a published bundle is generated
+from the four files of ``bundle/<name>/``: ``recipe.yaml`` names the recipe, ``metadata.json`` says what differs from
+``configs/metadata.json``, ``README.md`` is the card and ``model.pt`` holds the weights. A bundle of your own is a copy
+of such a folder under another name, with your weights and your words.
 
     python bundle/build.py                                  # every bundle, into dist/
     python bundle/build.py brain_mri_autoencoder --output_dir /elsewhere
@@ -12,31 +13,44 @@ MONAI Label, MONAI Deploy and the model zoo read exactly one file for each workf
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import fire
 from monai.bundle import ConfigParser
-
-__all__ = ["build"]
+from monai.utils import ensure_tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository, which is itself a bundle."""
 
-TOOLS = (
-    *("speed.py", "measuring", "weak_scaling.py", "benchmark.py", "benchmarking"),
-    *("vae_peer.py", "peers", "normative", "normative_figure.py"),
-)
-"""Commands that compare networks, machines and peers: they need the whole repository."""
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+
+from scripts.recipes.code import needed_files  # noqa: E402
+from scripts.recipes.places import PACKAGE_DIR  # noqa: E402
+from scripts.recipes.recipe import Recipe, find_recipe, merged_config  # noqa: E402
+
+__all__ = ["build"]
 
 RESERVED_NAMES = ("classification", "deepedit", "deepgrow", "detection")
 """Words that make MONAI Label take a bundle for another kind of application and answer with an error."""
+
+INFERENCE = "configs/inference.yaml"
+"""The inference config, unless the bundle's recipe.yaml names others as its ``inference_file``."""
+
+RECIPE_SLOTS = ("network_def", "volume_transforms", "attributes", "centre", "size", "min_area_mm2")
+"""Keys of an inference config whose values are those of the recipe, or of its dataset."""
+
+MODULES = {"pillow": "PIL", "scikit-image": "skimage", "scikit-learn": "sklearn"}
+"""Packages that are imported under another name."""
 
 
 def build(*names: str, output_dir: str = "dist") -> list[str]:
@@ -44,7 +58,7 @@ def build(*names: str, output_dir: str = "dist") -> list[str]:
 
     Args:
         names: folders of ``bundle/`` to build; all of them by default.
-        output_dir: where the bundles are written; a bundle of the same name there is replaced.
+        output_dir: folder of the bundles; a bundle of the same name there is replaced.
 
     Returns:
         The folders written.
@@ -70,11 +84,11 @@ def _build_one(name: str, output_dir: Path) -> Path:
     output_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output_dir) as work:
         bundle = Path(work) / name
-        (bundle / "configs").mkdir(parents=True)
-        for workflow, config in _configs(source / "recipe.yaml").items():
-            _write_json(bundle / f"configs/{workflow}.json", _relocated(config, f"bundle/{name}/model.pt"))
-        metadata = [ROOT / "configs/metadata.json", source / "metadata.json"]
-        _write_json(bundle / "configs/metadata.json", ConfigParser.load_config_files(metadata))
+        configs = {workflow: _checked(config) for workflow, config in _configs(name).items()}
+        for workflow, config in configs.items():
+            _write_json(bundle / f"configs/{workflow}.json", config)
+        code = _write_code(configs, bundle / "scripts")
+        _write_json(bundle / "configs/metadata.json", _metadata(source, code))
         for origin, place in {
             ROOT / "configs/logging.conf": "configs/logging.conf",
             ROOT / "LICENSE": "LICENSE",
@@ -83,43 +97,39 @@ def _build_one(name: str, output_dir: Path) -> Path:
             source / "model.pt": "models/model.pt",
         }.items():
             _copy(origin, bundle / place)
-        shutil.copytree(ROOT / "scripts", bundle / "scripts", ignore=shutil.ignore_patterns("__pycache__", *TOOLS))
         shutil.rmtree(target, ignore_errors=True)
         bundle.rename(target)
     return target
 
 
-def _configs(recipe_file: Path) -> dict[str, dict[str, Any]]:
-    """Merge a recipe (a MONAI ``args_file``) into one flat config for training and one for inference.
-
-    The overlay for several GPUs stays one, as in the bundles of the model zoo.
-    """
-    changes = ConfigParser.load_config_file(recipe_file)
-    recipe = {**ConfigParser.load_config_file(ROOT / changes.pop("args_file")), **changes}
-    parser = ConfigParser(ConfigParser.load_config_files([ROOT / file for file in recipe.pop("config_file")]))
-    parser.update(recipe)  # references stay as they are
-    train = parser.get()
-    inference = ConfigParser.load_config_file(ROOT / "configs/inference.yaml")
-    inference["network_def"] = train["network_def"]
-    for value in _strings(train["network_def"]):
-        for name in re.findall(r"@(\w+)", value):
-            inference.setdefault(name, train[name])
+def _configs(name: str) -> dict[str, dict[str, Any]]:
+    """A flat config for training and one for inference; the overlay for several GPUs stays one, as in the model zoo."""
+    changes = ConfigParser.load_config_file(ROOT / "bundle" / name / "recipe.yaml")
+    inference_files = ensure_tuple(changes.pop("inference_file", INFERENCE))
+    recipe = find_recipe(str(ROOT / changes.pop("args_file")))
+    train = merged_config(recipe, {**changes, "recipe": name})
+    inference = merged_config(Recipe(name, inference_files), {"weights": "$@bundle_root + '/models/model.pt'"})
+    own = {**train["train"]["dataset"], **train}
+    for slot in RECIPE_SLOTS:
+        if inference.get(slot) is not None and slot in own:
+            inference[slot] = own[slot]
+            for value in _strings(own[slot]):
+                for needed in re.findall(r"@(\w+)", value):
+                    inference.setdefault(needed, train[needed])
     multi_gpu = ConfigParser.load_config_file(ROOT / "configs/hw/multi_gpu.yaml")
     return {"train": train, "multi_gpu_train": multi_gpu, "inference": inference}
 
 
-def _relocated(config: Any, weights: str) -> Any:
-    """Point a config at the bundle's own weights, and refuse one that needs any other file of the repository."""
+def _checked(config: Any) -> Any:
+    """A config as JSON can hold it. Refuse one that needs another file of the repository."""
     if isinstance(config, dict):
-        return {key: _relocated(value, weights) for key, value in config.items()}
+        return {key: _checked(value) for key, value in config.items()}
     if isinstance(config, list):
-        return [_relocated(value, weights) for value in config]
+        return [_checked(value) for value in config]
     if isinstance(config, float) and not math.isfinite(config):
         return f"$float('{config}')"  # JSON has no infinity
-    if isinstance(config, str):
-        config = config.replace(weights, "models/model.pt")
-        if config.startswith("%") or "bundle/" in config or "configs/" in config:
-            raise ValueError(f"config value '{config}' names a file that is not in the bundle; move it into scripts/.")
+    if isinstance(config, str) and (config.startswith("%") or "bundle/" in config or "configs/" in config):
+        raise ValueError(f"config value '{config}' names a file that is not in the bundle; move it into scripts/.")
     return config
 
 
@@ -132,7 +142,53 @@ def _strings(config: Any) -> Iterator[str]:
             yield from _strings(value)
 
 
+def _write_code(configs: dict[str, dict[str, Any]], package: Path) -> str:
+    """Write the modules that the configs reach, and return all their text."""
+    named = [{key: value for key, value in config.items() if key != "imports"} for config in configs.values()]
+    files = set(needed_files(named))
+    packages = {folder for file in files for folder in file.parents if folder.is_relative_to(PACKAGE_DIR)}
+    texts = {folder / "__init__.py": _slim_init(folder / "__init__.py", files) for folder in packages}
+    texts |= {file: file.read_text(encoding="utf-8") for file in files if file != PACKAGE_DIR / "__init__.py"}
+    for file, text in texts.items():
+        target = package / file.relative_to(PACKAGE_DIR)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(re.sub(r"\bpython -m scripts(?=[\s`)])", "brain-ae", text), encoding="utf-8")  # not in here
+    return "\n".join(texts.values())
+
+
+def _slim_init(file: Path, files: Iterable[Path]) -> str:
+    """An ``__init__.py`` with its docstring, its constants, and its imports from those modules that are copied."""
+    text = file.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    kept, names = [], []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level and node.module:
+            module = file.parents[node.level - 1].joinpath(*node.module.split(".")).with_suffix(".py")
+            if module in files:
+                kept.append(ast.unparse(node))
+                names += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            kept.append(ast.unparse(node))
+    exported = [f"__all__ = {sorted(names)}"] if names else []
+    docstring = ast.get_source_segment(text, tree.body[0]) or ""
+    return "\n".join(["# SPDX-License-Identifier: Apache-2.0", docstring, *kept, *exported, ""])
+
+
+def _metadata(source: Path, code: str) -> dict[str, Any]:
+    """Metadata of all bundles, over them those of this one; of the optional packages those that its code imports."""
+    metadata: dict[str, Any] = ConfigParser.load_config_files(
+        [ROOT / "configs/metadata.json", source / "metadata.json"]
+    )
+    metadata["optional_packages"] = {
+        package: version
+        for package, version in metadata["optional_packages"].items()
+        if re.search(rf"(?m)^(?=.*import).*\b{MODULES.get(package, package)}\b", code)
+    }
+    return metadata
+
+
 def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -7,7 +7,8 @@
 The checks follow ``ci/verify_bundle.py`` of https://github.com/Project-MONAI/model-zoo and its unit tests: necessary
 files, version in the changelog, metadata against its schema (a copy lies beside this file, so no network is needed),
 input and output of the network, export to TorchScript, properties and a run of each workflow, and that every package
-the code imports is declared. They run on a copy, in a folder where only the bundle's own ``scripts`` can be imported.
+the code imports is declared. They run on a copy, in a folder where only the bundle's own ``scripts`` can be imported,
+the inference with the optional packages out of reach.
 """
 
 from __future__ import annotations
@@ -100,8 +101,7 @@ def check_files(bundle: Path) -> None:
 
 def check_metadata(bundle: Path) -> None:
     """The version is in the changelog and the metadata fits its schema."""
-    metadata_file = bundle / "configs/metadata.json"
-    metadata = json.loads(metadata_file.read_text(encoding="utf-8"))
+    metadata_file, metadata = bundle / "configs/metadata.json", _metadata(bundle)
     if metadata["version"] not in metadata["changelog"]:
         raise ValueError(f"{bundle.name}: version {metadata['version']} is not in the changelog of metadata.json.")
     schema = bundle / "eval/schema.json"  # where the zoo, and MONAI, look before they download it
@@ -111,16 +111,25 @@ def check_metadata(bundle: Path) -> None:
 
 
 def check_requirements(bundle: Path) -> None:
-    """Every package that the code imports is declared in the metadata (the zoo installs those and no others)."""
-    metadata = json.loads((bundle / "configs/metadata.json").read_text(encoding="utf-8"))
-    declared = {name.lower() for name in metadata["required_packages_version"]} | {"monai", "torch", "numpy"}
-    distributions = packages_distributions()
+    """Every package that the code imports is declared in the metadata; the zoo installs those that are required."""
+    metadata = _metadata(bundle)
+    declared = {*metadata["required_packages_version"], *metadata["optional_packages"], "monai", "torch", "numpy"}
     for module in sorted(_imported_modules(bundle / "scripts") - set(sys.stdlib_module_names)):
-        packages = {name.lower() for name in distributions.get(module, [])} | {module}  # itk has parts of other names
-        if not packages & declared:
+        if not _packages(module) & {name.lower() for name in declared}:
             raise ValueError(
-                f"{bundle.name}: scripts import {module}; add its package to required_packages_version in metadata."
+                f"{bundle.name}: scripts import {module}; add its package to required_packages_version in metadata, or "
+                "to optional_packages if inference does without it."
             )
+
+
+def _metadata(bundle: Path) -> dict[str, Any]:
+    metadata: dict[str, Any] = json.loads((bundle / "configs/metadata.json").read_text(encoding="utf-8"))
+    return metadata
+
+
+def _packages(module: str) -> set[str]:
+    """Names of the packages that hold a module, and its own: parts of itk have other names."""
+    return {name.lower() for name in packages_distributions().get(module, [])} | {module}
 
 
 def _imported_modules(package: Path) -> set[str]:
@@ -155,23 +164,29 @@ def check_network(bundle: Path) -> None:
         **files,
     )
     exported = torch.jit.load("models/verify_model.ts", map_location="cpu").eval()
-    image = torch.rand(2, 1, 40, 56, generator=torch.Generator().manual_seed(0))
+    given = _metadata(bundle)["network_data_format"]["inputs"]["image"]
+    sizes = [size if isinstance(size, int) else 40 + 16 * axis for axis, size in enumerate(given["spatial_shape"])]
+    image = torch.rand(2, given["num_channels"], *sizes, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(exported(image), network(image))  # same operations: default tolerances
 
 
 def check_workflows(bundle: Path, dataset_dir: Path) -> None:
-    """Both workflows have every property that MONAI defines, and run: an epoch of training, three heads restored."""
+    """Both workflows have every property that MONAI defines, and run: an epoch of training, three volumes."""
+    masks = _metadata(bundle)["network_data_format"]["inputs"]["image"]["format"] == "segmentation"
+    volumes = {
+        "dataset_dir": str(dataset_dir / ("labels" if masks else "heads")),
+        "output_dir": str(bundle / "eval/out"),
+    }
     settings: dict[str, dict[str, Any]] = {
-        "train": {"dataset_dir": str(dataset_dir), "max_epochs": 1},
-        "inference": {"dataset_dir": str(dataset_dir / "heads")},
+        "train": {"dataset_dir": str(dataset_dir), "output_dir": str(bundle / "eval/train"), "max_epochs": 1},
+        "inference": volumes,
     }
     for workflow_type, setting in settings.items():
         workflow = ConfigWorkflow(
             config_file=f"configs/{workflow_type}.json",
             workflow_type=workflow_type,
             logging_file=False,
-            output_dir=str(bundle / f"eval/{workflow_type}"),
             device="cpu",
             **setting,
         )
@@ -181,20 +196,40 @@ def check_workflows(bundle: Path, dataset_dir: Path) -> None:
             raise ValueError(
                 f"{bundle.name}: the {workflow_type} workflow lacks {missing} (MONAI's bundle properties)."
             )
-        workflow.run()
-        workflow.finalize()
+        if workflow_type == "train":
+            workflow.run()
+            workflow.finalize()
+    check_inference(bundle, volumes)
+
+
+def check_inference(bundle: Path, volumes: dict[str, str]) -> None:
+    """Inference runs where the optional packages are not installed."""
+    optional = set(_metadata(bundle)["optional_packages"])
+    hidden = [module for module in packages_distributions() if _packages(module) & optional]
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({hidden})); import monai.bundle; "
+        f"monai.bundle.run('inference', config_file='configs/inference.json', device='cpu', **{volumes})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=bundle, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ValueError(f"{bundle.name}: inference fails without its optional packages:\n{done.stderr[-2000:]}")
 
 
 def make_cohort(folder: Path) -> Path:
-    """Three small heads of noise in a ball, described by a ``dataset.json``: enough for a workflow to start."""
-    (folder / "heads").mkdir(parents=True)
+    """Three small heads of noise in a ball and their region labels, described by a ``dataset.json``."""
+    for name in ("heads", "labels"):
+        (folder / name).mkdir(parents=True)
     rng = np.random.default_rng(0)
-    ball = np.linalg.norm(np.indices((40, 36, 20)).T - np.array([19.5, 17.5, 9.5]), axis=-1).T < 16
+    shape, regions = (44, 40, 40), np.array([51, 100, 81, 81, 0])  # ventricle, grey and white matter, outside
+    distance = np.linalg.norm(np.indices(shape).T - (np.array(shape) - 1) / 2, axis=-1).T
     cohort: dict[str, object] = {"name": "noise", "plane": "sagittal", "seed": 0}
     for part in ("training", "validation", "test"):
-        volume = (ball * rng.uniform(50, 200, ball.shape)).astype(np.float32)
-        nib.save(nib.Nifti1Image(volume, np.diag([2.0, 2.0, 2.0, 1.0])), folder / f"heads/{part}.nii.gz")
-        cohort[part] = [{"image": f"heads/{part}.nii.gz", "subject": part, "slices": [16, 17, 18]}]
+        volume = (distance < 19) * rng.uniform(50, 200, shape)
+        label = regions[np.minimum(distance // 5, 4).astype(int)]
+        for name, values in (("heads", volume.astype(np.float32)), ("labels", label.astype(np.uint8))):
+            nib.save(nib.Nifti1Image(values, np.diag([2.0, 2.0, 2.0, 1.0])), folder / f"{name}/{part}.nii.gz")
+        files = {"image": f"heads/{part}.nii.gz", "label": f"labels/{part}.nii.gz"}
+        cohort[part] = [{**files, "subject": part, "slices": [20, 21, 22]}]
     (folder / "dataset.json").write_text(json.dumps(cohort), encoding="utf-8")
     return folder
 

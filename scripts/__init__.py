@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .demo.restoration import damage, demo_head, psnr
     from .inference.restorer import Restorer, restore
-    from .latent.coder import SliceCodes, decode, encode
+    from .latent.coder import decode, encode
+    from .latent.volumes import SliceCodes
     from .recipes.recipe import find_recipes
     from .recipes.trained import TrainedRecipe
 
@@ -42,10 +43,16 @@ __all__ = [
 _MODULES = {
     "demo.restoration": ("damage", "demo_head", "psnr"),
     "inference.restorer": ("Restorer", "restore"),
-    "latent.coder": ("SliceCodes", "decode", "encode"),
+    "latent.coder": ("decode", "encode"),
+    "latent.volumes": ("SliceCodes",),
     "recipes.recipe": ("find_recipes",),
     "recipes.trained": ("TrainedRecipe",),
 }
+
+if sys.argv[:1] == ["-m"]:  # Python is looking for the module of ``python -m scripts.NAME``
+    for _word in sys.orig_argv:
+        if _word.startswith(f"{__name__}."):
+            import_module(".commands.front", __name__).refuse_former(_word.partition(".")[2])
 
 
 def __getattr__(name: str) -> Any:
@@ -59,9 +66,3 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names, loaded or not."""
     return __all__
-
-
-if sys.argv[:1] == ["-m"]:  # Python is looking for the module of ``python -m scripts.NAME``
-    for _word in sys.orig_argv:
-        if _word.startswith(f"{__name__}."):
-            import_module(".commands.front", __name__).refuse_former(_word.partition(".")[2])

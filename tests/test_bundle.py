@@ -15,6 +15,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 import yaml
 from monai.bundle import ConfigParser
 
@@ -36,7 +37,6 @@ def checkout(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     copy = tmp_path / "checkout"
     for folder in ("bundle", "configs", "docs"):
         shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "scripts").mkdir()
     shutil.copyfile(root / "LICENSE", copy / "LICENSE")
     monkeypatch.setattr(builder, "ROOT", copy)
     return copy
@@ -53,12 +53,31 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_built_bundle_passes_the_checks_of_the_model_zoo(built: Path, root: Path, tmp_path: Path) -> None:
-    before = contents(built)
-    done = python(root / "bundle/verify.py", built, cwd=tmp_path)
+def verified(bundle: str | Path, root: Path, cwd: Path) -> None:
+    before = contents(Path(bundle))
+    done = python(root / "bundle/verify.py", bundle, cwd=cwd)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert f"{NAME}: files, metadata" in done.stdout
-    assert contents(built) == before  # verified on a copy
+    assert f"{Path(bundle).name}: files, metadata" in done.stdout
+    assert contents(Path(bundle)) == before  # verified on a copy
+
+
+def test_copied_folder_passes_the_checks_of_the_model_zoo(checkout: Path, root: Path, tmp_path: Path) -> None:
+    """Another name and other weights make a bundle of one's own."""
+    own = Path(shutil.copytree(checkout / "bundle" / NAME, checkout / "bundle/my_model"))
+    weights = torch.load(own / "model.pt", weights_only=True)
+    weights |= {key: 0.5 * value for key, value in weights.items() if key.endswith(("kernel", "weight"))}
+    torch.save(weights, own / "model.pt")
+    (folder,) = builder.build("my_model", output_dir=str(tmp_path / "dist"))
+    assert json.loads((Path(folder) / "configs/train.json").read_text())["recipe"] == "my_model"
+    assert (Path(folder) / "models/model.pt").read_bytes() == (own / "model.pt").read_bytes()
+    verified(folder, root, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ar_vae", "vae", NAME])
+def test_published_bundles_pass_the_checks_of_the_model_zoo(root: Path, tmp_path: Path, name: str) -> None:
+    (folder,) = builder.build(name, output_dir=str(tmp_path / "dist"))
+    verified(folder, root, tmp_path)
 
 
 def test_built_bundle_restores_as_the_checkout_does(built: Path, root: Path, tmp_path: Path) -> None:
@@ -129,9 +148,36 @@ def test_flat_config_has_the_network_of_the_recipe(built: Path, root: Path) -> N
     assert not re.search(r'"[+%]|bundle/|"[a-z_]+#', text)  # nothing left to merge, no path into the repository
 
 
+def test_bundle_has_the_code_that_its_configs_reach_and_no_more(built: Path) -> None:
+    code = {path.relative_to(built / "scripts").as_posix() for path in (built / "scripts").rglob("*.*")}
+    assert {"networks/residual_unet.py", "networks/blocks/up_block.py", "transforms/load_volume.py"} <= code
+    assert {
+        "handlers/checkpoints.py",
+        "data/demo/head.py",
+        "evaluation/report.html.jinja",
+    } <= code  # training needs them
+    rooms = {name.partition("/")[0] for name in code}
+    assert not rooms & {"commands", "demo", "latent", "normative", "studies", "tissue", "__main__.py"}
+    assert not {"networks/segmentation_unet.py", "transforms/thesis_slices.py", "losses/info_nce.py"} & code
+    program = (
+        "import importlib, pathlib; [importlib.import_module('.'.join(p.with_suffix('').parts)) for p in "
+        "sorted(pathlib.Path('scripts').rglob('*.py'))]; import scripts; print(scripts.__version__)"
+    )
+    done = python("-W", "ignore", "-c", program, cwd=built)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split()[-1] == json.loads((built / "configs/metadata.json").read_text())["version"]
+
+
+def test_packages_that_inference_needs_are_kept_apart(built: Path) -> None:
+    metadata = json.loads((built / "configs/metadata.json").read_text())
+    assert set(metadata["required_packages_version"]) == {"fire", "nibabel", "pytorch-ignite", "pyyaml"}
+    assert {"isal", "itk", "scipy", "tensorboard"} <= set(metadata["optional_packages"])
+    assert "h5py" not in metadata["optional_packages"]  # the code of this bundle does not import it
+
+
 def test_unknown_bundle_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"no bundle is called 'vae'; bundle/ has: {NAME}"):
-        builder.build("vae", output_dir=str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=f"no bundle is called 'gan'; bundle/ has: ar_vae, {NAME}, vae"):
+        builder.build("gan", output_dir=str(tmp_path))
 
 
 def test_name_that_monai_label_misreads_is_refused(checkout: Path, tmp_path: Path) -> None:
@@ -155,7 +201,7 @@ def test_config_that_needs_another_file_of_the_repository_is_refused(
     checkout: Path, tmp_path: Path, value: str
 ) -> None:
     recipe = checkout / f"bundle/{NAME}/recipe.yaml"
-    recipe.write_text(yaml.safe_dump({**yaml.safe_load(recipe.read_text()), "recipe": value}))
+    recipe.write_text(yaml.safe_dump({**yaml.safe_load(recipe.read_text()), "cache_dir": value}))
     with pytest.raises(ValueError, match=re.escape(f"'{value}' names a file that is not in the bundle")):
         builder.build(NAME, output_dir=str(tmp_path / "dist"))
 

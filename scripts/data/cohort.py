@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .describe import DATASET_FILE
-from .split import PARTS, check_disjoint
+from .split import DATASET_FILE, PARTS, check_disjoint
 
 __all__ = ["FILE_KEYS", "load_cohort", "load_datalist"]
 

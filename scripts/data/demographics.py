@@ -28,8 +28,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import xlrd
-
 __all__ = ["Demographics", "read_demographics"]
 
 AGE_YEARS = (0.0, 120.0)
@@ -185,6 +183,8 @@ def _read_rows(file: Path) -> list[dict[str, Any]]:
 
 
 def _read_xls(file: Path) -> list[dict[str, Any]]:
+    import xlrd
+
     try:
         book = xlrd.open_workbook(file)
     except xlrd.XLRDError as error:

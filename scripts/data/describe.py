@@ -13,11 +13,9 @@ import numpy as np
 from .demographics import Demographics
 from .examine import ExaminedImage
 from .slice_selection import select_slices, selection_threshold
-from .split import PARTS, check_disjoint, split_subjects, stratum_labels
+from .split import DATASET_FILE, PARTS, check_disjoint, split_subjects, stratum_labels
 
 __all__ = ["DATASET_FILE", "LeftOut", "describe_cohort", "usable_images"]
-
-DATASET_FILE = "dataset.json"
 
 LeftOut = dict[Path, str]
 """Reason for which an image is not in the cohort."""

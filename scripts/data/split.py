@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PARTS", "age_group", "check_disjoint", "part_sizes", "split_subjects", "stratum_labels"]
+__all__ = ["DATASET_FILE", "PARTS", "age_group", "check_disjoint", "part_sizes", "split_subjects", "stratum_labels"]
 
+DATASET_FILE = "dataset.json"
 PARTS = ("training", "validation", "test")
 
 YOUNG_BELOW = 25.0

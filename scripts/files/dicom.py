@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DICOM series: which ones a folder holds, and reading one of them."""
+"""DICOM series: which ones a folder holds, and reading one of them; ITK is imported where it is needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import itk
 from monai.config import PathLike
 from monai.data import ITKReader
 
@@ -37,6 +36,9 @@ def find_series(folder: Path) -> dict[str, list[Path]]:
 
     Returns:
         Identifier (for :class:`SeriesReader`) to the files of the series, in slice order; sorted by identifier.
+
+    Raises:
+        ModuleNotFoundError: the package itk is missing.
     """
     names = _names_generator(folder)
     return {uid: [Path(name) for name in names.GetFileNames(uid)] for uid in sorted(names.GetSeriesUIDs())}
@@ -44,6 +46,8 @@ def find_series(folder: Path) -> dict[str, list[Path]]:
 
 def series_number(file: Path) -> str:
     """The number the scanner gave to the series of a file; "" where it is absent or unreadable."""
+    import itk
+
     image_io = itk.GDCMImageIO.New(FileName=str(file))
     try:
         image_io.ReadImageInformation()
@@ -55,6 +59,8 @@ def series_number(file: Path) -> str:
 
 def _names_generator(folder: PathLike) -> Any:
     """GDCM's listing with the settings of ``ITKReader``, so that the identifiers agree."""
+    import itk
+
     names = itk.GDCMSeriesFileNames.New()
     names.SetUseSeriesDetails(True)
     names.AddSeriesRestriction("0008|0021")  # series date

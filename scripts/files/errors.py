@@ -10,7 +10,10 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pydoc import ErrorDuringImport
 from types import TracebackType
+
+from .packages import missing_package
 
 __all__ = ["clean_exit", "failure_reason", "one_line", "shorten_errors", "suggestion", "unwrapped"]
 
@@ -70,9 +73,9 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
 def one_line(error: BaseException) -> str | None:
     """Say what an error of the user's making is, for a command line.
 
-    That is an ``OSError``, or a ``ValueError``, ``TypeError`` or ``ImportError`` that this package raises on purpose or
-    that a component of another package raises when a config calls it. All else is a fault of the code, whose traceback
-    is needed.
+    That is an ``OSError``, a missing optional package, or a ``ValueError``, ``TypeError`` or ``ImportError`` that this
+    package raises on purpose, or that a component of another package raises when a config calls it. All else is a fault
+    of the code, whose traceback is needed.
 
     Args:
         error: what ended the program.
@@ -81,14 +84,23 @@ def one_line(error: BaseException) -> str | None:
         ``error: ...``; ``None`` for a fault of the code.
     """
     error = unwrapped(error)
+    if missing := missing_package(error):
+        return f"error: {missing}"
     return f"error: {error}" if isinstance(error, OSError) or _raised_on_purpose(error) else None
 
 
 def unwrapped(error: BaseException) -> BaseException:
-    """The exception of a part of a config, without the ``RuntimeError`` in which MONAI says which part it was."""
-    while type(error) is RuntimeError and error.__cause__ is not None:
-        error = error.__cause__
-    return error
+    """The exception of a part of a config, without the ``RuntimeError`` in which MONAI says which part it was.
+
+    Where the module of a component cannot be imported, it is also wrapped by ``pydoc``, of which MONAI makes use.
+    """
+    while True:
+        if isinstance(error, ErrorDuringImport) and error.value is not None:
+            error = error.value
+        elif type(error) is RuntimeError and error.__cause__ is not None:
+            error = error.__cause__
+        else:
+            return error
 
 
 def _raised_on_purpose(error: BaseException) -> bool:
@@ -118,6 +130,8 @@ def failure_reason(error: BaseException) -> str:
         return "the file is truncated: it ends before its data do."
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}."
+    if missing := missing_package(error):
+        return missing
     if isinstance(error, MemoryError):
         return "there is not enough memory for it."
     text = str(error)

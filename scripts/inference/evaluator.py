@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from monai.data import MetaTensor, affine_to_spacing
 from monai.engines import SupervisedEvaluator
+from monai.utils import optional_import
 from torch import nn
-from tqdm import tqdm
 
 from .. import __version__
 from ..engines import accelerate, fold_batch_norm
@@ -26,6 +26,8 @@ from ..files.errors import failure_reason
 from ..recipes.weights import load_weights
 from ..transforms.plane import plane_axcodes
 from .volumes import find_volumes
+
+tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
 __all__ = [
     "RestorationEvaluator",
@@ -50,7 +52,9 @@ def check_options(plane: str, spatial_dims: int, anomaly: bool) -> None:
         raise ValueError(f"inference works slice by slice, got spatial_dims {spatial_dims}: use a network of 2.")
 
 
-def volumes(dataset_dir: str, output_dir: str, patterns: list[str]) -> list[dict[str, str]]:
+def volumes(
+    dataset_dir: str, output_dir: str, patterns: list[str], description: str = "restored"
+) -> list[dict[str, str]]:
     """:func:`~scripts.inference.volumes.find_volumes` for the config.
 
     Raises:
@@ -59,7 +63,7 @@ def volumes(dataset_dir: str, output_dir: str, patterns: list[str]) -> list[dict
     """
     if not dataset_dir:
         raise ValueError("dataset_dir is not set: give the folder of the volumes, --dataset_dir IN.")
-    return find_volumes(dataset_dir, output_dir, patterns)
+    return find_volumes(dataset_dir, output_dir, patterns, description)
 
 
 def load_network(network: nn.Module, weights: str, device: torch.device | str, amp: bool) -> nn.Module:
@@ -112,7 +116,7 @@ class RestorationReport:
     def skip(self, name: str, reason: str) -> None:
         """Note a volume that was not, and say so in one line on standard error."""
         self.skipped.append({"name": name, "reason": reason})
-        tqdm.write(f"skipped {name}: {reason}", file=sys.stderr)
+        _tell(f"skipped {name}: {reason}")
 
     def write(self) -> None:
         """Write ``report.json`` by rename, and the description of a BIDS derivative where the input is BIDS.
@@ -135,7 +139,15 @@ class RestorationReport:
         total, report = len(self.restored) + len(self.skipped), self.output_dir / "report.json"
         if self.skipped:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
-        tqdm.write(f"restored {total} volumes, see {report}", file=sys.stderr)
+        _tell(f"restored {total} volumes, see {report}")
+
+
+def _tell(line: str) -> None:
+    """Write a line to standard error, above the progress bar where there is one."""
+    if has_tqdm:
+        tqdm.write(line, file=sys.stderr)
+    else:
+        sys.stderr.write(f"{line}\n")
 
 
 class RestorationEvaluator(SupervisedEvaluator):

@@ -29,7 +29,10 @@ VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
 
 
 def find_volumes(
-    dataset_dir: str | Path, output_dir: str | Path, patterns: Sequence[str] = VOLUME_PATTERNS
+    dataset_dir: str | Path,
+    output_dir: str | Path,
+    patterns: Sequence[str] = VOLUME_PATTERNS,
+    description: str = "restored",
 ) -> list[dict[str, str]]:
     """List the volume files and DICOM series under a folder, and name the result of each.
 
@@ -40,6 +43,7 @@ def find_volumes(
         dataset_dir: folder to search, with its subfolders.
         output_dir: folder of the results, different from ``dataset_dir``.
         patterns: names of volume files, case ignored; DICOM files are recognised by their content.
+        description: word that the name of a result has more than that of its input.
 
     Returns:
         Items sorted by ``name`` (path relative to ``dataset_dir``), each with ``image`` (path), ``series`` (identifier
@@ -61,8 +65,8 @@ def find_volumes(
     unreadable: list[OSError] = []
     for folder, files in _folders(root, results, unreadable):
         volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)]
-        items += [_file_item(root, file) for file in volumes]
-        items += _series_items(root, folder, [file for file in files if file not in volumes])
+        items += [_file_item(root, file, description) for file in volumes]
+        items += _series_items(root, folder, [file for file in files if file not in volumes], description)
     items += [_item(root, Path(error.filename), Path(), error=failure_reason(error)) for error in unreadable]
     if not items:
         raise FileNotFoundError(
@@ -96,18 +100,21 @@ def _item(root: Path, image: Path, output: Path, series: str = "", error: str = 
     }
 
 
-def _file_item(root: Path, file: Path) -> dict[str, str]:
+def _file_item(root: Path, file: Path, description: str) -> dict[str, str]:
     """A file keeps its folder; its ending becomes ``.nii.gz``."""
     stem = re.sub(r"(\.nii)?\.[^.]+$", "", file.name, flags=re.IGNORECASE)
-    return _item(root, file, file.relative_to(root).with_name(described_name(stem, "restored") + ".nii.gz"))
+    return _item(root, file, file.relative_to(root).with_name(described_name(stem, description) + ".nii.gz"))
 
 
-def _series_items(root: Path, folder: Path, files: list[Path]) -> list[dict[str, str]]:
+def _series_items(root: Path, folder: Path, files: list[Path], description: str) -> list[dict[str, str]]:
     """The DICOM series of a folder; the result lies beside the folder and carries its name."""
     candidates = [file for file in files if is_dicom(file)]
     if not candidates:
         return []
-    series = find_series(folder)
+    try:
+        series = find_series(folder)
+    except ModuleNotFoundError as error:
+        return [_item(root, folder, folder.relative_to(root), error=failure_reason(error))]
     known = {file.name for members in series.values() for file in members}
     broken = [
         _item(root, file, file.relative_to(root), error="the file is not readable as DICOM.")
@@ -122,7 +129,7 @@ def _series_items(root: Path, folder: Path, files: list[Path]) -> list[dict[str,
     found = []
     for uid, number in zip(series, numbers, strict=True):
         label = f"_series-{number}" if len(series) > 1 else ""
-        output = base.with_name(described_name(base.name + label, "restored") + ".nii.gz")
+        output = base.with_name(described_name(base.name + label, description) + ".nii.gz")
         item = _item(root, folder, output, uid)
         found.append({**item, "name": item["name"] + (f" (series {number})" if label else "")})
     return broken + found

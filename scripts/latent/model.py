@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..losses import kl_per_dimension
 from ..networks.latent import DenseAutoencoder, VariationalAutoencoder
-from ..tissue.datasets import one_hot
+from ..tissue.classes import one_hot
 
 __all__ = ["LatentModel", "MaskModel"]
 

@@ -2,9 +2,7 @@
 """The code that a config uses: what a result depends on, and the files that a bundle must hold.
 
 Both follow the names in a config to modules of this package, and the relative imports of those modules, also inside
-functions. They differ in what a package counts for. ``scripts.networks.SkipCAE`` *depends* on the module that the
-package has it from, and not on the networks beside it; to be *imported*, it needs the package's ``__init__.py`` and all
-that this imports.
+functions. ``scripts.networks.SkipCAE`` is the module that the package has it from, not the networks beside it.
 """
 
 from __future__ import annotations
@@ -50,24 +48,6 @@ def used_modules(config: Any) -> list[Path]:
     Returns:
         Python files, sorted.
     """
-    return _reached(config, packages=False)
-
-
-def needed_files(config: Any) -> list[Path]:
-    """The files of this package without which the names in a config cannot be imported and used.
-
-    Args:
-        config: any part of a config, or several in a list; every text in it is searched for ``scripts.a.b``.
-
-    Returns:
-        Modules, ``__init__.py`` files and the other files that the modules name and that lie beside them, sorted.
-    """
-    modules = _reached(config, packages=True)
-    return sorted({*modules, *(file for module in modules for file in _files_beside(module))})
-
-
-def _reached(config: Any, packages: bool) -> list[Path]:
-    """Modules that a config names and all that they import; with ``packages``, as Python itself imports them."""
     name = re.compile(rf"\b{places.PACKAGE}(?:\.\w+)+")
     waiting = [path for text in _texts(config) for found in name.findall(text) for path in _behind(found)]
     reached: set[Path] = set()
@@ -76,10 +56,20 @@ def _reached(config: Any, packages: bool) -> list[Path]:
         if path not in reached:
             reached.add(path)
             waiting += [file for _, imported in _imports(path) for file in _behind(imported)]
-            if packages:
-                inside = path.relative_to(places.PACKAGE_DIR.parent).parents
-                waiting += [places.PACKAGE_DIR.parent / folder / "__init__.py" for folder in inside if folder.name]
     return sorted(reached)
+
+
+def needed_files(config: Any) -> list[Path]:
+    """The files of this package that the names in a config need, but for the ``__init__.py`` of their packages.
+
+    Args:
+        config: any part of a config, or several in a list; every text in it is searched for ``scripts.a.b``.
+
+    Returns:
+        Modules, and the other files that the modules name and that lie beside them, sorted.
+    """
+    modules = used_modules(config)
+    return sorted({*modules, *(file for module in modules for file in _files_beside(module))})
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -22,4 +22,4 @@ ROOT = PACKAGE_DIR if (PACKAGE_DIR / "configs").is_dir() else PACKAGE_DIR.parent
 CONFIGS = ROOT / "configs"
 
 PUBLISHED = ROOT / "bundle"
-"""A folder for each published model: recipe, card, weights."""
+"""A folder for each published model: recipe, metadata, card, weights."""

@@ -13,7 +13,7 @@ import monai
 import torch
 
 from ..files.hashes import content_hash, file_hash
-from .places import ROOT
+from .places import PACKAGE_DIR, ROOT
 
 __all__ = ["git_commit", "provenance", "split_hash"]
 
@@ -35,7 +35,9 @@ def split_hash(cohort: Mapping[str, Any]) -> str:
 
 
 def git_commit(root: Path = ROOT) -> str:
-    """The commit of the checkout, with ``+`` for uncommitted changes; ``unknown`` outside one."""
+    """The commit of the checkout, with ``+`` for uncommitted changes; ``unknown`` outside one and where installed."""
+    if root == PACKAGE_DIR:
+        return "unknown"
     try:
         run = [
             subprocess.run(

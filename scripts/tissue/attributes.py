@@ -12,12 +12,12 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from numpy.typing import ArrayLike, NDArray
 
 from .classes import Tissue
+from .slices import slice_levels
 from .thickness import cortical_thickness
 
 __all__ = [
@@ -235,35 +235,26 @@ def attribute_table(
 
 
 class SliceAttributesd(MapTransform):
-    """Add the attributes of a slice to its dictionary.
+    """Measure all slices of a volume, as ``attributes``: of each name the values ``(D,)``.
 
     Args:
-        keys: tissue classes ``(1, H, W)``; those of ``image`` are written under ``image_attributes``, float32,
-            ``(len(names),)``.
-        spacing_mm: height and width of a pixel.
-        names: names of the attributes, from :data:`ATTRIBUTES`.
-        level_key: key of the level of the slice; the level is unknown where it is absent.
+        keys: tissue classes ``(1, H, W, D)`` with their affine; slices along the last axis, cropped to the brain.
+        names: which ones, of :data:`ATTRIBUTES`.
         allow_missing_keys: skip a key that is absent.
     """
 
     def __init__(
-        self,
-        keys: KeysCollection,
-        spacing_mm: Sequence[float],
-        names: Sequence[str] = ATTRIBUTES,
-        level_key: str = "level",
-        allow_missing_keys: bool = False,
+        self, keys: KeysCollection, names: Sequence[str] = ATTRIBUTES, allow_missing_keys: bool = False
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.spacing_mm = tuple(spacing_mm)
         self.names = tuple(names)
-        self.level_key = level_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Measure the slices under ``keys``."""
+        """Measure the volume of ``data``."""
         d = dict(data)
-        level = [float(d[self.level_key])] if self.level_key in d else None
         for key in self.key_iterator(d):
-            table = attribute_table(np.asarray(d[key]), self.spacing_mm, level, self.names)
-            d[f"{key}_attributes"] = torch.from_numpy(table[0]).float()
+            classes = d[key].cpu().numpy()[0].transpose(2, 0, 1)
+            d["attributes"] = slice_attributes(
+                classes, d[key].pixdim[:2].tolist(), slice_levels(len(classes)), self.names
+            )
         return d

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
 
-__all__ = ["MUSE_TISSUES", "Tissue", "TissueClassesd", "tissue_classes"]
+__all__ = ["MUSE_TISSUES", "Tissue", "TissueClassesd", "one_hot", "tissue_classes"]
 
 
 class Tissue(IntEnum):
@@ -76,12 +77,18 @@ def tissue_classes(labels: Tensor, table: Mapping[Tissue, Sequence[int]] = MUSE_
     return classes.to(torch.uint8)
 
 
+def one_hot(classes: Tensor) -> Tensor:
+    """Classes ``(B, *spatial)`` as ``(B, len(Tissue), *spatial)`` float32."""
+    return F.one_hot(classes.long(), len(Tissue)).movedim(-1, 1).float().contiguous()
+
+
 class TissueClassesd(MapTransform):
     """Dictionary form of :func:`tissue_classes`.
 
     Args:
         keys: region labels, any shape.
         table: region labels of each class.
+        masks: take a volume that has only values of :class:`Tissue` as it is: a mask of tissues, not of regions.
         allow_missing_keys: skip a key that is absent.
     """
 
@@ -89,14 +96,19 @@ class TissueClassesd(MapTransform):
         self,
         keys: KeysCollection,
         table: Mapping[Tissue, Sequence[int]] = MUSE_TISSUES,
+        masks: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.table = table
+        self.masks = masks
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Replace the labels under ``keys``."""
         d = dict(data)
         for key in self.key_iterator(d):
-            d[key] = tissue_classes(d[key], self.table)
+            if self.masks and set(np.unique(d[key].cpu().numpy())) <= set(Tissue):
+                d[key] = d[key].to(torch.uint8)
+            else:
+                d[key] = tissue_classes(d[key], self.table)
         return d

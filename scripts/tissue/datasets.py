@@ -7,21 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..data.slices import subject_key
 from .attributes import attribute_table
-from .classes import Tissue
+from .classes import one_hot
 from .slices import load_tissue_slices
 
 __all__ = ["ImageMaskDataset", "TissueSliceDataset", "one_hot"]
-
-
-def one_hot(classes: Tensor) -> Tensor:
-    """One-hot encoding of classes ``(B, *spatial)``, ``(B, len(Tissue), *spatial)`` float32."""
-    return F.one_hot(classes.long(), len(Tissue)).movedim(-1, 1).float().contiguous()
 
 
 class TissueSliceDataset(Dataset):

@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 from monai.transforms import Compose, LoadImaged, Orientationd, ResampleToMatchd
+from monai.utils import optional_import
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from ..data.cohort import load_datalist
 from ..transforms.plane import plane_axcodes
 from ..transforms.volume_scale import ScaleIntensityByVolumePercentiled
 from .classes import TissueClassesd
 from .grid import BrainWindowd, ResampleClassesd
+
+tqdm, _ = optional_import("tqdm", name="tqdm")
 
 __all__ = [
     "LEVELS",

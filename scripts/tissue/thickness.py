@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from monai.utils import optional_import
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .classes import Tissue
+
+ndimage, _ = optional_import("scipy.ndimage")
 
 __all__ = ["cortical_thickness", "ribbon_thickness"]
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class LoadVolumed(LoadImaged):
     Raises:
         ValueError: the file is empty, or its voxels are no real numbers; slices of a series are missing.
         OSError: the file cannot be opened or read to its end.
+        ModuleNotFoundError: the file is MHA, NRRD or DICOM, and the package itk is missing.
     """
 
     def __init__(self, keys: KeysCollection, series_key: str = "series", allow_missing_keys: bool = False) -> None:
@@ -94,6 +96,7 @@ def _nifti(path: Path) -> nib.Nifti1Pair | None:
         if not file.read(1):
             raise ValueError("the file is empty.")
     if not path.name.lower().endswith((".nii", ".nii.gz")):
+        import_module("itk")  # which reads MHA and NRRD
         return None
     image: Any = nib.load(path)
     return image

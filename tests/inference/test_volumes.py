@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -101,6 +102,23 @@ def test_a_file_that_only_claims_to_be_dicom_is_named(tmp_path):
     touch(tmp_path / "one/broken.dcm")
     errors = {item["name"]: item["error"] for item in find_volumes(tmp_path, tmp_path / "out")}
     assert errors == {"one": "", "one/broken.dcm": "the file is not readable as DICOM."}
+
+
+def test_without_itk_series_are_named_and_files_are_done(tmp_path, monkeypatch):
+    write_series(tmp_path / "in/scan", head())
+    write_nifti(tmp_path / "in/a.nii.gz")
+    monkeypatch.setitem(sys.modules, "itk", None)
+    first, second = find_volumes(tmp_path / "in", tmp_path / "out")
+    assert (first["name"], first["error"]) == ("a.nii.gz", "")
+    assert second["name"] == "scan"
+    assert "pip install itk, or 'brain-mri-autoencoders[dicom]'" in second["error"]
+
+
+def test_the_description_of_a_result_can_be_another(tmp_path):
+    write_nifti(tmp_path / "in/sub-1_T1w.nii.gz")
+    write_series(tmp_path / "in/scan", head())
+    outputs = [item["output"] for item in find_volumes(tmp_path / "in", tmp_path / "out", description="decoded")]
+    assert outputs == ["scan_decoded.nii.gz", "sub-1_desc-decoded_T1w.nii.gz"]
 
 
 def test_nothing_found_names_the_patterns(tmp_path):

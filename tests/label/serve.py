@@ -100,9 +100,10 @@ def rotation(degrees: float) -> NDArray[np.float64]:
 
 
 def restore(input_dir: Path, output_dir: Path) -> None:
-    """Restore a folder with the command of the README, in the checkout."""
+    """Restore a folder with the command of the README, in the checkout; in float32, as the server does."""
     command = [sys.executable, "-m", "monai.bundle", "run", "inference", "--config_file", "configs/inference.yaml"]
     places = ["--dataset_dir", str(input_dir), "--output_dir", str(output_dir), "--device", "cpu"]
+    places += ["--amp", "False"]
     done = subprocess.run([*command, *places], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"error: the command line failed:\n{done.stderr[-2000:]}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 from skimage.measure import label, regionprops
 
 from scripts.tissue import ATTRIBUTES, UNITS, SliceAttributesd, attribute_table, slice_attributes
@@ -108,14 +109,14 @@ def test_a_batch_is_measured_like_its_slices():
         np.testing.assert_array_equal(table[i], attribute_table(masks[i : i + 1], (1.0, 2.0), [i / 4])[0])
 
 
-def test_the_transform_adds_the_attributes_of_the_chosen_names():
-    data = {"label": torch.from_numpy(toy_slice()[None]), "level": 0.4, "subject": "a"}
-    result = SliceAttributesd("label", (4.0, 4.0), names=("slice_level", "brain_area"))(data)
-    assert result["label_attributes"].dtype == torch.float32
-    level, area = result["label_attributes"].tolist()
-    assert level == pytest.approx(0.4)
-    assert area == (toy_slice() > 0).sum() * 16
-    assert "label_attributes" not in data
+def test_the_transform_measures_the_slices_of_a_volume():
+    slices = np.stack([toy_slice(), np.zeros_like(toy_slice())])
+    volume = MetaTensor(torch.from_numpy(slices)[None].movedim(1, -1), affine=torch.diag(torch.tensor([4.0, 2, 3, 1])))
+    data = {"label": volume, "subject": "a"}
+    attributes = SliceAttributesd("label", names=("slice_level", "brain_area"))(data)["attributes"]
+    assert attributes["slice_level"].tolist() == [0.25, 0.75]
+    assert attributes["brain_area"].tolist() == [(toy_slice() > 0).sum() * 8, 0]
+    assert set(data) == {"label", "subject"}
 
 
 def test_wrong_arguments_are_named():

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
+
 import nibabel as nib
 import numpy as np
 import pytest
 
+from scripts.files.errors import failure_reason
 from scripts.transforms import LoadVolumed
 from tests.helpers.volume_files import affine, head, write_itk, write_nifti, write_series
 
@@ -81,3 +84,14 @@ def test_voxels_must_be_real_numbers(tmp_path):
     (tmp_path / "empty.nii.gz").touch()
     with pytest.raises(ValueError, match="the file is empty"):
         load(tmp_path / "empty.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
+def test_without_itk_its_formats_name_it_and_nifti_is_read(tmp_path, monkeypatch, name):
+    path = write_itk(tmp_path / name, head())
+    nifti = write_nifti(tmp_path / "a.nii.gz")
+    monkeypatch.setitem(sys.modules, "itk", None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        LoadVolumed("image")({"image": str(path)})
+    assert "pip install itk" in failure_reason(caught.value)
+    assert LoadVolumed("image")({"image": str(nifti)})["image"].shape == (1, *head().shape)

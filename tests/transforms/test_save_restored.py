@@ -4,9 +4,10 @@ from __future__ import annotations
 import nibabel as nib
 import numpy as np
 import pytest
+from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
-from scripts.transforms import SaveRestoredd, save_nifti
+from scripts.transforms import SaveRestoredd, save_nifti, save_restored
 from tests.helpers.volume_files import affine, head
 
 
@@ -41,3 +42,20 @@ def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
 
 def test_monai_label_takes_the_writer_for_its_own(tmp_path):
     assert isinstance(SaveRestoredd(keys="pred", output_dir=tmp_path), SaveImaged)
+
+
+def test_without_isal_the_file_has_the_same_voxels(tmp_path, monkeypatch):
+    save_nifti(head(), affine(), tmp_path / "fast.nii.gz")
+    monkeypatch.setattr(save_restored, "has_igzip", False)
+    save_nifti(head(), affine(), tmp_path / "slow.nii.gz")
+    one, other = (nib.load(tmp_path / f"{name}.nii.gz") for name in ("fast", "slow"))
+    np.testing.assert_array_equal(one.get_fdata(), other.get_fdata())
+    assert one.header == other.header
+
+
+def test_voxels_can_be_of_another_type(tmp_path):
+    labels = MetaTensor((head() > 0).astype(np.int64)[None], affine=affine())
+    SaveRestoredd("label", tmp_path, dtype=np.uint8)({"label": labels, "output": "x/y.nii.gz"})
+    image = nib.load(tmp_path / "x/y.nii.gz")
+    assert image.get_data_dtype() == np.uint8
+    np.testing.assert_array_equal(image.dataobj, head() > 0)

@@ -48,9 +48,10 @@ def ensure_demo_cohort(
     version of the code is replaced.
 
     Args:
-        folder: folder of the cohort. Defaults to ``eval/demo/cohort`` below the working directory.
-        num_subjects: number of heads, at least 4; about two thirds are for training, the rest for validation and test.
-        seed: seed of everything random; the same seed gives the same files, byte for byte.
+        folder: where to put it. Defaults to ``eval/demo/cohort`` below the working directory, and where the package is
+            installed to the cache folder of the user (``XDG_CACHE_HOME``).
+        num_subjects: number of heads, at least 4; about two thirds train, the rest is shared by validation and test.
+        seed: everything random follows from it; the same seed gives the same files, byte for byte.
         spacing_mm: isotropic voxel size in mm.
 
     Returns:
@@ -62,7 +63,7 @@ def ensure_demo_cohort(
     """
     if num_subjects < SMALLEST_COHORT:
         raise ValueError(f"the demo cohort needs at least {SMALLEST_COHORT} subjects, got {num_subjects}.")
-    target = Path(folder) if folder else Path.cwd() / "eval" / "demo" / "cohort"
+    target = Path(folder) if folder else _default_folder()
     fingerprint = {
         "num_subjects": num_subjects,
         "seed": seed,
@@ -84,6 +85,13 @@ def ensure_demo_cohort(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def _default_folder() -> Path:
+    package = __name__.partition(".")[0]
+    if package == "scripts":  # a checkout or a bundle
+        return Path.cwd() / "eval" / "demo" / "cohort"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / package / "demo" / "cohort"
 
 
 def _code_sha256() -> str:

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages that restoring a head does not need: what to install where one of them is missing."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["OPTIONAL_PACKAGES", "missing_package"]
+
+OPTIONAL_PACKAGES: dict[str, tuple[str, str]] = {
+    "filelock": ("filelock", "train"),
+    "h5py": ("h5py", "train"),
+    "isal": ("isal", "speed"),
+    "itk": ("itk", "dicom"),
+    "jinja2": ("jinja2", "report"),
+    "matplotlib": ("matplotlib", "report"),
+    "nilearn": ("nilearn", "train"),
+    "pandas": ("pandas", "train"),
+    "PIL": ("pillow", "report"),
+    "scipy": ("scipy", "train"),
+    "skimage": ("scikit-image", "train"),
+    "sklearn": ("scikit-learn", "train"),
+    "tensorboard": ("tensorboard", "train"),
+    "tqdm": ("tqdm", "train"),
+    "xlrd": ("xlrd", "train"),
+}
+"""Module to its package, and to the extra of the distribution ``brain-mri-autoencoders`` that brings it."""
+
+
+def missing_package(error: BaseException) -> str | None:
+    """Say in one line which package an import lacked, and how to install it.
+
+    Args:
+        error: any exception.
+
+    Returns:
+        The line; ``None`` where the error is another one, or the module is none of :data:`OPTIONAL_PACKAGES`.
+
+    Example:
+        >>> missing_package(ModuleNotFoundError(name="skimage.filters"))
+        "the package scikit-image is missing: pip install scikit-image, or 'brain-mri-autoencoders[train]'."
+    """
+    named = re.search(r"No module named '(\w+)|import of (\w+)", str(error))
+    module = (getattr(error, "name", None) or (named and (named[1] or named[2])) or "").partition(".")[0]
+    if not isinstance(error, ImportError) or module not in OPTIONAL_PACKAGES:
+        return None
+    package, extra = OPTIONAL_PACKAGES[module]
+    return f"the package {package} is missing: pip install {package}, or 'brain-mri-autoencoders[{extra}]'."

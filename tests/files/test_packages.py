@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+from monai.bundle import ConfigParser
+from monai.utils import OptionalImportError, optional_import
+
+from scripts.files.errors import failure_reason, one_line
+from scripts.files.packages import missing_package
+
+
+def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        importlib.import_module("skimage")
+    reason = "the package scikit-image is missing: pip install scikit-image, or 'brain-mri-autoencoders[train]'."
+    assert missing_package(caught.value) == failure_reason(caught.value) == reason
+    assert one_line(caught.value) == f"error: {reason}"
+
+
+def test_so_is_one_that_monai_imports_when_it_is_used(monkeypatch):
+    monkeypatch.setitem(sys.modules, "itk", None)
+    itk, _ = optional_import("itk")
+    with pytest.raises(OptionalImportError) as caught:
+        itk.imread("x")
+    assert "'brain-mri-autoencoders[dicom]'" in missing_package(caught.value)
+
+
+def test_a_config_whose_component_lacks_a_package_ends_with_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    for module in ("torch.utils.tensorboard", "scripts.handlers.image_panel"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    parser = ConfigParser({"handler": {"_target_": "scripts.handlers.image_panel.ImagePanel", "log_dir": "x"}})
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        parser.get_parsed_content("handler")
+    assert one_line(caught.value).startswith("error: the package tensorboard is missing: pip install tensorboard")
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("x", name="scripts.nowhere"), ImportError("no"), ValueError()])
+def test_other_errors_are_not_explained(error):
+    assert missing_package(error) is None
