@@ -7,10 +7,10 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test check bundle label clean
+.PHONY: help setup demo test studies-test check bundle label clean
 
 help: ## what each target does
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/ -/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
 
 setup: $(VENV)/.installed ## virtual environment with the package's dependencies in .venv
 
@@ -27,6 +27,9 @@ demo: setup ## synthetic cohort, short training, evaluation, a restored head: ev
 
 test: setup ## the fast test suite
 	$(BIN)/python -m pytest
+
+studies-test: setup ## tests of the measurements in scripts/studies, which nothing else needs
+	$(BIN)/python -m pytest tests/studies
 
 check: setup ## formatting, lint, types, configs
 	$(BIN)/pre-commit run --all-files

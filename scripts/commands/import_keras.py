@@ -12,7 +12,8 @@ import torch
 from ..files.atomic import replacing
 from ..files.errors import clean_exit
 from ..files.keras import KerasLayers, read_keras_layers
-from ..networks.published_weights import KERAS_LAYERS, match_keras_layers
+from ..networks import THESIS_NETWORKS
+from ..networks.published_weights import match_keras_layers
 
 __all__ = ["import_keras"]
 
@@ -33,10 +34,11 @@ def import_keras(weights: str, network: str, output: str = "models/model.pt") ->
         FileNotFoundError: there is no such file of weights.
         ValueError: the network is unknown, or the weights are not those of the network.
     """
-    if network not in KERAS_LAYERS:
-        close = get_close_matches(str(network), KERAS_LAYERS, n=1, cutoff=0.0)
+    if network not in THESIS_NETWORKS:
+        close = get_close_matches(str(network), THESIS_NETWORKS, n=1, cutoff=0.0)
         raise ValueError(
-            f"no published network is called {network!r}. Did you mean {close[0]!r}? Known: {', '.join(KERAS_LAYERS)}."
+            f"no published network is called {network!r}. Did you mean {close[0]!r}? "
+            f"Known: {', '.join(THESIS_NETWORKS)}."
         )
     layers = read_keras_layers(Path(str(weights)))
     try:
@@ -52,7 +54,7 @@ def import_keras(weights: str, network: str, output: str = "models/model.pt") ->
 
 def _suggest(layers: KerasLayers) -> str:
     """Sentence that names the network whose weights these are, if any."""
-    for network in KERAS_LAYERS:
+    for network in THESIS_NETWORKS:
         try:
             match_keras_layers(layers, network)
         except ValueError:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows the tables get: only the methods that are asked for are set up.
 
-FOLDED: Trained networks as methods to be compared: slices in, restored slices of the same size out.
+Trained networks are methods, too: slices in, restored slices of the same size out.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..inference.evaluator import load_network
-from ..networks import MyronenkoCAE, ResidualUNet, ShallowResidualOriginal, ShallowResidualPreactivation, SkipCAE
+from ..networks import THESIS_NETWORKS, ResidualUNet
 from ..recipes.weights import read_weights
 
 __all__ = ["Method", "NetworkMethod", "choose", "make_methods", "published_networks", "trained_network"]
@@ -75,16 +74,6 @@ def choose(names: str | Sequence[str], known: Mapping[str, T], what: str) -> dic
 
 DIVISOR = 8
 """The networks halve the image three times."""
-THESIS_NETWORKS: tuple[Callable[[], nn.Module], ...] = (
-    ResidualUNet,
-    SkipCAE,
-    ShallowResidualPreactivation,
-    partial(ShallowResidualPreactivation, double_norm=True),
-    ShallowResidualOriginal,
-    partial(ShallowResidualOriginal, double_norm=True),
-    MyronenkoCAE,
-)
-"""As they were trained; their weights tell which of them they belong to."""
 
 
 class NetworkMethod:
@@ -173,8 +162,7 @@ def published_networks(
 def _network_of(file: Path) -> nn.Module:
     """The network of the thesis whose tensors a file holds; the default one if it is none of them."""
     found = {name: value.shape for name, value in read_weights(file).items()}
-    for make in THESIS_NETWORKS:
-        network = make()
+    for network in (kind(**given) for kind in THESIS_NETWORKS.values() for given in kind.published_arguments):
         if {name: value.shape for name, value in network.state_dict().items()} == found:
             return network
     return ResidualUNet()

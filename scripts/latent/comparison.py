@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..evaluation.tables import bootstrap_interval
+from ..evaluation.statistics import bootstrap_interval
 
 __all__ = ["comparison_markdown", "comparison_table"]
 

@@ -31,7 +31,7 @@ class CompressiveAutoencoder(nn.Module):
     normalisation: brightness must pass, and a slice's code depends on no other slice.
 
     Differs from the paper: the rate is set by the number of latent values, not by an entropy term in the loss;
-    quantisation follows the training (:mod:`scripts.studies.rate_distortion`).
+    quantisation follows the training (docs/studies/compression.md).
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.

@@ -6,18 +6,20 @@ FOLDED: Shallow residual autoencoder with full pre-activation, without skips.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import PreactivationBlock, SameConvolution, UpBlock, batch_norm, check_input
+from .thesis_network import KERAS_DECODER, ThesisNetwork, keras_residual_encoder
 
 __all__ = ["ShallowResidualOriginal", "ShallowResidualPreactivation"]
 
 
-class ShallowResidualOriginal(nn.Module):
+class ShallowResidualOriginal(ThesisNetwork):
     """Shallow residual autoencoder of the thesis with original blocks, 460,993 parameters in 2D (459,745 trainable).
 
     Like ``ShallowResidualPreactivation``, but each block activates its sum, so the latent is never negative.
@@ -41,7 +43,11 @@ class ShallowResidualOriginal(nn.Module):
         torch.Size([2, 1, 16, 24])
     """
 
+    label: ClassVar[str] = "shallow residual, original"
     thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
+    transferred_layers: ClassVar[tuple[str, ...]] = ("down3",)
+    published_arguments: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"double_norm": True})
+    keras_layers: ClassVar[Mapping[str, str]] = keras_residual_encoder("RB") | KERAS_DECODER | {"head": "conv2d*"}
 
     def __init__(
         self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, double_norm: bool = False
@@ -102,7 +108,7 @@ class OriginalResidualBlock(nn.Module):
         return F.relu(y + self.shortcut(x))  # in this order torch.export can solve for the sizes that fit
 
 
-class ShallowResidualPreactivation(nn.Module):
+class ShallowResidualPreactivation(ThesisNetwork):
     """Shallow residual autoencoder of the thesis, pre-activation blocks, 460,609 parameters in 2D (459,553 trainable).
 
     The encoder of the Residual U-Net with a decoder that sees nothing but the latent, an unbounded sum of
@@ -127,7 +133,11 @@ class ShallowResidualPreactivation(nn.Module):
         torch.Size([2, 1, 16, 24])
     """
 
+    label: ClassVar[str] = "shallow residual, pre-activation"
     thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
+    transferred_layers: ClassVar[tuple[str, ...]] = ("down3",)
+    published_arguments: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"double_norm": True})
+    keras_layers: ClassVar[Mapping[str, str]] = keras_residual_encoder("FP_RB") | KERAS_DECODER | {"head": "conv2d*"}
 
     def __init__(
         self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, double_norm: bool = False

@@ -16,7 +16,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
 
-__all__ = ["MUSE_TISSUES", "Tissue", "TissueClassesd", "tissue_classes"]
+__all__ = ["MUSE_TISSUES", "TISSUES", "Tissue", "TissueClassesd", "tissue_classes"]
 
 
 class Tissue(IntEnum):
@@ -27,6 +27,9 @@ class Tissue(IntEnum):
     GREY = 2  # cortex, deep nuclei, cerebellar cortex
     WHITE = 3  # with the brainstem
 
+
+TISSUES = {tissue.name.lower(): tissue for tissue in Tissue if tissue is not Tissue.BACKGROUND}
+"""The classes of the brain, by name."""
 
 MUSE_TISSUES: dict[Tissue, tuple[int, ...]] = {
     Tissue.BACKGROUND: (0, 1, 46),
