@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test install-test check bundle label clean
+.PHONY: help setup demo test install-test studies-test check bundle label clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
@@ -30,6 +30,9 @@ test: setup ## the fast test suite
 
 install-test: setup ## the wheel and the bundle, each in an environment of its own (a few minutes, needs a package index)
 	$(BIN)/python -m pytest -m install
+
+studies-test: setup ## tests of the measurements in scripts/studies, which nothing else needs
+	$(BIN)/python -m pytest tests/studies
 
 check: setup ## formatting, lint, types, configs
 	$(BIN)/pre-commit run --all-files

@@ -16,7 +16,6 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from scripts.studies.scaling.__main__ import slices_per_second, table, weak_scaling
 from tests.helpers.user_errors import user_error
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -214,31 +213,6 @@ def test_processes_on_gpus_train_one_network(tiny_cohort, tmp_path, files):
     assert len(curve(tmp_path / "out")) == 3
 
 
-def test_efficiency_is_the_rate_of_a_process_relative_to_one_alone(tmp_path):
-    history = tmp_path / "history.csv"
-    history.write_text("epoch,seconds\n1,9.0\n2,4.0\n3,2.0\n4,1.0\n")
-    assert slices_per_second(history, slices=10) == 5
-    rows = table({1: [10.0, 12.0, 8.0], 2: [15.0, 14.0, 16.0]}).splitlines()
-    assert rows[2:] == ["| 1 | 10.0 | 8.0 to 12.0 | 100% |", "| 2 | 15.0 | 14.0 to 16.0 | 75% |"]
-
-
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"processes": (1, "two")}, {"repeats": 1.5}], ids=str)
-def test_weak_scaling_refuses_what_is_no_number(tmp_path, wrong):
-    (name,) = wrong
-    with pytest.raises(SystemExit, match=f"error: --{name} must be whole numbers of at least 1, got"):
-        weak_scaling(output_dir=str(tmp_path), **wrong)
-
-
-@pytest.mark.slow
-def test_weak_scaling_measures_and_says_why_it_cannot(tiny_cohort, tmp_path, capsys):
-    weak_scaling(str(tiny_cohort), processes=1, steps=2, batch_size=4, repeats=1, output_dir=str(tmp_path))
-    (row,) = csv.DictReader((tmp_path / "weak_scaling.csv").open(encoding="utf-8"))
-    assert float(row["per_s"]) > 0
-    assert "| 1 | " in capsys.readouterr().out
-    with pytest.raises(SystemExit, match=r"error: .*dataset.json does not exist"):
-        weak_scaling(str(tmp_path / "nowhere"), processes=1, output_dir=str(tmp_path))
-
-
 @pytest.fixture
 def slurm(tmp_path, monkeypatch) -> Path:
     """A machine that takes itself for the first node of a job; what is started there is written to a file."""
@@ -248,7 +222,6 @@ def slurm(tmp_path, monkeypatch) -> Path:
     programs = {
         "srun": f'printf "%s\\n" "$@" > {record}; sleep "${{SRUN_SECONDS:-0}}"',
         "scontrol": f'[[ $1 == show ]] && printf "node7\\nnode8\\n" || echo "$@" >> {tmp_path / "scontrol"}',
-        "python": f'printf "%s\\n" "$@" > {record}',
     }
     for name, program in programs.items():
         (commands / name).write_text(f"#!/usr/bin/env bash\n{program}\n")
@@ -310,25 +283,6 @@ def test_slurm_job_trains_and_goes_on(slurm, tiny_cohort, tmp_path, monkeypatch)
     again = sbatch("slurm_train.sh", recipe, str(tiny_cohort), str(out), *settings)
     assert "resumed from" in again.stderr
     assert (out / "history.csv").read_text() == before  # nothing was left to do
-
-
-@pytest.mark.parametrize(("task", "cell"), [(0, ("a", "0")), (1, ("a", "1")), (2, ("b", "0")), (3, ("b", "1"))])
-def test_each_task_of_the_array_is_one_cell(slurm, monkeypatch, task, cell):
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(task))
-    monkeypatch.setenv("PYTHON", "python")
-    done = sbatch("slurm_benchmark.sh", "DATA", "OUT", "a,b", "0,1")
-    assert done.returncode == 0, done.stderr
-    started = " ".join(slurm.read_text().splitlines())
-    assert (
-        "-m scripts.studies.benchmark --recipes {} --seeds {} --dataset_dir DATA --output_dir OUT".format(*cell)
-        in started
-    )
-
-
-def test_a_task_too_many_says_how_many_there_are(slurm, monkeypatch):
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "4")
-    done = sbatch("slurm_benchmark.sh", "DATA", "OUT", "a,b", "0,1")
-    assert (done.returncode, done.stderr) == (2, "error: task 4 of 4: submit with --array=0-3\n")
 
 
 @pytest.mark.parametrize("script", SLURM_SCRIPTS, ids=lambda path: path.stem)

@@ -76,7 +76,7 @@ def test_mixed_damage_is_restored(restored, subject):
     error, before = case["restored"] - case["clean"], case["damaged"] - case["clean"]
     assert decibel(before) < 23.5  # the damage is as severe as it should be
     # What the best published network reaches on average on such damage. The shipped one is above 30.5 and 28.0 dB on
-    # average (docs/results.md); a single subject scatters by 0.6 dB around it.
+    # average (docs/studies/results.md); a single subject scatters by 0.6 dB around it.
     assert decibel(error) > 29.3
     assert decibel(error[case["head"]]) > 26.8
 

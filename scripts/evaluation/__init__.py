@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score a trained network on the task it trains, beside what it has to beat, subject by subject.
 
-Read in this order: ``conditions`` (the damage), ``subject_slices`` (what is scored where), ``restore_and_measure`` (one
-subject), ``summary`` (statistics over subjects).
+Read in this order: ``conditions`` (the damage), ``subjects`` (what is scored where), ``step`` (one subject), ``tables``
+and ``statistics`` (over subjects).
 """
 
 from ..recipes.provenance import provenance, split_hash
 from .conditions import KINDS, SEVERITIES, Condition, make_conditions
 from .methods import Method, NetworkMethod, make_methods, published_networks, trained_network
+from .statistics import bootstrap_interval
 from .step import ConditionProgress, EvaluationEvents, RestoreAndMeasure
 from .subjects import SubjectDataset, SubjectSlices, subject_slices
-from .tables import ResultTables, bootstrap_interval, summarise
+from .tables import ResultTables, summarise
 
 __all__ = [
     "KINDS",

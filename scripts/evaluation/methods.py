@@ -7,7 +7,6 @@ Only the methods that are asked for are set up, networks with their trained or p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from ..files.errors import suggestion
 from ..inference.evaluator import load_network
-from ..networks import MyronenkoCAE, ResidualUNet, ShallowResidualOriginal, ShallowResidualPreactivation, SkipCAE
+from ..networks import THESIS_NETWORKS, ResidualUNet
 from ..recipes.weights import read_weights
 
 __all__ = ["Method", "NetworkMethod", "choose", "make_methods", "published_networks", "trained_network"]
@@ -73,16 +72,6 @@ def choose(names: str | Sequence[str], known: Mapping[str, T], what: str) -> dic
 
 DIVISOR = 8
 """The networks halve the image three times."""
-THESIS_NETWORKS: tuple[Callable[[], nn.Module], ...] = (
-    ResidualUNet,
-    SkipCAE,
-    ShallowResidualPreactivation,
-    partial(ShallowResidualPreactivation, double_norm=True),
-    ShallowResidualOriginal,
-    partial(ShallowResidualOriginal, double_norm=True),
-    MyronenkoCAE,
-)
-"""As they were trained; their weights tell which of them they belong to."""
 
 
 class NetworkMethod:
@@ -171,8 +160,7 @@ def published_networks(
 def _network_of(file: Path) -> nn.Module:
     """The network of the thesis whose tensors a file holds; the default one if it is none of them."""
     found = {name: value.shape for name, value in read_weights(file).items()}
-    for make in THESIS_NETWORKS:
-        network = make()
+    for network in (kind(**given) for kind in THESIS_NETWORKS.values() for given in kind.published_arguments):
         if {name: value.shape for name, value in network.state_dict().items()} == found:
             return network
     return ResidualUNet()

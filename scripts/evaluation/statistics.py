@@ -9,20 +9,71 @@ would have given is a second source of chance, so the spread between seeds stand
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata, t, wilcoxon
+from scipy.stats import bootstrap, rankdata, t, wilcoxon
 
-from .tables import CONFIDENCE, RESAMPLES
+__all__ = [
+    "Spread", "bootstrap_interval", "bootstrap_of_rows", "holm", "rank_biserial", "signed_rank_test", "spread",
+]  # fmt: skip
 
-__all__ = ["Spread", "holm", "rank_biserial", "signed_rank_test", "spread"]
-
+CONFIDENCE = 0.95
+ENDS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+"""Quantiles between which a percentile interval lies."""
+RESAMPLES = 2000
 EXACT_UP_TO = 50
 """Subjects up to which scipy computes the signed-rank test's distribution exactly."""
 Array = NDArray[np.float64]
+
+
+def bootstrap_interval(values: ArrayLike, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the mean, resampling subjects.
+
+    Args:
+        values: one number per subject.
+        seed: of the 2,000 resamples.
+
+    Returns:
+        Lower and upper end. NaN for a single subject, whose spread is unknown, and where a value is not finite.
+
+    References:
+        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    if len(data) < 2 or not np.isfinite(data).all():
+        return float("nan"), float("nan")
+    result = bootstrap(
+        (data,), np.mean, confidence_level=CONFIDENCE, n_resamples=RESAMPLES, method="percentile",
+        random_state=np.random.default_rng(seed),
+    )  # fmt: skip
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def bootstrap_of_rows(
+    statistic: Callable[[NDArray[np.intp]], ArrayLike], subjects: NDArray, resamples: int, rng: np.random.Generator
+) -> Array:
+    """95 % percentile bootstrap interval of a statistic of slices, resampling whole subjects.
+
+    Slices of a subject are not independent: a subject is drawn with all its slices.
+
+    Args:
+        statistic: of the slices in these rows; a number or an array.
+        subjects: subject of each slice, ``(N,)``.
+        resamples: number of resamples.
+        rng: source of chance.
+
+    Returns:
+        Lower and upper end, ``(2, ...)``; resamples in which the statistic is NaN do not count. NaN for one subject.
+    """
+    rows = [np.flatnonzero(subjects == subject) for subject in np.unique(subjects)]
+    if len(rows) < 2:
+        return np.full((2, *np.shape(statistic(rows[0]))), np.nan)
+    drawn = rng.integers(0, len(rows), (resamples, len(rows)))
+    return np.nanquantile([statistic(np.concatenate([rows[i] for i in draw])) for draw in drawn], ENDS, axis=0)
 
 
 @dataclass(frozen=True)
@@ -32,9 +83,9 @@ class Spread:
     Attributes:
         n: subjects with a finite value.
         mean: over subjects and seeds.
+        ci_low: lower end of the 95 % percentile bootstrap interval over subjects; NaN for one subject.
+        ci_high: its upper end.
         subject_sd: standard deviation between subjects, of their means over seeds; NaN for one subject.
-        low: lower end of the 95 % percentile bootstrap interval over subjects; NaN for one subject.
-        high: its upper end.
         seed_sd: standard deviation between seeds, of their means over subjects; NaN for one seed.
         seed_low: lower end of the 95 % t interval over seeds; NaN for one seed.
         seed_high: its upper end.
@@ -42,9 +93,9 @@ class Spread:
 
     n: NDArray[np.int64]
     mean: Array
+    ci_low: Array
+    ci_high: Array
     subject_sd: Array
-    low: Array
-    high: Array
     seed_sd: Array
     seed_low: Array
     seed_high: Array
@@ -78,7 +129,7 @@ def spread(values: Array, bootstrap_seed: int = 0) -> Spread:
     seeds = len(values)
     seed_sd = of_seeds.std(axis=0, ddof=1) if seeds > 1 else np.full_like(mean, np.nan)
     half = t.ppf((1 + CONFIDENCE) / 2, seeds - 1) * seed_sd / np.sqrt(seeds) if seeds > 1 else seed_sd
-    return Spread(n, mean, subject_sd, low, high, seed_sd, mean - half, mean + half)
+    return Spread(n, mean, low, high, subject_sd, seed_sd, mean - half, mean + half)
 
 
 def _bootstrap(values: Array, seed: int) -> tuple[Array, Array]:

@@ -12,40 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ignite.engine import Engine, Events
-from numpy.typing import ArrayLike
-from scipy.stats import bootstrap
 
 from ..files.atomic import replacing
 from ..metrics import METRIC_NAMES
+from .statistics import bootstrap_interval
 
-__all__ = ["CONFIDENCE", "GROUP_KEYS", "ResultTables", "bootstrap_interval", "summarise"]
+__all__ = ["GROUP_KEYS", "ResultTables", "summarise"]
 
-CONFIDENCE = 0.95
-RESAMPLES = 2000
 GROUP_KEYS = ["corruption", "severity", "region", "method"]
-
-
-def bootstrap_interval(values: ArrayLike, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean, resampling subjects.
-
-    Args:
-        values: one number per subject.
-        seed: of the 2,000 resamples.
-
-    Returns:
-        Lower and upper end. NaN for a single subject, whose spread is unknown, and where a value is not finite.
-
-    References:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
-    """
-    data = np.asarray(values, dtype=np.float64)
-    if len(data) < 2 or not np.isfinite(data).all():
-        return float("nan"), float("nan")
-    result = bootstrap(
-        (data,), np.mean, confidence_level=CONFIDENCE, n_resamples=RESAMPLES, method="percentile",
-        random_state=np.random.default_rng(seed),
-    )  # fmt: skip
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def summarise(metrics: pd.DataFrame, reference: str = "network", seed: int = 0) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..evaluation.tables import bootstrap_interval
+from ..evaluation.statistics import bootstrap_interval
 from ..files.atomic import replacing, write_csv
 
 __all__ = ["compare_trainings", "comparison_markdown", "comparison_table"]

@@ -11,14 +11,16 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from ..anatomy.head_mask import head_mask
 from ..data.cohort import load_datalist
+from ..evaluation.statistics import bootstrap_of_rows
 from ..handlers.latent_statistics import ACTIVE_VARIANCE
 from ..losses import LinearConstraint
-from ..metrics import RestorationMetrics
-from ..tissue import Tissue
+from ..metrics import RestorationMetrics, dice_of_subjects
+from ..tissue import TISSUES
 from .measures import attribute_rows, disentanglement, monotonic_share, spearman_matrix
 from .sampling import traversal
 from .space import LatentSpace, SliceSpace, TissueSpace
@@ -64,20 +66,18 @@ def attribute_table_of(space: TissueSpace, rng: np.random.Generator) -> pd.DataF
 def interval_table(space: TissueSpace, rng: np.random.Generator) -> pd.DataFrame:
     """``intervals.csv``: 95 % interval of the absolute rank correlation of each attribute with its own dimension.
 
-    Bootstrap over the held-out subjects, with all their slices: slices of a subject are not independent.
+    Bootstrap over the held-out subjects, with all their slices.
     """
-    subjects = space.subject[space.part]
-    rows_of = [np.flatnonzero(subjects == subject) for subject in np.unique(subjects)]
     codes, attributes = space.codes[space.part], space.attributes(space.part)
-    draws = []
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([rows_of[index] for index in rng.integers(len(rows_of), size=len(rows_of))])
+
+    def own_correlations(rows: NDArray[np.intp]) -> NDArray[np.float64]:
         own = [
             spearman_matrix(codes[rows, space.dims[name], None], attributes[rows, column, None])[0, 0]
             for column, name in enumerate(space.names)
         ]
-        draws.append(np.abs(own))
-    low, high = np.quantile(draws, (0.025, 0.975), axis=0).round(4)
+        return np.abs(own)
+
+    low, high = bootstrap_of_rows(own_correlations, space.subject[space.part], RESAMPLES, rng).round(4)
     return pd.DataFrame({"attribute": space.names, "low": low, "high": high})
 
 
@@ -153,15 +153,7 @@ def dice_table(space: TissueSpace) -> pd.DataFrame:
     """Dice of the reconstructed masks of held-out subjects, by class, pooled over the slices of a subject."""
     masks, subjects = space.images[space.part], space.subject[space.part]
     decoded = space.model.decode(space.codes[space.part])
-    rows = []
-    for subject in np.unique(subjects):
-        of = subjects == subject
-        for label in list(Tissue)[1:]:
-            a, b = masks[of] == label, decoded[of] == label
-            total = a.sum() + b.sum()
-            dice = 2 * (a & b).sum() / total if total else np.nan
-            rows.append({"subject": subject, "class": label.name.lower(), "dice": dice})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(dice_of_subjects(decoded, masks, subjects, TISSUES))
 
 
 ATTRIBUTE = "ventricle_area"

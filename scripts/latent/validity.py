@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from ..metrics import mean_dice
 from ..tissue import (
     CRITERIA,
     DAMAGES,
+    TISSUES,
     AnatomicalCriteria,
     Correction,
-    Tissue,
     ValidBank,
     correct_masks,
     damage_masks,
@@ -26,7 +27,7 @@ from ..tissue.datasets import one_hot
 from .nearest import nearest_masks
 from .space import TissueSpace
 
-__all__ = ["Validity", "mean_dice"]
+__all__ = ["Validity"]
 
 NEAREST = 50
 """Number of nearest training masks in which a plausible one is sought."""
@@ -160,7 +161,7 @@ class Validity:
             "distance_90": np.quantile(distance, 0.9) if len(distance) else np.nan,
         }
         for when, given in {"before": masks, "after": after}.items():
-            dice = np.nan if labels is None else mean_dice(given[chosen], labels[chosen]).mean()
+            dice = np.nan if labels is None else mean_dice(given[chosen], labels[chosen], TISSUES.values()).mean()
             row[f"dice_{when}"] = dice
         for column, criterion in enumerate(CRITERIA):
             row[f"{criterion}_before"] = before_passes[:, column].mean()
@@ -169,24 +170,3 @@ class Validity:
         if labels is None and len(distance):
             changed = np.flatnonzero(~correction.was_valid & correction.valid)[:SHOWN]
             self.shown[name] = {"before": masks[changed], "after": after[changed]}
-
-
-def mean_dice(masks: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Dice of each mask, the mean over the tissues that either of the two has.
-
-    Args:
-        masks: values of :class:`scripts.tissue.Tissue`, ``(N, H, W)``.
-        labels: what they should be, same shape.
-
-    Returns:
-        ``(N,)``; NaN where both are empty.
-    """
-    columns = []
-    for tissue in list(Tissue)[1:]:
-        a, b = masks == tissue, labels == tissue
-        total = (a.sum((1, 2)) + b.sum((1, 2))).astype(np.float64)
-        total[total == 0] = np.nan
-        columns.append(2 * (a & b).sum((1, 2)) / total)
-    shares = np.stack(columns)
-    known = np.isfinite(shares)
-    return np.where(known, shares, 0).sum(0) / np.where(known.any(0), known.sum(0), np.nan)

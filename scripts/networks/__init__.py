@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks, one architecture per file; ``blocks`` holds what they share.
 
-``NETWORKS`` lists the autoencoders that accept images of any size divisible by their strides. Those of
-:mod:`scripts.networks.latent` have a dense latent and a fixed image size; :class:`SegmentationUNet` returns class
-probabilities.
+``NETWORKS`` lists the autoencoders that accept images of any size divisible by their strides, ``THESIS_NETWORKS`` those
+of the thesis among them. Those of :mod:`scripts.networks.latent` have a dense latent and a fixed image size;
+:class:`SegmentationUNet` returns class probabilities.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from .residual_unet import ResidualUNet
 from .segmentation_unet import SegmentationUNet
 from .shallow_residual import ShallowResidualOriginal, ShallowResidualPreactivation
 from .skip_cae import SkipCAE
+from .thesis_network import ThesisNetwork
 
 __all__ = [
     "NETWORKS",
+    "THESIS_NETWORKS",
     "CompressiveAutoencoder",
     "MyronenkoCAE",
     "ResidualUNet",
@@ -26,14 +28,19 @@ __all__ = [
     "ShallowResidualOriginal",
     "ShallowResidualPreactivation",
     "SkipCAE",
+    "ThesisNetwork",
 ]
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "compressive_autoencoder": CompressiveAutoencoder,
-    "myronenko_cae": MyronenkoCAE,
-    "residual_unet": ResidualUNet,
+THESIS_NETWORKS: dict[str, type[ThesisNetwork]] = {
     "shallow_residual_original": ShallowResidualOriginal,
     "shallow_residual_preactivation": ShallowResidualPreactivation,
     "skip_cae": SkipCAE,
+    "myronenko_cae": MyronenkoCAE,
+    "residual_unet": ResidualUNet,
+}
+"""The five networks of the thesis, in its order: name, as in ``configs/net`` and ``--network``, to class."""
+NETWORKS: dict[str, type[nn.Module]] = {
+    "compressive_autoencoder": CompressiveAutoencoder,
+    **dict(sorted(THESIS_NETWORKS.items())),
 }
 """Classes by name, as in ``configs/net`` and ``--network``."""

@@ -30,7 +30,7 @@ class CompressiveAutoencoder(nn.Module):
     no batch normalisation: brightness has to pass, and the code of a slice must not depend on other slices.
 
     Differs from the paper: the rate is set by the number of latent values, not by an entropy term in the loss;
-    quantisation comes after the training.
+    quantisation comes after the training (docs/studies/compression.md).
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from monai.networks.layers import Dropout
-from torch import Tensor, nn
+from torch import Tensor
 
 from .blocks import PreactivationBlock, SameConvolution, UpBlock, check_input
+from .thesis_network import KERAS_DECODER, ThesisNetwork
 
 __all__ = ["MyronenkoCAE"]
 
 
-class MyronenkoCAE(nn.Module):
+class MyronenkoCAE(ThesisNetwork):
     """Autoencoder of the thesis after Myronenko, 991,041 parameters in 2D (989,345 trainable).
 
     Pre-activation blocks, each with a 1x1 convolution as shortcut, at full, half and quarter size, with strided
@@ -40,9 +42,22 @@ class MyronenkoCAE(nn.Module):
         torch.Size([2, 1, 16, 24])
     """
 
+    label: ClassVar[str] = "Myronenko CAE"
     thesis_l2_layers: ClassVar[tuple[str, ...]] = (
         "block1", "down1", "block2a", "block2b", "down2", "block3a", "block3b", "down3",
     )  # fmt: skip
+    transferred_layers: ClassVar[tuple[str, ...]] = ("down3",)
+    keras_layers: ClassVar[Mapping[str, str]] = {
+        "stem": "Conv1",
+        **{f"down{i}": f"Conv_Downsample_{i}" for i in (1, 2, 3)},
+        **{
+            f"block{block}.{here}": there.format(name)
+            for block, name in {"1": "32_1", "2a": "64_1", "2b": "64_2", "3a": "128_1", "3b": "128_2"}.items()
+            for here, there in {"conv1": "GB_{}_C1", "conv2": "GB_{}_C2", "shortcut": "conv2d*"}.items()
+        },
+        **KERAS_DECODER,
+        "head": "OUTPUT",
+    }
 
     def __init__(
         self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, dropout: float = 0.1

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import defaultdict
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -17,51 +16,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..files.atomic import replacing
 from ..files.keras import KerasLayers, read_keras_layers
-from . import NETWORKS
+from . import THESIS_NETWORKS
 
-__all__ = ["KERAS_LAYERS", "convert_keras_weights", "match_keras_layers"]
-
-_DECODER = {"up1.conv": "UP1_C1", "up2.conv": "UP2_C1", "up3.conv": "UP3_C1"}
-
-
-def _residual_encoder(prefix: str) -> dict[str, str]:
-    blocks = {"down1": f"{prefix}1", "down2": f"{prefix}2_same_dim", "down3": f"{prefix}3"}
-    convolutions = {
-        f"{here}.{conv}": f"{there}_{name}"
-        for here, there in blocks.items()
-        for conv, name in {"conv1": "C1", "conv2": "C2", "shortcut": "CAdjust"}.items()
-        if (here, conv) != ("down2", "shortcut")  # an identity
-    }
-    return {"stem": "Conv1", **convolutions}
-
-
-def _myronenko_encoder() -> dict[str, str]:
-    blocks = {"block1": "32_1", "block2a": "64_1", "block2b": "64_2", "block3a": "128_1", "block3b": "128_2"}
-    names = {"stem": "Conv1", **{f"down{i}": f"Conv_Downsample_{i}" for i in (1, 2, 3)}}
-    for here, there in blocks.items():
-        names |= {f"{here}.conv1": f"GB_{there}_C1", f"{here}.conv2": f"GB_{there}_C2", f"{here}.shortcut": "conv2d*"}
-    return names
-
-
-KERAS_LAYERS: dict[str, dict[str, str]] = {
-    "residual_unet": {**_residual_encoder("FP_RB"), **_DECODER, "head": "conv2d*"},
-    "shallow_residual_preactivation": {**_residual_encoder("FP_RB"), **_DECODER, "head": "conv2d*"},
-    "shallow_residual_original": {**_residual_encoder("RB"), **_DECODER, "head": "conv2d*"},
-    "skip_cae": {
-        "down1": "Conv1",
-        "down2": "Conv2",
-        "down3": "Conv3",
-        "up1": "DConv3",
-        "up2": "DConv2",
-        "up3.conv": "DConv1",
-        "head": "DConvCH",
-    },
-    "myronenko_cae": {**_myronenko_encoder(), **_DECODER, "head": "OUTPUT"},
-}
-"""For each network, the Keras name of each convolution.
-
-Matches of a pattern (Keras numbers ``conv2d`` by session) are assigned in order.
-"""
+__all__ = ["convert_keras_weights", "match_keras_layers"]
 
 
 def convert_keras_weights(weights: Path, network: str, output: Path) -> str:
@@ -69,7 +26,7 @@ def convert_keras_weights(weights: Path, network: str, output: Path) -> str:
 
     Args:
         weights: a .h5 file (a whole model or weights alone) or a .npz file of the parity data.
-        network: key of ``KERAS_LAYERS``.
+        network: key of ``THESIS_NETWORKS``.
         output: file of the state dictionary, which PyTorch loads with ``weights_only=True``.
 
     Returns:
@@ -79,10 +36,10 @@ def convert_keras_weights(weights: Path, network: str, output: Path) -> str:
         FileNotFoundError: there is no such file of weights.
         ValueError: the network is unknown, or the weights are those of another one.
     """
-    if network not in KERAS_LAYERS:
-        close = get_close_matches(network, KERAS_LAYERS, n=1, cutoff=0.0)
+    if network not in THESIS_NETWORKS:
+        close = get_close_matches(network, THESIS_NETWORKS, n=1, cutoff=0.0)
         raise ValueError(
-            f"no published network is called {network!r}. Did you mean {close[0]!r}? Known: {', '.join(KERAS_LAYERS)}."
+            f"no published network is called {network!r}. Did you mean {close[0]!r}? Known: {', '.join(THESIS_NETWORKS)}."
         )
     layers = read_keras_layers(weights)
     try:
@@ -98,7 +55,7 @@ def convert_keras_weights(weights: Path, network: str, output: Path) -> str:
 
 def _suggest(layers: KerasLayers) -> str:
     """Sentence that names the network whose weights these are, if any."""
-    for network in KERAS_LAYERS:
+    for network in THESIS_NETWORKS:
         try:
             match_keras_layers(layers, network)
         except ValueError:
@@ -115,7 +72,7 @@ def match_keras_layers(layers: KerasLayers, network: str) -> tuple[dict[str, Ten
 
     Args:
         layers: layers of the file, from :func:`~scripts.files.keras.read_keras_layers`.
-        network: name of the network, a key of ``KERAS_LAYERS``.
+        network: name of the network, a key of ``THESIS_NETWORKS``.
 
     Returns:
         The state dictionary, and the constructor arguments of the network to which it belongs.
@@ -124,7 +81,7 @@ def match_keras_layers(layers: KerasLayers, network: str) -> tuple[dict[str, Ten
         ValueError: a layer is missing, unexpected or of another shape.
     """
     arguments, places = _place_layers(layers, network)
-    expected = NETWORKS[network](**arguments).state_dict()
+    expected = THESIS_NETWORKS[network](**arguments).state_dict()
     state: dict[str, Tensor] = {}
     for place, name in places.items():
         for variable, value in layers[name].items():
@@ -149,7 +106,7 @@ def _place_layers(layers: KerasLayers, network: str) -> tuple[dict[str, Any], di
     places = dict(zip(norm_places, norms, strict=False))
 
     patterns: dict[str, list[str]] = defaultdict(list)
-    for place, pattern in KERAS_LAYERS[network].items():
+    for place, pattern in THESIS_NETWORKS[network].keras_layers.items():
         patterns[pattern].append(place)
     problems: list[str] = []
     for pattern, wanted in patterns.items():
@@ -173,10 +130,8 @@ def _choose_norms(network: str, count: int) -> tuple[dict[str, Any], list[str]]:
 
     The default arguments if neither choice has ``count``.
     """
-    network_class = NETWORKS[network]
-    choices: list[tuple[dict[str, Any], list[str]]] = [({}, _norm_names(network_class()))]
-    if "double_norm" in inspect.signature(network_class).parameters:
-        choices.append(({"double_norm": True}, _norm_names(network_class(double_norm=True))))
+    make = THESIS_NETWORKS[network]
+    choices = [(dict(arguments), _norm_names(make(**arguments))) for arguments in make.published_arguments]
     return next((choice for choice in choices if len(choice[1]) == count), choices[0])
 
 

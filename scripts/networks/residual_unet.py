@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from .blocks import PreactivationBlock, SameConvolution, UpBlock, check_input
+from .thesis_network import KERAS_DECODER, ThesisNetwork, keras_residual_encoder
 
 __all__ = ["ResidualUNet"]
 
 
-class ResidualUNet(nn.Module):
+class ResidualUNet(ThesisNetwork):
     """Residual U-Net of the thesis, 483,649 parameters in 2D (482,593 trainable).
 
     Three residual blocks reduce the image to 1/8 of its size with 128 channels; three transposed convolutions bring it
@@ -41,7 +43,10 @@ class ResidualUNet(nn.Module):
         torch.Size([2, 1, 16, 24])
     """
 
+    label: ClassVar[str] = "Residual U-Net"
     thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
+    transferred_layers: ClassVar[tuple[str, ...]] = ("stem", "down2", "down3")
+    keras_layers: ClassVar[Mapping[str, str]] = keras_residual_encoder("FP_RB") | KERAS_DECODER | {"head": "conv2d*"}
 
     def __init__(
         self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, residual_output: bool = False

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import PreactivationBlock, SameConvolution, UpBlock, batch_norm, check_input
+from .thesis_network import KERAS_DECODER, ThesisNetwork, keras_residual_encoder
 
 __all__ = ["OriginalResidualBlock", "ShallowResidualOriginal", "ShallowResidualPreactivation"]
 
 
-class ShallowResidualOriginal(nn.Module):
+class ShallowResidualOriginal(ThesisNetwork):
     """Shallow residual autoencoder of the thesis with original blocks, 460,993 parameters in 2D (459,745 trainable).
 
     Like ``ShallowResidualPreactivation``, but each block activates its sum, so the latent is never negative.
@@ -38,7 +40,11 @@ class ShallowResidualOriginal(nn.Module):
         torch.Size([2, 1, 16, 24])
     """
 
+    label: ClassVar[str] = "shallow residual, original"
     thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
+    transferred_layers: ClassVar[tuple[str, ...]] = ("down3",)
+    published_arguments: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"double_norm": True})
+    keras_layers: ClassVar[Mapping[str, str]] = keras_residual_encoder("RB") | KERAS_DECODER | {"head": "conv2d*"}
 
     def __init__(
         self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, double_norm: bool = False
@@ -99,7 +105,7 @@ class OriginalResidualBlock(nn.Module):
         return F.relu(y + self.shortcut(x))  # in this order, torch.export can infer the valid sizes
 
 
-class ShallowResidualPreactivation(nn.Module):
+class ShallowResidualPreactivation(ThesisNetwork):
     """Shallow residual autoencoder of the thesis, pre-activation blocks, 460,609 parameters in 2D (459,553 trainable).
 
     The encoder of the Residual U-Net with a decoder that sees only the latent: unbounded values, 128 x 1/8 x 1/8 = 2 of
@@ -124,7 +130,11 @@ class ShallowResidualPreactivation(nn.Module):
         torch.Size([2, 1, 16, 24])
     """
 
+    label: ClassVar[str] = "shallow residual, pre-activation"
     thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
+    transferred_layers: ClassVar[tuple[str, ...]] = ("down3",)
+    published_arguments: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"double_norm": True})
+    keras_layers: ClassVar[Mapping[str, str]] = keras_residual_encoder("FP_RB") | KERAS_DECODER | {"head": "conv2d*"}
 
     def __init__(
         self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, double_norm: bool = False

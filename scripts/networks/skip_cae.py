@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from .blocks import SameConvolution, SameTransposedConvolution, UpBlock, batch_norm, check_input
+from .thesis_network import ThesisNetwork
 
 __all__ = ["SkipCAE"]
 
 
-class SkipCAE(nn.Module):
+class SkipCAE(ThesisNetwork):
     """Skip-connection autoencoder of the thesis, 191,041 parameters in 2D (190,369 trainable).
 
     Three strided convolutions down and three transposed ones up; the normalised, not yet activated features of the
@@ -38,7 +40,18 @@ class SkipCAE(nn.Module):
         torch.Size([2, 1, 16, 24])
     """
 
+    label: ClassVar[str] = "skip CAE"
     thesis_l2_layers: ClassVar[tuple[str, ...]] = ("down1", "down2", "down3")
+    transferred_layers: ClassVar[tuple[str, ...]] = ("down1_norm", "down2_norm", "down3_norm")
+    keras_layers: ClassVar[Mapping[str, str]] = {
+        "down1": "Conv1",
+        "down2": "Conv2",
+        "down3": "Conv3",
+        "up1": "DConv3",
+        "up2": "DConv2",
+        "up3.conv": "DConv1",
+        "head": "DConvCH",
+    }
 
     def __init__(self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1) -> None:
         super().__init__()

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A function as a command, with python-fire."""
+"""A function as a command, with python-fire, MONAI's own command line."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -12,44 +13,64 @@ from typing import Any
 
 import fire
 
-from ..files.errors import clean_exit
-
-__all__ = ["run_command", "whole_numbers"]
+__all__ = ["run_command", "say", "switch", "whole_numbers"]
 
 
 def run_command(command: Callable[..., Any], name: str) -> None:
     """Call a function with the arguments of the command line.
 
     Args:
-        command: its parameters are the options.
-        name: what the user typed, for the help text, such as "python -m scripts prepare".
+        command: function whose parameters are the options.
+        name: what the user typed, for the help text, such as "python -m scripts.studies.speed".
 
     Raises:
-        SystemExit: an unknown option, before any work. A command with ``**overrides`` judges them itself.
+        SystemExit: status 1 and one line for an error of the user's making; an unknown option is one, before any work.
+            A command with ``**overrides`` judges them itself.
     """
+    logging.getLogger("monai").setLevel(logging.ERROR)
     parameters = inspect.signature(command).parameters
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        with clean_exit():
-            _check_flags(parameters, sys.argv[1:])
     asks_for_help = {"--help", "-h"} & set(sys.argv[1:])  # fire would take it for one more of the **overrides
-    fire.Fire(command, ["--", "--help"] if asks_for_help else None, name=name)
+    try:
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            _check_flags(parameters, sys.argv[1:])
+        fire.Fire(command, ["--", "--help"] if asks_for_help else None, name=name)
+    except (ValueError, TypeError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted: the same command goes on from what is done.")
 
 
 def whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
     """One or several whole numbers of an option, each once, in order.
 
     Args:
-        name: of the option.
-        given: what the user typed, as fire reads it.
-        least: smallest that is allowed.
+        name: name of the option.
+        given: value of the option, as fire reads it.
+        least: smallest number that is allowed.
 
     Raises:
         ValueError: none, another kind of value, or a smaller one.
     """
-    numbers = [given] if isinstance(given, int) else list(given)
+    numbers: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers):
         raise ValueError(f"--{name} must be whole numbers, at least {least}, got {given!r}. Example: --{name} {least}.")
     return list(dict.fromkeys(numbers))
+
+
+def switch(name: str, given: bool | str) -> bool:
+    """A yes or no of an option; fire reads ``--quick true`` as a text.
+
+    Raises:
+        ValueError: another word.
+    """
+    if str(given).lower() not in ("true", "false"):
+        raise ValueError(f"--{name} must be true or false, got {given!r}.")
+    return str(given).lower() == "true"
+
+
+def say(text: str) -> None:
+    """Print a line of the result."""
+    sys.stdout.write(text + "\n")
 
 
 def _check_flags(parameters: Iterable[str], arguments: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .attributes import ATTRIBUTES, UNITS, SliceAttributesd, attribute_table, slice_attributes
 from .bounds import AnatomicalCriteria, LevelBounds
-from .classes import MUSE_TISSUES, Tissue, TissueClassesd, tissue_classes
+from .classes import MUSE_TISSUES, TISSUES, Tissue, TissueClassesd, tissue_classes
 from .correction import Correction, ValidBank, correct_masks, least_change
 from .criteria import CRITERIA, measure_criteria
 from .damage import DAMAGES, damage_masks
@@ -26,6 +26,7 @@ __all__ = [
     "CRITERIA",
     "DAMAGES",
     "MUSE_TISSUES",
+    "TISSUES",
     "UNITS",
     "AnatomicalCriteria",
     "AnatomicalCriteriad",

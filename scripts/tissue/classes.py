@@ -14,7 +14,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
 
-__all__ = ["MUSE_TISSUES", "Tissue", "TissueClassesd", "one_hot", "tissue_classes"]
+__all__ = ["MUSE_TISSUES", "TISSUES", "Tissue", "TissueClassesd", "one_hot", "tissue_classes"]
 
 
 class Tissue(IntEnum):
@@ -25,6 +25,9 @@ class Tissue(IntEnum):
     GREY = 2  # cortex, deep nuclei, cerebellar cortex
     WHITE = 3  # with the brainstem
 
+
+TISSUES = {tissue.name.lower(): tissue for tissue in Tissue if tissue is not Tissue.BACKGROUND}
+"""The classes of the brain, by name."""
 
 MUSE_TISSUES: dict[Tissue, tuple[int, ...]] = {
     Tissue.BACKGROUND: (0, 1, 46),

@@ -14,8 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from scripts.__main__ import main
 from scripts.files.keras import KerasLayers, read_keras_layers
-from scripts.networks import NETWORKS
-from scripts.networks.published_weights import KERAS_LAYERS, convert_keras_weights
+from scripts.networks import NETWORKS, THESIS_NETWORKS
+from scripts.networks.published_weights import convert_keras_weights
 
 PARITY = {
     "residual_unet_mse": "residual_unet",
@@ -24,7 +24,7 @@ PARITY = {
     "skip_cae_dssim_l2": "skip_cae",
     "skip_cae_mse_noaug": "skip_cae",
 }
-VARIANTS = [(name, {}) for name in KERAS_LAYERS] + [
+VARIANTS = [(name, {}) for name in THESIS_NETWORKS] + [
     (name, {"double_norm": True}) for name in ("shallow_residual_original", "shallow_residual_preactivation")
 ]
 every_variant = pytest.mark.parametrize(("name", "arguments"), VARIANTS, ids=str)
@@ -48,9 +48,9 @@ def to_keras(name: str, network: torch.nn.Module) -> KerasLayers:
             names = "gamma", "beta", "moving_mean", "moving_variance"
             arrays = {key: value.detach().numpy() for key, value in zip(names, values, strict=True)}
             layers[f"norm_{len(layers)}"] = arrays
-        elif place in KERAS_LAYERS[name]:
+        elif place in THESIS_NETWORKS[name].keras_layers:
             kernel = np.transpose(module.weight.detach().numpy(), (2, 3, 1, 0))
-            keras_name = KERAS_LAYERS[name][place].replace("*", f"_{len(layers)}")
+            keras_name = THESIS_NETWORKS[name].keras_layers[place].replace("*", f"_{len(layers)}")
             layers[keras_name] = {"kernel": kernel, "bias": module.bias.detach().numpy()}
     return layers
 

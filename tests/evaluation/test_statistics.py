@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import t, wilcoxon
 
 from scripts.evaluation import bootstrap_interval
-from scripts.evaluation.statistics import holm, rank_biserial, signed_rank_test, spread
+from scripts.evaluation.statistics import bootstrap_of_rows, holm, rank_biserial, signed_rank_test, spread
 
 
 def test_holm_agrees_with_a_worked_example():
@@ -52,7 +52,7 @@ def test_interval_over_subjects_is_scipys():
     values = rng.normal(30, 2, (1, 3, 25))
     values[0, 2, :5] = np.nan  # five subjects have no such region
     found = spread(values)
-    for row, low, high in zip(values[0], found.low, found.high, strict=True):
+    for row, low, high in zip(values[0], found.ci_low, found.ci_high, strict=True):
         assert (low, high) == pytest.approx(bootstrap_interval(row[np.isfinite(row)]))
     assert list(found.n) == [25, 25, 20]
     assert found.subject_sd == pytest.approx([np.nanstd(row, ddof=1) for row in values[0]])
@@ -72,13 +72,37 @@ def test_seeds_are_averaged_before_subjects_are_compared():
 def test_one_subject_has_no_interval():
     found = spread(np.ones((2, 1, 1)))
     assert found.mean == pytest.approx([1.0])
-    assert np.isnan([found.low, found.high, found.subject_sd]).all()
+    assert np.isnan([found.ci_low, found.ci_high, found.subject_sd]).all()
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(2)
     found = spread(rng.normal(0, 1, (1, 2000, 25)))
-    covered = ((found.low <= 0) & (found.high >= 0)).mean()
+    covered = ((found.ci_low <= 0) & (found.ci_high >= 0)).mean()
     assert 0.90 < covered < 0.96  # a percentile interval of 25 subjects is a little too narrow
     found = spread(rng.normal(0, 1, (3, 2000, 1)) + 5)
     assert ((found.seed_low <= 5) & (found.seed_high >= 5)).mean() == pytest.approx(0.95, abs=0.02)
+
+
+def test_subjects_are_resampled_with_all_their_slices():
+    subjects = np.array(["b", "a", "a", "c", "c", "c"])
+    values = np.array([3.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+    seen = []
+
+    def statistic(rows):
+        seen.append(np.unique(values[rows], return_counts=True))
+        return [values[rows].mean(), np.nan if len(seen) % 2 else 5.0]
+
+    ends = bootstrap_of_rows(statistic, subjects, 200, np.random.default_rng(0))
+    slices = {1.0: 2, 2.0: 3, 3.0: 1}
+    assert all(count % slices[value] == 0 for found in seen for value, count in zip(*found, strict=True))
+    assert ends[0, 0] == 1.0  # one of 27 resamples is "a" alone
+    assert 2.0 < ends[1, 0] <= 3.0
+    assert list(ends[:, 1]) == [5.0, 5.0]  # NaN does not count
+    assert np.isnan(bootstrap_of_rows(statistic, subjects[1:3], 200, np.random.default_rng(0))).all()
+
+
+def test_with_one_slice_a_subject_it_is_the_interval_of_the_mean():
+    values = np.random.default_rng(1).normal(30, 2, 25)
+    ends = bootstrap_of_rows(lambda rows: values[rows].mean(), np.arange(25), 2000, np.random.default_rng(0))
+    assert ends == pytest.approx(bootstrap_interval(values))

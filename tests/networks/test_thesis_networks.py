@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from scripts.networks import NETWORKS, MyronenkoCAE, ResidualUNet
+from scripts.networks import NETWORKS, THESIS_NETWORKS, MyronenkoCAE, ResidualUNet
 
-THESIS = sorted(name for name, network in NETWORKS.items() if hasattr(network, "thesis_l2_layers"))
+THESIS = sorted(THESIS_NETWORKS)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,17 @@ def test_parameters_are_as_many_as_published(name, arguments, total, trainable):
     assert sum(parameter.numel() for parameter in network.parameters()) == trainable
     statistics = sum(value.numel() for key, value in network.named_buffers() if "running" in key)
     assert trainable + statistics == total
+
+
+@pytest.mark.parametrize("name", THESIS)
+def test_what_is_known_of_a_network_names_its_layers(name):
+    kind = THESIS_NETWORKS[name]
+    assert len({network.label for network in THESIS_NETWORKS.values()}) == len(THESIS)
+    for arguments in kind.published_arguments:
+        layers = dict(kind(**arguments).named_modules())
+        assert {*kind.thesis_l2_layers, *kind.transferred_layers, *kind.keras_layers} <= set(layers)
+        convolutions = {layer for layer, module in layers.items() if getattr(module, "weight", torch.ones(1)).ndim == 4}
+        assert set(kind.keras_layers) == convolutions
 
 
 @pytest.mark.parametrize("name", ["shallow_residual_original", "shallow_residual_preactivation"])

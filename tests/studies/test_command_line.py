@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.studies.command_line import run_command
+from scripts.studies.command_line import run_command, switch, whole_numbers
 
 
 def closed(width: int = 1) -> None:
@@ -27,7 +27,7 @@ def test_help_explains_and_does_no_work(command, flag, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["command", flag])
     monkeypatch.setenv("PAGER", "cat")
     with pytest.raises(SystemExit) as end:
-        run_command(command, "python -m scripts.command")
+        run_command(command, "command")
     printed = capsys.readouterr()
     assert end.value.code in (0, None)
     assert "ran" not in printed.out
@@ -37,11 +37,34 @@ def test_help_explains_and_does_no_work(command, flag, monkeypatch, capsys):
 def test_an_unknown_option_is_refused_before_the_work(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["command", "--widht", "3"])
     with pytest.raises(SystemExit, match=r"there is no option --widht\. Did you mean --width\?"):
-        run_command(closed, "python -m scripts.command")
+        run_command(closed, "command")
     assert "ran" not in capsys.readouterr().out
 
 
 def test_a_command_with_overrides_gets_them(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["command", "--batch_size", "8"])
-    run_command(with_overrides, "python -m scripts.command")
+    run_command(with_overrides, "command")
     assert capsys.readouterr().out == "ran 1 {'batch_size': 8}\n"
+
+
+def failing(width: int = 1) -> None:
+    """A command that the user gave something impossible."""
+    raise FileNotFoundError(f"there is no file of width {width}")
+
+
+def test_an_error_of_the_user_is_one_line(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["command", "--width", "3"])
+    with pytest.raises(SystemExit) as end:
+        run_command(failing, "command")
+    assert end.value.code == "error: there is no file of width 3"
+
+
+def test_values_of_options():
+    assert whole_numbers("seeds", (2, 0, 2), 0) == [2, 0]
+    assert whole_numbers("seeds", 3, 1) == [3]
+    for given in ("a", 1.5, True, (), (1, 0)):
+        with pytest.raises(ValueError, match=r"--seeds must be whole numbers, at least 1, got .*Example: --seeds 1"):
+            whole_numbers("seeds", given, 1)
+    assert [switch("quick", given) for given in (True, "true", "False")] == [True, True, False]
+    with pytest.raises(ValueError, match="--quick must be true or false, got 'yes'"):
+        switch("quick", "yes")

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cells of a benchmark: training and evaluation for each recipe and seed, and one evaluation of the baselines.
-
-FOLDED: What distinguishes one recipe from another, read from its merged config.
-"""
+"""The cells of a plan: one recipe with one seed, as commands of the bundle runner; and what distinguishes recipes."""
 
 from __future__ import annotations
 
@@ -17,15 +14,13 @@ from ...recipes.provenance import split_hash
 from ...recipes.recipe import Recipe, merged_config
 from .fingerprint import PLACES, content_hash, fingerprint, training_config
 
-__all__ = ["NETWORK", "UNTOLD", "Cell", "Factors", "Step", "factors", "make_cells", "typed"]
+__all__ = ["MACHINE_KEYS", "NETWORK", "Cell", "CellMaker", "Factors", "Step", "factors", "make_cells", "typed"]
 
 NETWORK = "network"
 """The trained network among the methods of the evaluation; all others are baselines."""
 SLICES = ("spatial_dims", "plane", "volume_transforms")
 """Keys that decide what a slice is; only networks that saw the same slices are compared."""
-
-
-UNTOLD = ("cache_dir", "num_workers")
+MACHINE_KEYS = ("cache_dir", "num_workers")
 """Arguments that belong to one machine and change no result: a command that is shown leaves them out."""
 
 
@@ -40,7 +35,7 @@ class Step:
 
     Attributes:
         name: ``training`` or ``evaluating``.
-        arguments: of the command, by name; paths are absolute.
+        arguments: arguments of the command, by name; paths are absolute.
         fingerprint: what its result depends on.
         result: the file that is there when it has ended well.
     """
@@ -60,7 +55,7 @@ class Step:
         Args:
             places: path to word.
         """
-        told = {name: value for name, value in self.arguments.items() if name not in UNTOLD}
+        told = {name: value for name, value in self.arguments.items() if name not in MACHINE_KEYS}
         text = " ".join(map(typed, ("python", *self._words(told))))
         for path in sorted(filter(None, places), key=len, reverse=True):
             text = text.replace(path, places[path])
@@ -73,16 +68,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Cell:
-    """One recipe with one seed; or, without a seed, the baselines on one kind of slices.
+    """One recipe with one seed; or, without a seed, what needs no training, on one kind of slices.
 
     Attributes:
         model: name of the recipe, or ``baselines``.
-        seed: of the training; ``None`` for the baselines.
+        seed: seed of the training; ``None`` where nothing is trained.
         data: name of the data fragment; only cells with the same slices are compared.
-        folder: of all its files.
-        config: as merged.
+        folder: folder of all its files.
+        config: merged config.
         full_epochs: epochs of the recipe itself.
-        steps: in order.
+        steps: commands, in order.
     """
 
     model: str
@@ -104,12 +99,56 @@ class Cell:
         return int(self.config["max_epochs"])
 
 
+class CellMaker:
+    """Makes the cells of a plan.
+
+    Args:
+        dataset_dir: folder of the cohort, absolute; empty for the demo cohort.
+        output_dir: folder of the plan, absolute.
+        overrides: values for every recipe, such as ``max_epochs``.
+    """
+
+    def __init__(self, dataset_dir: str, output_dir: Path, overrides: Mapping[str, Any]) -> None:
+        self.split = split_hash(load_cohort(dataset_dir))
+        self.dataset_dir = dataset_dir
+        self.output_dir = output_dir
+        self.overrides = overrides
+
+    def folder(self, *names: str) -> Path:
+        """Folder of a cell."""
+        return self.output_dir.joinpath("cells", *names)
+
+    def step(self, recipe: Recipe, result: Path, name: str, values: Mapping[str, Any], config: dict[str, Any]) -> Step:
+        """One command.
+
+        Args:
+            recipe: gives the files.
+            result: file that the command writes.
+            name: name of the command.
+            values: arguments beside the recipe's.
+            config: what the result depends on.
+        """
+        places = {"dataset_dir": self.dataset_dir, "output_dir": str(result.parent)}
+        return Step(name, {**recipe.arguments(), **places, **values}, fingerprint(config, self.split), result)
+
+    def trained(self, recipe: Recipe, seed: int, then: Step, overrides: Mapping[str, Any] | None = None) -> Cell:
+        """A training and what follows.
+
+        Args:
+            recipe: what to train.
+            seed: seed of the training.
+            then: command that uses the weights.
+            overrides: those of the overrides that the training has; by default all.
+        """
+        values = {**(self.overrides if overrides is None else overrides), "seed": seed}
+        config, folder = merged_config(recipe, values), then.result.parent
+        training = self.step(recipe, folder / "model.pt", "training", values, training_config(config))
+        full_epochs = int(merged_config(recipe)["max_epochs"])
+        return Cell(recipe.name, seed, recipe.data, folder, config, full_epochs, (training, then))
+
+
 def make_cells(
-    recipes: Sequence[Recipe],
-    seeds: Sequence[int],
-    dataset_dir: str,
-    output_dir: Path,
-    overrides: Mapping[str, Any],
+    recipes: Sequence[Recipe], seeds: Sequence[int], dataset_dir: str, output_dir: Path, overrides: Mapping[str, Any]
 ) -> list[Cell]:
     """Plan a benchmark.
 
@@ -118,7 +157,7 @@ def make_cells(
 
     Args:
         recipes: what to train.
-        seeds: of the trainings of all recipes that have none of their own.
+        seeds: seeds of the trainings of all recipes that have none of their own.
         dataset_dir: folder of the cohort, absolute; empty for the demo cohort.
         output_dir: folder of the benchmark, absolute.
         overrides: values for every recipe, such as ``max_epochs``.
@@ -129,71 +168,45 @@ def make_cells(
     Raises:
         ValueError: two kinds of slices of the same name, an override of what is not there, or a damage that is unknown.
     """
-    make = _CellMaker(split_hash(load_cohort(dataset_dir)), dataset_dir, output_dir, overrides)
+    make = CellMaker(dataset_dir, output_dir, overrides)
     first_of: dict[str, Recipe] = {}
     for recipe in recipes:
         config = merged_config(recipe, overrides)
         make_conditions(config["kinds"], config["severities"])  # before the trainings, not after them
         first = first_of.setdefault(recipe.data, recipe)
-        if make.slices(recipe) != make.slices(first):
+        if any(config.get(key) != merged_config(first, overrides).get(key) for key in SLICES):
             raise ValueError(
                 f"{recipe.name} and {first.name} see different slices although both call them {recipe.data!r}: give "
                 "the slices of one of them a fragment of its own in configs/data."
             )
     all_seeds = dict.fromkeys([*seeds, *(seed for recipe in recipes for seed in recipe.seeds or ())])
     return [
-        *(make.baselines(recipe) for recipe in first_of.values()),
-        *(make.network(recipe, seed) for seed in all_seeds for recipe in recipes if seed in (recipe.seeds or seeds)),
+        *(_baselines(make, recipe) for recipe in first_of.values()),
+        *(_network(make, recipe, seed) for seed in all_seeds for recipe in recipes if seed in (recipe.seeds or seeds)),
     ]
 
 
-@dataclass(frozen=True)
-class _CellMaker:
-    split: str
-    dataset_dir: str
-    output_dir: Path
-    overrides: Mapping[str, Any]
+def _network(make: CellMaker, recipe: Recipe, seed: int) -> Cell:
+    values = {
+        **make.overrides,
+        "seed": seed,
+        "rows": [NETWORK],
+        "report": False,
+    }  # one page replaces those of the cells
+    result = make.folder(recipe.name, f"seed_{seed}") / "metrics.csv"
+    config = merged_config(recipe, values)
+    return make.trained(recipe, seed, make.step(recipe, result, "evaluating", values, _measuring(config)))
 
-    def slices(self, recipe: Recipe) -> dict[str, Any]:
-        config = merged_config(recipe, self.overrides)
-        return {key: config.get(key) for key in SLICES}
 
-    def network(self, recipe: Recipe, seed: int) -> Cell:
-        folder = self.output_dir / "cells" / recipe.name / f"seed_{seed}"
-        config = merged_config(recipe, {**self.overrides, "seed": seed})
-        training = Step(
-            "training",
-            self._arguments(recipe, folder, {"seed": seed}),
-            fingerprint(training_config(config), self.split),
-            folder / "model.pt",
-        )
-        chosen = {"rows": [NETWORK], "report": False}  # the benchmark's page replaces those of the cells
-        evaluating = Step(
-            "evaluating",
-            self._arguments(recipe, folder, {"seed": seed, **chosen}),
-            fingerprint(_measuring({**config, **chosen}), self.split),
-            folder / "metrics.csv",
-        )
-        full_epochs = int(merged_config(recipe)["max_epochs"])
-        return Cell(recipe.name, seed, recipe.data, folder, config, full_epochs, (training, evaluating))
-
-    def baselines(self, recipe: Recipe) -> Cell:
-        folder = self.output_dir / "cells" / f"baselines_{recipe.data}"
-        config = merged_config(recipe, self.overrides)
-        config |= {"rows": [name for name in config["rows"] if name != NETWORK], "report": False}
-        chosen = {key: config[key] for key in ("rows", "report")}
-        used = set(config) - set(training_config(config)) | {*SLICES, "amp", "batch_size"}
-        evaluating = Step(
-            "evaluating",
-            self._arguments(recipe, folder, chosen),
-            fingerprint(_measuring({key: config[key] for key in used}), self.split),
-            folder / "metrics.csv",
-        )
-        return Cell("baselines", None, recipe.data, folder, config, 0, (evaluating,))
-
-    def _arguments(self, recipe: Recipe, folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-        places = {"dataset_dir": self.dataset_dir, "output_dir": str(folder)}
-        return {**recipe.arguments(), **self.overrides, **places, **values}
+def _baselines(make: CellMaker, recipe: Recipe) -> Cell:
+    config = merged_config(recipe, make.overrides)
+    chosen = {"rows": [name for name in config["rows"] if name != NETWORK], "report": False}
+    config |= chosen
+    used = set(config) - set(training_config(config)) | {*SLICES, "amp", "batch_size"}
+    result = make.folder(f"baselines_{recipe.data}") / "metrics.csv"
+    measured = _measuring({key: config[key] for key in used})
+    evaluating = make.step(recipe, result, "evaluating", {**make.overrides, **chosen}, measured)
+    return Cell("baselines", None, recipe.data, result.parent, config, 0, (evaluating,))
 
 
 def _measuring(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...evaluation.statistics import Spread, holm, rank_biserial, signed_rank_test, spread
 from .cells import Factors
-from .values import HIGHER_IS_BETTER, Values
+from .values import HIGHER_IS_BETTER, Measure, Values
 
 __all__ = ["SIGNIFICANCE", "Contrast", "compare", "contrasts_of_pairs", "matched_contrast", "summarise_models"]
 
@@ -137,13 +137,8 @@ def _differences(values: Values, contrast: Contrast) -> tuple[NDArray[np.float64
 
 
 def _measures(values: Values) -> dict[str, Iterable[Any]]:
-    fields = values.measures[0]._fields
-    return {field: [getattr(measure, field) for measure in values.measures] for field in fields}
+    return dict(zip(Measure._fields, zip(*values.measures, strict=True), strict=True))
 
 
 def _columns(found: Spread, seeds: list[int]) -> dict[str, Any]:
-    return {
-        "n": found.n, "seeds": len(seeds), "mean": found.mean, "ci_low": found.low, "ci_high": found.high,
-        "subject_sd": found.subject_sd, "seed_sd": found.seed_sd, "seed_low": found.seed_low,
-        "seed_high": found.seed_high,
-    }  # fmt: skip
+    return {"n": found.n, "seeds": len(seeds), **vars(found)}

@@ -32,7 +32,7 @@ def benchmark_content(results: Results) -> dict[str, Any]:
 
     Returns:
         ``facts``, ``sets`` (for each kind of slices ``name``, ``answers`` and ``overview``), ``claims`` with ``rule``,
-        and ``runs`` with ``networks``, ready to be printed.
+        and ``runs`` with ``networks``.
     """
     return {
         "facts": _facts(results),
@@ -42,8 +42,8 @@ def benchmark_content(results: Results) -> dict[str, Any]:
         ],
         "claims": list(_claims(results.claims)),
         "rule": RULE,
-        "runs": list(_runs(results.runs)),
-        "networks": list(_speeds(results.runs)),
+        "runs": results.runs.to_dict("records"),
+        "networks": _speeds(results.runs),
     }
 
 
@@ -93,27 +93,28 @@ def _overview(results: Results, data: str) -> dict[str, Any]:
     best = {m: next((name for name in rows["model"] if name in trained), "") for m, rows in ranked.items()}
     names = list(dict.fromkeys(name for rows in ranked.values() for name in rows["model"]))
     names.sort(key=lambda name: name not in trained)  # networks first, each group as the first measure ranks it
-    rows = []
-    for name in names:
-        cells = []
-        for measure in measures:
-            found = ranked[measure][ranked[measure]["model"] == name]
-            if found.empty:
-                cells.append({"mean": "", "interval": "", "seeds": "", "shade": 0.0, "best": False, "as_good": False})
-                continue
-            row = found.iloc[0]
-            gain = results.pairs.gain(data, measure, best[measure], name)
-            behind = gain.mean if gain is not None else (0.0 if name == best[measure] else math.inf)
-            cells.append(
-                {
-                    "mean": _mean(row), "interval": _interval(row), "seeds": _seeds(row),
-                    "shade": round(math.exp(-max(behind, 0.0) / (FADES_AT / 3)), 3),
-                    "best": name == best[measure],
-                    "as_good": gain is not None and not gain.matters and name in trained,
-                }
-            )  # fmt: skip
-        label = name if name in trained else method_label(name)
-        rows.append({"name": label, "trained": name in trained, "cells": cells})
+
+    def cell(name: str, measure: Measure) -> dict[str, Any]:
+        found = ranked[measure][ranked[measure]["model"] == name]
+        if found.empty:
+            return {"mean": "", "interval": "", "seeds": "", "shade": 0.0, "best": False, "as_good": False}
+        row, gain = found.iloc[0], results.pairs.gain(data, measure, best[measure], name)
+        behind = gain.mean if gain is not None else (0.0 if name == best[measure] else math.inf)
+        return {
+            "mean": _mean(row), "interval": _interval(row), "seeds": _seeds(row),
+            "shade": round(math.exp(-max(behind, 0.0) / (FADES_AT / 3)), 3),
+            "best": name == best[measure],
+            "as_good": gain is not None and not gain.matters and name in trained,
+        }  # fmt: skip
+
+    rows = [
+        {
+            "name": name if name in trained else method_label(name),
+            "trained": name in trained,
+            "cells": [cell(name, measure) for measure in measures],
+        }
+        for name in names
+    ]
     return {"columns": [damage_label(measure) for measure in measures], "rows": rows}
 
 
@@ -151,53 +152,22 @@ def _in_short(rows: pd.DataFrame) -> str:
     return f"{text}; p up to {rows['p_holm'].max():.2g})"
 
 
-def _comparison(row: dict[str, Any]) -> dict[str, str]:
+def _comparison(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the statistics, with what is printed of its figures."""
     form = FORMATS[row["metric"]][1]
-    return {
-        "sides": f"{row['a']} minus {row['b']}",
-        "metric": str(row["metric"]).upper(),
+    return row | {
         "difference": form.format(row["difference"]),
         "interval": _ends(form, row["ci_low"], row["ci_high"]),
         "seed_interval": _ends(form, row["seed_low"], row["seed_high"]),
         "subject_sd": form.format(row["subject_sd"]).lstrip("+"),
         "seed_sd": "" if math.isnan(row["seed_sd"]) else form.format(row["seed_sd"]).lstrip("+"),
-        "n": f"{int(row['n'])}",
-        "seeds": f"{int(row['seeds'])}",
-        "effect": f"{row['effect']:+.2f}",
-        "p": f"{row['p_holm']:.2g}",
-        "finding": row["finding"],
     }
 
 
-def _runs(runs: pd.DataFrame) -> Iterator[dict[str, str]]:
-    for row in runs.to_dict("records"):
-        trained = not math.isnan(row["seed"])
-        yield {
-            "name": f"{row['model']}, seed {int(row['seed'])}" if trained else f"{row['model']} ({row['data']})",
-            "epochs": f"{int(row['epochs'])} of {int(row['full_epochs'])}" if trained else "",
-            "training": f"{row['training_seconds']:.0f} s" if trained else "",
-            "speed": f"{row['slices_per_second']:.0f}" if trained else "",
-            "evaluating": f"{row['evaluating_seconds']:.0f} s",
-            "machine": row["machine"],
-            "threads": str(row["threads"]),
-            "commit": row["commit"],
-            "date": row["date"],
-            "commands": row["commands"],
-        }
-
-
-def _speeds(runs: pd.DataFrame) -> Iterator[dict[str, str]]:
-    """Training speed of each network on each machine: the median over its cells."""
-    trained = runs.dropna(subset="network")
-    for (network, machine), rows in trained.groupby(["network", "machine"], sort=False):
-        speeds = rows["slices_per_second"]
-        yield {
-            "network": str(network),
-            "machine": str(machine),
-            "speed": f"{speeds.median():.0f}",
-            "range": f"{speeds.min():.0f} to {speeds.max():.0f}",
-            "cells": str(len(rows)),
-        }
+def _speeds(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Training speed of each network on each machine: ``median``, ``min``, ``max`` and ``size`` over its cells."""
+    groups = runs.dropna(subset="network").groupby(["network", "machine"], sort=False)["slices_per_second"]
+    return groups.agg(["median", "min", "max", "size"]).reset_index().to_dict("records")
 
 
 def _mean(row: pd.Series) -> str:

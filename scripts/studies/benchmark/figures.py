@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...evaluation.figures import COLOURS, MARKERS, example_figure, method_label
-from .answers import PUBLISHED, Example
+from .answers import PUBLISHED
+from .examples import Example
 from .values import Measure
 from .verdicts import Pairs
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ...files.atomic import write_json
 from .cells import Cell, Step
 from .fingerprint import file_hash
 
-__all__ = ["RECORD_FILE", "CellRecord"]
+__all__ = ["RECORD_FILE", "CellRecord", "done_cells"]
 
 RECORD_FILE = "cell.json"
 
@@ -81,3 +82,8 @@ class CellRecord:
         """Hashes of the result and of what earlier steps gave it."""
         steps = self.cell.steps[: self.cell.steps.index(step) + 1]
         return {other.result.name: file_hash(other.result) for other in steps}
+
+
+def done_cells(cells: Sequence[Cell], keep_old_code: bool = False) -> list[Cell]:
+    """Those of the cells whose steps have all ended well."""
+    return [cell for cell in cells if all(CellRecord(cell, keep_old_code).is_done(step) for step in cell.steps)]

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of a benchmark, written from its cells; reports and documents are made from these alone.
-
-FOLDED: What each cell cost and where it ran, and whether the whole was less than it should be.
-"""
+"""The tables of a benchmark, written from its cells; reports and documents are made from these alone."""
 
 from __future__ import annotations
 
@@ -182,12 +179,13 @@ def read_results(output_dir: Path) -> Results:
     """
     if not (output_dir / FACTS_FILE).is_file():
         raise FileNotFoundError(
-            f"{output_dir} holds no benchmark: run python -m scripts.studies.benchmark --recipes ... --output_dir {output_dir}"
+            f"{output_dir} holds no benchmark: run python -m scripts.studies.benchmark --recipes ... --output_dir "
+            f"{output_dir}"
         )
-    tables = {name: pd.read_csv(output_dir / f"{name}.csv", dtype=dict.fromkeys(TEXTS, str)) for name in TABLES}
-    for table in tables.values():
-        empty = {name: "" for name in TEXTS if name in table}
-        table.fillna(empty, inplace=True)
+    tables = {
+        name: pd.read_csv(output_dir / f"{name}.csv", dtype=dict.fromkeys(TEXTS, str)).fillna(dict.fromkeys(TEXTS, ""))
+        for name in TABLES
+    }
     facts = json.loads((output_dir / FACTS_FILE).read_text(encoding="utf-8"))
     return Results(output_dir, facts, **tables)
 

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rule that judges the claims.
-
-FOLDED: By how much one row of a table is better than another.
-"""
+"""The rule that judges the claims, and by how much one row of a table is better than another."""
 
 from __future__ import annotations
 
@@ -20,17 +17,9 @@ from .comparisons import SIGNIFICANCE
 from .values import HIGHER_IS_BETTER, WHOLE_KIND, Measure, Values
 
 __all__ = [
-    "MARGINS",
-    "MIN_SEEDS",
-    "RULE",
-    "Gain",
-    "Judgement",
-    "Pairs",
-    "find_designs",
-    "finding",
-    "judge",
+    "MARGINS", "MIN_SEEDS", "RULE", "Gain", "Judgement", "Pairs", "find_designs", "finding", "judge",
     "verdict_table",
-]
+]  # fmt: skip
 
 MIN_SEEDS = 3
 MARGINS = {"psnr": 0.1, "dssim": 0.0005}

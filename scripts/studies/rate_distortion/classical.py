@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JPEG 2000: what decades of work on wavelets are worth at the same number of bits.
+"""Codecs without a network.
 
-FOLDED: Principal components of blocks: the best linear code that treats all places alike, as a convolution does.
+JPEG 2000: what decades of work on wavelets are worth at the same number of bits. Principal components of blocks: the
+best linear code that treats all places alike, as a convolution does.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sets up the codecs that are compared, at all their rates."""
+"""Sets up the codecs that are compared, at all their rates; networks that were not made to compress among them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,15 @@ from ...baselines import PCA, fit_pca
 from ...engines import accelerate
 from ...evaluation.methods import choose
 from ...networks import NETWORKS
+from ...recipes.weights import load_weights
 from .classical import BlockPCA, Jpeg2000, fit_block_pca
-from .codec import Codec
+from .codec import Codec, Coded
 from .latent_codec import Autoencoder, fit_latent_codec
-from .plain_network import PlainNetwork
 
-__all__ = ["block_pca_codecs", "jpeg2000_codecs", "make_codecs", "network_codecs", "pca_codecs", "training_images"]
+__all__ = [
+    "PlainNetwork", "block_pca_codecs", "jpeg2000_codecs", "make_codecs", "network_codecs", "pca_codecs",
+    "training_images", "transferred_values",
+]  # fmt: skip
 
 FIT_SLICES = 2048
 """Training slices from which the tables of an entropy code are made."""
@@ -51,6 +54,57 @@ def training_images(dataset: Dataset, device: torch.device | str, count: int | N
     return torch.as_tensor(dataset.__getitems__(rows.tolist())["image"]).to(device)  # type: ignore[attr-defined]
 
 
+@torch.inference_mode()
+def transferred_values(network: nn.Module, images: Tensor) -> int:
+    """Count the values that pass from the encoder to the decoder, by running the network.
+
+    Args:
+        network: one of the networks of the thesis, or another class with ``transferred_layers``.
+        images: shape ``(N, 1, *spatial)``.
+
+    Raises:
+        ValueError: it is not known what the network passes on.
+    """
+    layers = getattr(network, "transferred_layers", ())
+    if not layers:
+        raise ValueError(
+            f"it is not known what the decoder of {type(network).__name__} gets to see: give the network encode and "
+            "decode, or list the layers whose outputs its decoder sees as transferred_layers of the class."
+        )
+    counts: list[int] = []
+    hooks = [
+        network.get_submodule(layer).register_forward_hook(lambda module, inputs, output: counts.append(output.numel()))
+        for layer in layers
+    ]
+    network(images)
+    for hook in hooks:
+        hook.remove()
+    # a correction is added to the input, which goes round everything
+    return sum(counts) + (images.numel() if getattr(network, "residual_output", False) else 0)
+
+
+@dataclass(frozen=True)
+class PlainNetwork:
+    """A network as a codec whose rate is the number of values that its decoder gets to see. They are not quantised.
+
+    Args:
+        network: one with ``transferred_layers``, in evaluation mode.
+        name: of the codec.
+        batch_size: images at a time.
+    """
+
+    network: nn.Module
+    name: str
+    batch_size: int = 32
+
+    @torch.inference_mode()
+    def code(self, images: Tensor) -> Iterator[Coded]:
+        """See :class:`~scripts.studies.rate_distortion.codec.Codec`."""
+        values = len(images) * transferred_values(self.network, images[:1])
+        decoded = torch.cat([self.network(batch) for batch in images.split(self.batch_size)])
+        yield Coded(decoded.float(), self.name, values / images.numel(), values)
+
+
 def network_codecs(
     network: nn.Module,
     weights: str,
@@ -77,15 +131,7 @@ def network_codecs(
         FileNotFoundError: there are no such weights.
         ValueError: they are those of another network.
     """
-    if not Path(weights).is_file():
-        raise FileNotFoundError(
-            f"there are no trained weights at {weights}: train first, with the same configs and "
-            "python -m monai.bundle run training ..., or name a file with --weights FILE."
-        )
-    try:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except RuntimeError as error:
-        raise ValueError(f"{weights} does not hold weights of {type(network).__name__}: {error}") from error
+    load_weights(network, weights)
     accelerate(network.eval(), device, amp=False)
     name = next((known for known, kind in NETWORKS.items() if type(network) is kind), name)
     if not isinstance(network, Autoencoder):

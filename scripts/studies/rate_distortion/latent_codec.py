@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Autoencoders, linear or not, as codecs: the latent is all that is kept.
 
-FOLDED: From latent values to bits: uniform quantisation, and the length of an entropy code.
+From latent values to bits it takes a uniform quantisation; the length of an entropy code is counted.
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ class Autoencoder(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class LatentCodec:
     """Code images by their latents: once as they are, and once for each quantiser.
 
@@ -112,21 +113,12 @@ class LatentCodec:
         centred: whether the autoencoder pads and cuts around the centre; otherwise at the end of each axis.
     """
 
-    def __init__(
-        self,
-        autoencoder: Autoencoder,
-        name: str,
-        compression: float,
-        quantisers: Mapping[int, UniformQuantiser],
-        batch_size: int = 32,
-        centred: bool = False,
-    ) -> None:
-        self.autoencoder = autoencoder
-        self.name = name
-        self.compression = compression
-        self.quantisers = dict(quantisers)
-        self.batch_size = batch_size
-        self.centred = centred
+    autoencoder: Autoencoder
+    name: str
+    compression: float
+    quantisers: Mapping[int, UniformQuantiser]
+    batch_size: int = 32
+    centred: bool = False
 
     @torch.inference_mode()
     def code(self, images: Tensor) -> Iterator[Coded]:

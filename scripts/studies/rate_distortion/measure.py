@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate and distortion of each subject, on its undamaged slices.
-
-FOLDED: From one row per subject and rate to means with intervals over subjects.
-"""
+"""Rate and distortion of each subject, on its undamaged slices; and their means with intervals over subjects."""
 
 from __future__ import annotations
 
@@ -17,8 +14,8 @@ from monai.data import Dataset
 from torch import Tensor
 from tqdm import tqdm
 
+from ...evaluation.statistics import bootstrap_interval
 from ...evaluation.subjects import SubjectSlices, subject_slices
-from ...evaluation.tables import bootstrap_interval
 from ...files.atomic import replacing
 from ...metrics import METRIC_NAMES, RestorationMetrics
 from ...networks.blocks import SIZE_MULTIPLE

@@ -3,27 +3,24 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 import tempfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from ...files.errors import clean_exit
+from ...evaluation.methods import choose
 from ...networks import NETWORKS
-from ..command_line import run_command
-from .child import call_in_child
-from .machine import measure_machine
-from .match import Effort, play
-from .matches import Match, planned_matches
+from ..command_line import run_command, say, switch
+from ..machine import measure_machine
+from .accuracy import measure_accuracy
+from .child import Child
+from .match import Effort, Match, play
+from .matches import planned_matches
 from .ours import DEFAULT_NETWORK, Task
-from .results import Results, measure_accuracy, rows_of
+from .results import Results, rows_of
 from .sample import take_sample
-from .tensorflow_way import find_tensorflow
 
 __all__ = ["measure", "speed"]
 
@@ -31,20 +28,19 @@ QUICK = Effort(rounds=3, round_seconds=0.5, training=6, validation=2, volumes=2)
 FULL = Effort(rounds=7, round_seconds=1.5, training=24, validation=8, volumes=4)
 
 
-@clean_exit()
 def speed(
     dataset_dir: str = "",
     output_dir: str = "eval/speed",
     quick: bool = False,
-    networks: str | Sequence[str] = "",
+    networks: str | Sequence[str] = (),
     device: str = "",
     seed: int = 0,
-    tensorflow_python: str = "",
 ) -> None:
     """Measure slices per second of training, evaluation, inference, data and damage, against peers and limits.
 
     Every contender is a process of its own; they take turns, so that a busy machine disturbs them alike. Writes
-    OUTPUT_DIR/speed.csv and OUTPUT_DIR/speed.md, which also says how to read it, and prints the latter.
+    OUTPUT_DIR/speed.csv and OUTPUT_DIR/speed.md, and prints the latter. docs/studies/performance.md says how to read
+    them.
 
     Args:
         dataset_dir: folder of dataset.json (python -m scripts prepare); empty: the demo cohort.
@@ -52,57 +48,39 @@ def speed(
         quick: minutes instead of the better part of an hour: fewer rounds, subjects and peers.
         networks: names separated by commas, such as residual_unet,skip_cae; empty: all, or the default one if quick.
         device: cpu, cuda or cuda:1; empty: a GPU where there is one.
-        seed: of data order, damage and weights.
-        tensorflow_python: a Python that has TensorFlow, for one more peer; empty: this one, where it has.
-
-    Raises:
-        SystemExit: an argument is wrong, or a process of this project failed.
+        seed: seed of data order, damage and weights.
     """
-    quick = _switch("quick", quick)
-    chosen = _networks(networks, [DEFAULT_NETWORK] if quick else list(NETWORKS))
+    quick = switch("quick", quick)
+    chosen = list(choose(networks or ([DEFAULT_NETWORK] if quick else list(NETWORKS)), NETWORKS, "network"))
     device = _device(str(device))
-    tensorflow = find_tensorflow(str(tensorflow_python))
     effort = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         sample = take_sample(str(dataset_dir), Path(folder), effort.training, effort.validation, effort.volumes)
         task = Task(sample, DEFAULT_NETWORK, device, seed, work_dir=folder)
-        matches = planned_matches(task, chosen, not quick, tensorflow)
+        matches = planned_matches(task, chosen, not quick)
         results = measure(task, matches, effort, Path(str(output_dir)).absolute() / "logs")
     results.write(Path(str(output_dir)))
-    sys.stdout.write(results.as_markdown())
+    say(results.as_markdown())
 
 
 def measure(task: Task, matches: Sequence[Match], effort: Effort, log_dir: Path) -> Results:
     """Measure the machine, play the matches, and measure what fast arithmetic costs."""
     log_dir.mkdir(parents=True, exist_ok=True)
-    limits = partial(call_in_child, log_dir / "machine.log", measure_machine, task.device, effort.round_seconds)
-    machine = limits()
+    with Child(log_dir / "machine.log") as child:
+        machine = child.call(measure_machine, task.device, effort.round_seconds)
     played, failures = [], []
     for match in (bar := tqdm(matches, unit="match")):
         bar.set_description(match.title)
-        outcomes, failed = play(match.entrants, effort, log_dir, match.title)
+        outcomes, failed = play(match, effort, log_dir)
         played.append((match, outcomes))
-        failures += [(match.title, failure) for failure in failed]
-    accuracies = call_in_child(log_dir / "accuracy.log", measure_accuracy, task)
-    machine = machine.best_with(limits())
+        failures += failed
+    with Child(log_dir / "accuracy.log") as child:
+        accuracies = child.call(measure_accuracy, task)
+    with Child(log_dir / "machine.log") as child:
+        machine = machine.best_with(child.call(measure_machine, task.device, effort.round_seconds))
     kind = torch.device(task.device).type
     rows = [row for match, outcomes in played for row in rows_of(match, kind, outcomes, machine)]
     return Results(task, effort, machine, rows, failures, accuracies)
-
-
-def _switch(name: str, value: bool | str) -> bool:
-    if str(value).lower() not in ("true", "false"):
-        raise ValueError(f"{name} must be true or false, got {value!r}.")
-    return str(value).lower() == "true"
-
-
-def _networks(names: str | Sequence[str], default: list[str]) -> list[str]:
-    chosen = names.split(",") if isinstance(names, str) else [str(name) for name in names]
-    chosen = [name.strip() for name in chosen if name.strip()] or default
-    for name in chosen:
-        if name not in NETWORKS:
-            raise ValueError(f"network {name!r} is unknown: choose from {', '.join(NETWORKS)}.")
-    return chosen
 
 
 def _device(name: str) -> str:
@@ -116,5 +94,4 @@ def _device(name: str) -> str:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)  # of the configs: the processes that work keep logs
     run_command(speed, "python -m scripts.studies.speed")

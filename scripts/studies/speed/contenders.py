@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured: something that works through a number of steps.
 
-FOLDED: Seconds in all, and those that the device waited.
-FOLDED: A MONAI engine, some iterations at a time.
-FOLDED: A function that processes one batch, called again and again.
-FOLDED: Whole volumes: a folder restored again and again.
+A MONAI engine, some iterations at a time; a function that processes one batch, called again and again; and a folder of
+whole volumes, restored again and again.
 """
 
 from __future__ import annotations
@@ -19,7 +17,24 @@ from ignite.engine import Engine, Events
 from monai.engines import Workflow
 from torch import nn
 
+from ..machine import synchronise
+
 __all__ = ["Clock", "Contender", "EngineContender", "FolderContender", "Round", "StepContender"]
+
+
+@dataclass(frozen=True)
+class Round:
+    """One measurement.
+
+    Attributes:
+        slices: number processed.
+        seconds: wall time.
+        wait_seconds: the part of it in which the device waited for data.
+    """
+
+    slices: int
+    seconds: float
+    wait_seconds: float = 0.0
 
 
 class Clock:
@@ -43,13 +58,13 @@ class Clock:
 
     def start(self) -> None:
         """Begin a stretch."""
-        self._synchronise()
+        synchronise(self.device)
         self.running = True
         self._started = time.perf_counter()
 
     def stop(self) -> None:
         """End it."""
-        self._synchronise()
+        synchronise(self.device)
         self.seconds += time.perf_counter() - self._started
         self.running = False
 
@@ -63,12 +78,13 @@ class Clock:
             self._waits.append((self._wait_began, self._mark()))
             self._wait_began = None
 
-    @property
-    def wait_seconds(self) -> float:
-        """All waiting so far; to be read while the clock stands."""
+    def round(self, slices: int) -> Round:
+        """What was measured so far, while so many slices were processed; to be read while the clock stands."""
         if self.device.type == "cuda":
-            return sum(begin.elapsed_time(end) for begin, end in self._waits) / 1000
-        return sum(end - begin for begin, end in self._waits)
+            waited = sum(begin.elapsed_time(end) for begin, end in self._waits) / 1000
+        else:
+            waited = sum(end - begin for begin, end in self._waits)
+        return Round(slices, self.seconds, waited)
 
     def _mark(self) -> Any:
         if self.device.type != "cuda":
@@ -76,30 +92,6 @@ class Clock:
         event = torch.cuda.Event(enable_timing=True)
         event.record(torch.cuda.current_stream(self.device))
         return event
-
-    def _synchronise(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-
-
-@dataclass(frozen=True)
-class Round:
-    """One measurement.
-
-    Attributes:
-        slices: number processed.
-        seconds: wall time.
-        wait_seconds: the part of it in which the device waited for data.
-    """
-
-    slices: int
-    seconds: float
-    wait_seconds: float = 0.0
-
-    @classmethod
-    def of(cls, slices: int, clock: Clock) -> Round:
-        """What a clock measured."""
-        return cls(slices, clock.seconds, clock.wait_seconds)
 
 
 class Contender(Protocol):
@@ -138,7 +130,7 @@ class EngineContender:
         self.slices, self.left = 0, steps
         while self.left:
             Workflow.run(self.engine)  # not the evaluator's own, which would begin at the first batch
-        return Round.of(self.slices, self.clock)
+        return self.clock.round(self.slices)
 
     def _ask(self, engine: Engine) -> None:
         if not self.clock.running:
@@ -168,6 +160,7 @@ class EngineContender:
             engine.interrupt()
 
 
+@dataclass
 class StepContender:
     """Calls a function some times.
 
@@ -176,9 +169,8 @@ class StepContender:
         device: where it runs.
     """
 
-    def __init__(self, step: Callable[[], int], device: torch.device | str) -> None:
-        self.step = step
-        self.device = device
+    step: Callable[[], int]
+    device: torch.device | str
 
     def run(self, steps: int) -> Round:
         """Call the function ``steps`` times."""
@@ -186,9 +178,10 @@ class StepContender:
         clock.start()
         slices = sum(self.step() for _ in range(steps))
         clock.stop()
-        return Round.of(slices, clock)
+        return clock.round(slices)
 
 
+@dataclass
 class FolderContender:
     """Reads, restores and writes all volumes of a folder.
 
@@ -201,12 +194,9 @@ class FolderContender:
         device: where the network runs.
     """
 
-    def __init__(
-        self, make: Callable[[], tuple[nn.Module, Callable[[], None]]], slices: int, device: torch.device | str
-    ) -> None:
-        self.make = make
-        self.slices = slices
-        self.device = device
+    make: Callable[[], tuple[nn.Module, Callable[[], None]]]
+    slices: int
+    device: torch.device | str
 
     def run(self, steps: int) -> Round:
         """Restore the folder ``steps`` times."""
@@ -224,4 +214,4 @@ class FolderContender:
             clock.stop()
             for hook in hooks:
                 hook.remove()
-        return Round.of(steps * self.slices, clock)
+        return clock.round(steps * self.slices)

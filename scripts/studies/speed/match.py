@@ -13,7 +13,7 @@ from .child import Child
 from .contenders import Round
 from .counter import Counted
 
-__all__ = ["OURS", "Effort", "Entrant", "Failure", "Outcome", "play"]
+__all__ = ["OURS", "Effort", "Entrant", "Match", "Outcome", "play"]
 
 OURS = "ours"
 #: Untimed steps before each round, as a share of its steps: caches, and the batches that workers hold ready, are then
@@ -28,11 +28,11 @@ class Effort:
     """How long a measurement takes.
 
     Attributes:
-        rounds: of each entrant.
+        rounds: rounds of each entrant.
         round_seconds: approximate length of a round; at least one step is done.
         training: subjects whose slices are used for training.
-        validation: for evaluation.
-        volumes: restored in a pass.
+        validation: subjects whose slices are used for evaluation.
+        volumes: volumes restored in a pass.
     """
 
     rounds: int
@@ -58,6 +58,20 @@ class Entrant:
 
 
 @dataclass(frozen=True)
+class Match:
+    """One work of one network, and who does it; ``OURS`` first."""
+
+    work: str
+    network: str
+    entrants: Sequence[Entrant]
+
+    @property
+    def title(self) -> str:
+        """For the progress bar and the logs."""
+        return f"{self.work} {self.network}"
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How an entrant did.
 
@@ -65,58 +79,56 @@ class Outcome:
         entrant: who.
         rates: slices per second of each round.
         wait_share: median share of a round in which the device waited for data.
-        peak_mb: peak memory of its process in 10**6 bytes (``OURS`` alone).
+        peak_mb: peak memory of its process in 10**6 bytes.
         counted: bytes and operations of a slice (``OURS`` alone).
     """
 
     entrant: Entrant
     rates: tuple[float, ...]
     wait_share: float
-    peak_mb: float | None = None
-    counted: Counted | None = None
+    peak_mb: float
+    counted: Counted
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A peer that could not take part, and why."""
-
-    entrant: Entrant
-    reason: str
-
-
-def play(entrants: Sequence[Entrant], effort: Effort, log_dir: Path, title: str) -> tuple[list[Outcome], list[Failure]]:
+def play(match: Match, effort: Effort, log_dir: Path) -> tuple[list[Outcome], list[str]]:
     """Let entrants do rounds of about the same length in turns: A B C A B C ...
 
     The machine may be busy with other things for seconds at a time; what is compared lies next to each other.
 
     Args:
-        entrants: ``OURS`` first.
+        match: who does what.
         effort: how many rounds, how long.
         log_dir: for what the processes say.
-        title: of the match, for the names of the logs.
 
     Returns:
-        The outcomes, that of ``OURS`` first, and the peers that could not take part.
+        The outcomes, that of ``OURS`` first, and one line for each peer that could not take part.
 
     Raises:
         ChildProcessError: ``OURS`` failed, or a peer that had begun.
     """
     with ExitStack() as stack:
-        children: dict[Entrant, tuple[Child, int]] = {}
-        failures: list[Failure] = []
-        for entrant in entrants:
+        children: list[tuple[Entrant, Child, int]] = []
+        failures: list[str] = []
+        for entrant in match.entrants:
             try:
-                child = stack.enter_context(entrant.start(log_dir / _log_name(title, entrant)))
-                children[entrant] = child, _steps(child, effort.round_seconds)
+                log = log_dir / ("-".join(f"{match.title} {entrant.name} {entrant.way}".split()) + ".log")
+                child = stack.enter_context(entrant.start(log))
+                children.append((entrant, child, _steps(child, effort.round_seconds)))
             except ChildProcessError as error:
                 if entrant.name == OURS:
                     raise
-                failures.append(Failure(entrant, str(error).splitlines()[0]))
-        turns = [{entrant: _round(*child) for entrant, child in children.items()} for _ in range(effort.rounds)]
-        outcomes = [
-            _outcome(entrant, child, [turn[entrant] for turn in turns]) for entrant, (child, _) in children.items()
-        ]
-    return outcomes, failures
+                failures.append(f"{match.title}, {entrant.name}: {str(error).splitlines()[0]}")
+        turns = [[_round(child, steps) for _, child, steps in children] for _ in range(effort.rounds)]
+        return [
+            Outcome(
+                entrant,
+                tuple(round_.slices / round_.seconds for round_ in rounds),
+                statistics.median(round_.wait_seconds / round_.seconds for round_ in rounds),
+                child.peak_mb(),
+                child.count() if entrant.name == OURS else Counted(),
+            )
+            for (entrant, child, _), rounds in zip(children, zip(*turns, strict=True), strict=True)
+        ], failures
 
 
 def _steps(child: Child, round_seconds: float) -> int:
@@ -134,15 +146,3 @@ def _round(child: Child, steps: int) -> Round:
     if lead_in := int(LEAD_IN * steps):
         child.run(lead_in)
     return child.run(steps)
-
-
-def _outcome(entrant: Entrant, child: Child, rounds: Sequence[Round]) -> Outcome:
-    rates = tuple(round_.slices / round_.seconds for round_ in rounds)
-    wait_share = statistics.median(round_.wait_seconds / round_.seconds for round_ in rounds)
-    if entrant.name != OURS:
-        return Outcome(entrant, rates, wait_share)
-    return Outcome(entrant, rates, wait_share, child.peak_mb(), child.count())
-
-
-def _log_name(title: str, entrant: Entrant) -> str:
-    return "-".join(f"{title} {entrant.name} {entrant.way}".split()) + ".log"

@@ -13,33 +13,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from monai import transforms
 from monai.data import CacheDataset, DataLoader, Dataset
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from monai.handlers import IgniteMetricHandler, MeanSquaredError, PeakSignalToNoiseRatio, from_engine
 from monai.inferers import SliceInferer
 from monai.metrics import SSIMMetric
-from monai.transforms import (
-    Compose,
-    CopyItemsd,
-    DivisiblePadd,
-    EnsureChannelFirstd,
-    Invertd,
-    LoadImaged,
-    Orientationd,
-    RandCoarseDropoutd,
-    RandGaussianNoised,
-    RandGaussianSmoothd,
-    RandLambdad,
-    SaveImaged,
-    ScaleIntensityRangePercentilesd,
-    SpatialPadd,
-    Transform,
-)
+from monai.transforms import Compose, Transform
 from monai.utils import set_determinism
 from torch import Tensor, nn
 
 from ...data.cohort import load_datalist
 from ...networks.blocks import SIZE_MULTIPLE
+from ...recipes.weights import load_weights
 from ...transforms.plane import plane_axcodes
 from .contenders import Contender, EngineContender, FolderContender, StepContender
 from .ours import Task, inference_config, loading, train_config
@@ -98,16 +84,12 @@ def corruption(task: Task) -> Contender:
 def inference(task: Task, num_workers: int) -> Contender:
     """``SliceInferer`` on whole volumes, inverted transforms, ``SaveImaged``."""
     config = inference_config(task, initialize=False)
-    network = config.get_parsed_content("network_def")
-    network.load_state_dict(torch.load(config.get_parsed_content("weights"), weights_only=True))
+    network = load_weights(config.get_parsed_content("network_def"), config.get_parsed_content("weights"))
     network.to(task.device)
-    preprocessing = Compose([*_reading(task), DivisiblePadd("image", (SIZE_MULTIPLE, SIZE_MULTIPLE, 1))])
-    postprocessing = Compose(
-        [
-            Invertd("pred", preprocessing, orig_keys="image", nearest_interp=False),
-            SaveImaged("pred", output_dir=Path(task.work_dir) / "monai", output_postfix="restored", print_log=False),
-        ]
-    )
+    preprocessing = Compose([*_reading(task), transforms.DivisiblePadd("image", (SIZE_MULTIPLE, SIZE_MULTIPLE, 1))])
+    output = Path(task.work_dir) / "monai"
+    invert = transforms.Invertd("pred", preprocessing, orig_keys="image", nearest_interp=False)
+    save = transforms.SaveImaged("pred", output_dir=output, output_postfix="restored", print_log=False)
     batch_size = config.get_parsed_content("batch_size")
     inferer = SliceInferer(roi_size=(-1, -1), sw_batch_size=batch_size, spatial_dim=2)
     volumes = [{"image": str(path)} for path in sorted(Path(task.sample.volumes_dir).iterdir())]
@@ -118,7 +100,7 @@ def inference(task: Task, num_workers: int) -> Contender:
         val_data_loader=loader,
         network=network,
         inferer=inferer,
-        postprocessing=postprocessing,
+        postprocessing=Compose([invert, save]),
     )
     return FolderContender(lambda: (network, evaluator.run), task.sample.volume_slices, task.device)
 
@@ -127,7 +109,7 @@ def _loader(task: Task, part: str, damage: list[Transform], num_workers: int) ->
     """Batches of pairs: the image is damaged, the label is clean."""
     set_determinism(task.seed)
     samples = [{"image": image} for image in _slices(task, part)]
-    dataset = CacheDataset(samples, Compose([CopyItemsd("image", names="label"), *damage]), progress=False)
+    dataset = CacheDataset(samples, Compose([transforms.CopyItemsd("image", names="label"), *damage]), progress=False)
     return DataLoader(dataset, batch_size=_batch_size(task), shuffle=part == "training", num_workers=num_workers)
 
 
@@ -137,7 +119,7 @@ def _batch_size(task: Task) -> int:
 
 def _slices(task: Task, part: str) -> list[Tensor]:
     """The relevant slices of all subjects of a part, each ``(1, H, W)``."""
-    read = Compose([*_reading(task), SpatialPadd("image", (*task.sample.slice_shape, -1))])
+    read = Compose([*_reading(task), transforms.SpatialPadd("image", (*task.sample.slice_shape, -1))])
     items = load_datalist(task.sample.dataset_dir, part)
     volumes = ((read({"image": item["image"]})["image"], item["slices"]) for item in items)
     return [volume[..., index].clone() for volume, slices in volumes for index in slices]
@@ -145,20 +127,20 @@ def _slices(task: Task, part: str) -> list[Tensor]:
 
 def _reading(task: Task) -> list[Transform]:
     return [
-        LoadImaged("image"),
-        EnsureChannelFirstd("image"),
-        Orientationd("image", axcodes=plane_axcodes(task.sample.plane), labels=None),
-        ScaleIntensityRangePercentilesd("image", lower=0, upper=99.5, b_min=0, b_max=1),
+        transforms.LoadImaged("image"),
+        transforms.EnsureChannelFirstd("image"),
+        transforms.Orientationd("image", axcodes=plane_axcodes(task.sample.plane), labels=None),
+        transforms.ScaleIntensityRangePercentilesd("image", lower=0, upper=99.5, b_min=0, b_max=1),
     ]
 
 
 def _damage() -> list[Transform]:
     """As in ``configs/train.yaml``."""
     return [
-        RandLambdad("image", _drop_pixels),
-        RandGaussianNoised("image", prob=1.0, std=0.04),
-        RandCoarseDropoutd("image", holes=1, spatial_size=10, max_spatial_size=38, fill_value=0, prob=0.2),
-        RandGaussianSmoothd("image", sigma_x=(0.6, 0.6), sigma_y=(0.6, 0.6), prob=0.1),
+        transforms.RandLambdad("image", _drop_pixels),
+        transforms.RandGaussianNoised("image", prob=1.0, std=0.04),
+        transforms.RandCoarseDropoutd("image", holes=1, spatial_size=10, max_spatial_size=38, fill_value=0, prob=0.2),
+        transforms.RandGaussianSmoothd("image", sigma_x=(0.6, 0.6), sigma_y=(0.6, 0.6), prob=0.1),
     ]
 
 

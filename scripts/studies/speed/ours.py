@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This project, through its own configs: what a user gets.
-
-FOLDED: What a contender is asked to do.
-FOLDED: The project's own configs, with nothing set but the data, the network and the device.
-"""
+"""This project as a user gets it: its own configs, with nothing set but the data, the network and the device."""
 
 from __future__ import annotations
 
@@ -22,19 +18,9 @@ from .contenders import Contender, EngineContender, FolderContender, StepContend
 from .sample import Sample
 
 __all__ = [
-    "DEFAULT_NETWORK",
-    "Task",
-    "corruption",
-    "data",
-    "evaluation",
-    "forward",
-    "forward_contender",
-    "inference",
-    "inference_config",
-    "loading",
-    "train_config",
-    "train_step",
-]
+    "DEFAULT_NETWORK", "Task", "corruption", "data", "evaluation", "forward", "forward_contender", "inference",
+    "inference_config", "loading", "train_config", "train_step",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

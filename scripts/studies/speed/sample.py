@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Some subjects of a cohort, on which all contenders work.
-
-FOLDED: A volume of 256 x 256 x 256 voxels of 1 mm, for the memory that restoring it takes.
-"""
+"""Some subjects of a cohort, on which all contenders work; and a large volume, for the memory that it takes."""
 
 from __future__ import annotations
 
@@ -25,6 +22,9 @@ from ...networks.blocks import SIZE_MULTIPLE
 from ...transforms.plane import plane_axcodes
 
 __all__ = ["Sample", "large_sample", "take_sample"]
+
+SIDE = 256
+"""Voxels of 1 mm along each axis of the large volume."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,6 @@ def _shape(item: dict[str, Any], plane: str) -> tuple[int, int, int]:
     turn = ornt_transform(io_orientation(image.affine), axcodes2ornt(plane_axcodes(plane)))
     height, width, slices = np.asarray(image.shape[:3])[np.argsort(turn[:, 0])].tolist()
     return height, width, slices
-
-
-SIDE = 256
 
 
 def large_sample(sample: Sample, folder: Path) -> Sample:

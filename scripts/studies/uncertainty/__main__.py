@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well is it known where a segmentation is wrong? ``python -m scripts.studies.uncertainty evaluate``.
+"""How well is it known where a segmentation is wrong? ``python -m scripts.studies.uncertainty``.
 
 It needs a trained segmentation network (recipe tissue_unet), a trained network of images and masks (recipe crisp) and
 the region labels of the cohort.
@@ -7,40 +7,35 @@ the region labels of the cohort.
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
-from typing import Any
 
-import fire
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import pearsonr
 from tqdm import tqdm
 
 from ...data.cohort import load_datalist
 from ...data.split import PARTS
-from ...evaluation.tables import bootstrap_interval
+from ...evaluation.statistics import bootstrap_interval
 from ...files.atomic import replacing, write_json
-from ...files.errors import clean_exit
+from ...metrics import dice_of_subjects
 from ...networks.latent import JointAutoencoder
-from ...pages.page import Section, write_latent_report
 from ...recipes.trained import TrainedRecipe
-from ...tissue import Tissue
+from ...tissue import TISSUES
 from ...tissue.datasets import one_hot
-from .figures import calibration_figure, correlation_figure, map_figure
+from ..command_line import run_command, say, whole_numbers
 from .mask_bank import MaskBank
 from .measures import (
     best_threshold,
     calibration_errors,
+    correlation,
     correlation_interval,
     error_overlaps,
-    pearson,
     slice_dice,
     slice_uncertainty,
-    spearman,
 )
-from .segmented_part import SegmentedPart, segment
+from .segmented_part import SegmentedPart, map_figure, segment
 
 __all__ = ["evaluate"]
 
@@ -48,7 +43,6 @@ SHOWN = (0.0, 0.02, 0.1, 0.5, 0.9, 1.0)
 """Quantiles of Dice whose slices are shown, the worst first."""
 
 
-@clean_exit()
 def evaluate(
     dataset_dir: str = "",
     segmentation_weights: str | None = None,
@@ -65,36 +59,35 @@ def evaluate(
 
     Writes uncertainty.csv (a row for each method: correlation of a slice's uncertainty with its error, calibration
     error, overlap of uncertain and wrong pixels), slices.csv, segmentation.csv (Dice of each subject and class),
-    summary.json and report.html.
+    summary.json and maps.png (from the worst segmented slice to the best).
 
     Args:
         dataset_dir: folder of dataset.json (python -m scripts prepare), with region labels.
         segmentation_weights: model.pt of a training of the segmentation recipe; that in eval/tissue_unet by default.
         crisp_weights: model.pt of a training of the CRISP recipe; that in eval/crisp by default.
         output_dir: folder of the results.
-        segmentation_recipe: a recipe from T1 slices to tissue masks, with dropout.
-        crisp_recipe: a recipe of images and masks.
-        masks: how many training masks, those that fit the image best, CRISP compares the prediction with.
-        passes: of Monte-Carlo dropout.
-        seed: of dropout and of the bootstrap.
+        segmentation_recipe: recipe from T1 slices to tissue masks, with dropout.
+        crisp_recipe: recipe of images and masks.
+        masks: number of training masks, those that fit the image best, with which CRISP compares the prediction.
+        passes: number of passes of Monte-Carlo dropout.
+        seed: seed of dropout and of the bootstrap.
         device: cpu or cuda.
     """
     for name, value in {"masks": masks, "passes": passes}.items():
-        _at_least_one(name, value)
+        whole_numbers(name, value, 1)
     segmentation = TrainedRecipe(segmentation_recipe, segmentation_weights, device)
     crisp = TrainedRecipe(crisp_recipe, crisp_weights, device)
     unet, joint = segmentation.network, _joint_network(crisp)
     data = {part: segmentation.dataset(load_datalist(dataset_dir, part)) for part in PARTS}
-    directions = _mask_directions(joint, data["training"].classes, device)
-    bank = MaskBank(directions, data["training"].classes, masks)
+    bank = MaskBank(_mask_directions(joint, data["training"].classes, device), data["training"].classes, masks)
     validation, test = (segment(data[part], unet, joint, bank, passes, seed, device) for part in ("validation", "test"))
-    folder = Path(output_dir)
     slices = _slice_table(test)
     table = _method_table(validation, test, slices, seed)
-    dice = _segmentation_table(test)
-    for name, rows in {"uncertainty": table, "slices": slices, "segmentation": dice}.items():
+    dice = pd.DataFrame(dice_of_subjects(test.predicted.numpy(), test.label.numpy(), test.subjects, TISSUES))
+    folder = Path(output_dir)
+    for name, content in {"uncertainty": table, "slices": slices, "segmentation": dice}.items():
         with replacing(folder / f"{name}.csv") as partial:
-            rows.to_csv(partial, index=False, float_format="%.6g")
+            content.to_csv(partial, index=False, float_format="%.6g")
     summary = {
         "segmentation_weights": str(segmentation.weights),
         "crisp_weights": str(crisp.weights),
@@ -109,14 +102,11 @@ def evaluate(
         "wrong_pixels": round(float(test.error[(test.predicted > 0) | (test.label > 0)].float().mean()), 4),
     }
     write_json(folder / "summary.json", summary)
-    title = "Uncertainty of a segmentation"
-    write_latent_report(title, _facts(summary), _sections(test, slices, table), folder / "report.html")
-    sys.stdout.write(f"{table.to_string(index=False, float_format='%.3f')}\nwrote {folder / 'report.html'}\n")
-
-
-def _at_least_one(name: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"--{name} must be a whole number of at least 1, got {value!r}.")
+    order = slices["dice"].to_numpy().argsort()
+    rows = [int(order[round(quantile * (len(order) - 1))]) for quantile in SHOWN]
+    with replacing(folder / "maps.png") as partial:
+        map_figure(test, [(f"Dice {slices['dice'][row]:.2f}", row) for row in rows]).savefig(partial, dpi=130)
+    say(f"{table.to_string(index=False, float_format='%.3f')}\nwrote {folder / 'uncertainty.csv'}")
 
 
 def _joint_network(crisp: TrainedRecipe) -> JointAutoencoder:
@@ -149,95 +139,23 @@ def _slice_table(test: SegmentedPart) -> pd.DataFrame:
 def _method_table(validation: SegmentedPart, test: SegmentedPart, slices: pd.DataFrame, seed: int) -> pd.DataFrame:
     """``uncertainty.csv``."""
     error = 1 - slices["dice"].to_numpy()
-    by_subject = slices.groupby("subject").mean(numeric_only=True)
+    of_subjects = slices.groupby("subject").mean(numeric_only=True)
     rows = []
     for method in tqdm(test.maps, "comparing", unit="method"):
         value = slices[method].to_numpy()
-        low, high = correlation_interval(value, error, test.subjects, seed)
         calibration = calibration_errors(test.maps[method], test.predicted, test.label, test.subjects)
-        ece_low, ece_high = bootstrap_interval(calibration, seed)
         threshold = best_threshold(validation.maps[method], validation.error, validation.subjects)
         overlaps = error_overlaps(test.maps[method], test.error, test.subjects, threshold)
-        overlap_low, overlap_high = bootstrap_interval(overlaps, seed)
-        rows.append(
-            {
-                "method": method,
-                "spearman": spearman(value, error),
-                "spearman_low": low,
-                "spearman_high": high,
-                "pearson": pearson(value, error),
-                "spearman_subjects": spearman(by_subject[method].to_numpy(), 1 - by_subject["dice"].to_numpy()),
-                "ece": calibration.mean(),
-                "ece_low": ece_low,
-                "ece_high": ece_high,
-                "threshold": threshold,
-                "overlap": overlaps.mean(),
-                "overlap_low": overlap_low,
-                "overlap_high": overlap_high,
-            }
-        )
+        low, high = correlation_interval(value, error, test.subjects, seed)
+        row = {"method": method, "spearman": correlation(value, error), "spearman_low": low, "spearman_high": high}
+        row |= {"pearson": correlation(value, error, pearsonr)}
+        row |= {"spearman_subjects": correlation(of_subjects[method].to_numpy(), 1 - of_subjects["dice"].to_numpy())}
+        row["ece"], (row["ece_low"], row["ece_high"]) = calibration.mean(), bootstrap_interval(calibration, seed)
+        row["threshold"], row["overlap"] = threshold, overlaps.mean()
+        row["overlap_low"], row["overlap_high"] = bootstrap_interval(overlaps, seed)
+        rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _segmentation_table(test: SegmentedPart) -> pd.DataFrame:
-    """``segmentation.csv``: Dice over the whole head; NaN where neither has the class."""
-    rows = []
-    for subject in np.unique(test.subjects):
-        head = torch.from_numpy(test.subjects == subject)
-        for tissue in list(Tissue)[1:]:
-            predicted, label = test.predicted[head] == tissue, test.label[head] == tissue
-            size = int(predicted.sum() + label.sum())
-            dice = 2 * int((predicted & label).sum()) / size if size else float("nan")
-            rows.append({"subject": subject, "class": tissue.name.lower(), "dice": dice})
-    return pd.DataFrame(rows)
-
-
-def _facts(summary: dict[str, Any]) -> list[str]:
-    dice = ", ".join(f"{name} {value:.3f}" for name, value in summary["dice"].items())
-    subjects, slices = summary["subjects"], summary["slices"]
-    return [
-        (
-            f"{slices['test']} axial slices of {subjects['test']} test subjects; thresholds from "
-            f"{subjects['validation']} validation subjects, masks to compare with from {subjects['training']} training "
-            "subjects."
-        ),
-        f"Dice of the segmentation, mean over subjects: {dice}.",
-        f"Wrong pixels, of those that prediction or label call brain: {summary['wrong_pixels']:.1%}.",
-        f"Dice of the training mask that fits the image best, mean over slices: {summary['dice_of_nearest_mask']:.3f}.",
-        f"CRISP compares with {summary['masks']} masks; Monte-Carlo dropout averages {summary['passes']} passes.",
-    ]
-
-
-def _sections(test: SegmentedPart, slices: pd.DataFrame, table: pd.DataFrame) -> list[Section]:
-    order = slices["dice"].to_numpy().argsort()
-    rows = [int(order[round(quantile * (len(order) - 1))]) for quantile in SHOWN]
-    uncertainty = {method: slices[method].to_numpy() for method in test.maps}
-    correlations = correlation_figure(uncertainty, 1 - slices["dice"].to_numpy())
-    maps = map_figure(test, rows, [f"Dice {slices['dice'][row]:.2f}" for row in rows])
-    return [
-        Section(
-            "Methods",
-            "Correlation of a slice's uncertainty (its sum over the predicted area) with its error, 1 - Dice, over "
-            "slices and over the means of the subjects; expected calibration error of 1 - uncertainty in 20 bins, "
-            "smaller is better; Dice coefficient of the pixels above the threshold, which was chosen on the validation "
-            "subjects, with those that are wrong. Intervals are 95 %, over subjects. Edge marks the borders of the "
-            "prediction: a method that is not above it says no more about single pixels than where the borders are.",
-            table,
-            {"Error against uncertainty, a point for each test slice.": correlations},
-        ),
-        Section(
-            "Calibration",
-            "A calibrated method lies on the grey line. Pixels that prediction or label call brain.",
-            figures={"Pixels of all test subjects.": calibration_figure(test)},
-        ),
-        Section(
-            "Slices",
-            "From the worst segmented slice to the best; anterior is up, the subject's right on the left.",
-            figures={"Black is 0, yellow 1, in the error and in the maps.": maps},
-        ),
-    ]
 
 
 if __name__ == "__main__":
-    logging.getLogger("monai").setLevel(logging.ERROR)
-    fire.Fire({"evaluate": evaluate})
+    run_command(evaluate, "python -m scripts.studies.uncertainty")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entropy of the predicted probabilities, the plainest map of uncertainty.
+"""Maps of uncertainty that need no second network.
 
-FOLDED: Borders of the prediction: the baseline that knows nothing but that borders are where errors are.
-FOLDED: Monte-Carlo dropout: the mean of predictions whose dropout is left on.
+Entropy of the predicted probabilities, the same of predictions whose dropout is left on, and the borders of the
+prediction: the baseline that knows nothing but that borders are where errors are.
 """
 
 from __future__ import annotations

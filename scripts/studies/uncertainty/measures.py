@@ -7,26 +7,19 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from monai.metrics import CalibrationErrorMetric, compute_generalized_dice
+from monai.metrics import CalibrationErrorMetric
 from numpy.typing import NDArray
-from scipy.stats import pearsonr, spearmanr
+from scipy.stats import spearmanr
 from torch import Tensor
 
-from ...evaluation.tables import CONFIDENCE
+from ...evaluation.statistics import bootstrap_of_rows
+from ...metrics import dice
 from ...tissue.datasets import one_hot
 
 __all__ = [
-    "BINS",
-    "THRESHOLDS",
-    "best_threshold",
-    "calibration_errors",
-    "correlation_interval",
-    "error_overlaps",
-    "pearson",
-    "slice_dice",
-    "slice_uncertainty",
-    "spearman",
-]
+    "BINS", "THRESHOLDS", "best_threshold", "calibration_errors", "correlation", "correlation_interval",
+    "error_overlaps", "slice_dice", "slice_uncertainty",
+]  # fmt: skip
 
 BINS = 20
 THRESHOLDS = tuple(round(0.025 * step, 3) for step in range(1, 40))
@@ -39,9 +32,8 @@ def slice_dice(predicted: Tensor, label: Tensor) -> Array:
 
     A mean over classes would be that of a few pixels where a ventricle begins.
     """
-    masks = (one_hot(predicted), one_hot(label))
-    dice = compute_generalized_dice(*masks, include_background=False, weight_type="uniform", sum_over_classes=True)
-    return dice.flatten().double().numpy()
+    a, b = (one_hot(mask)[:, 1:].bool().numpy() for mask in (predicted, label))
+    return np.nan_to_num(dice(a, b, (1, 2, 3)), nan=1.0)
 
 
 def slice_uncertainty(maps: Tensor, predicted: Tensor) -> Array:
@@ -50,35 +42,15 @@ def slice_uncertainty(maps: Tensor, predicted: Tensor) -> Array:
     return (maps.double().sum((1, 2)) / area).numpy()
 
 
-def spearman(x: Array, y: Array) -> float:
-    """Rank correlation; NaN where one of them is constant."""
-    return _correlation(spearmanr, x, y)
-
-
-def pearson(x: Array, y: Array) -> float:
-    """Linear correlation; NaN where one of them is constant."""
-    return _correlation(pearsonr, x, y)
-
-
-def _correlation(measure: Callable, x: Array, y: Array) -> float:
+def correlation(x: Array, y: Array, measure: Callable = spearmanr) -> float:
+    """Rank correlation, or another measure such as ``pearsonr``; NaN where one of them is constant."""
     return float(measure(x, y)[0]) if len(x) > 1 and np.ptp(x) > 0 and np.ptp(y) > 0 else float("nan")
 
 
 def correlation_interval(x: Array, y: Array, subjects: NDArray[np.str_], seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the rank correlation over slices, resampling whole subjects.
-
-    Returns:
-        Lower and upper end; NaN for a single subject.
-    """
-    rows = [np.flatnonzero(subjects == subject) for subject in np.unique(subjects)]
-    if len(rows) < 2:
-        return float("nan"), float("nan")
+    """95 % bootstrap interval of the rank correlation over slices, resampling whole subjects; NaN for one subject."""
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(RESAMPLES):
-        drawn = np.concatenate([rows[subject] for subject in rng.integers(0, len(rows), len(rows))])
-        values.append(spearman(x[drawn], y[drawn]))
-    low, high = np.nanquantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = bootstrap_of_rows(lambda rows: correlation(x[rows], y[rows]), subjects, RESAMPLES, rng)
     return float(low), float(high)
 
 
@@ -92,10 +64,10 @@ def calibration_errors(maps: Tensor, predicted: Tensor, label: Tensor, subjects:
         maps: U, ``(N, H, W)`` in [0, 1].
         predicted: classes, same shape.
         label: classes, same shape.
-        subjects: of each slice, ``(N,)``.
+        subjects: subject of each slice, ``(N,)``.
 
     Returns:
-        One for each subject, in the order of their names.
+        One value for each subject, in the order of their names.
 
     References:
         Guo et al., On calibration of modern neural networks, ICML 2017 (arXiv:1706.04599).
@@ -116,18 +88,14 @@ def error_overlaps(maps: Tensor, error: Tensor, subjects: NDArray[np.str_], thre
     Args:
         maps: ``(N, H, W)``.
         error: same shape, bool.
-        subjects: of each slice, ``(N,)``.
-        threshold: of the maps.
+        subjects: subject of each slice, ``(N,)``.
+        threshold: value above which a pixel is uncertain.
 
     Returns:
-        One for each subject, in the order of their names; 1 where there is neither error nor uncertainty.
+        One value for each subject, in the order of their names; 1 where there is neither error nor uncertainty.
     """
-    overlaps = []
-    for rows in _rows(subjects):
-        uncertain, wrong = maps[rows] > threshold, error[rows]
-        size = int(uncertain.sum() + wrong.sum())
-        overlaps.append(2 * int((uncertain & wrong).sum()) / size if size else 1.0)
-    return np.array(overlaps)
+    overlaps = [dice((maps[rows] > threshold).numpy(), error[rows].numpy()) for rows in _rows(subjects)]
+    return np.nan_to_num(overlaps, nan=1.0)
 
 
 def best_threshold(maps: Tensor, error: Tensor, subjects: NDArray[np.str_]) -> float:

@@ -11,15 +11,17 @@ from PIL import Image
 
 from scripts.networks import NETWORKS, CompressiveAutoencoder, ResidualUNet
 from scripts.networks.latent import VariationalAutoencoder
-from scripts.studies.rate_distortion import (
-    Jpeg2000,
+from scripts.studies.rate_distortion.classical import Jpeg2000, fit_block_pca
+from scripts.studies.rate_distortion.codecs import (
     PlainNetwork,
-    fit_block_pca,
-    fit_latent_codec,
+    block_pca_codecs,
+    jpeg2000_codecs,
     make_codecs,
+    network_codecs,
+    pca_codecs,
     transferred_values,
 )
-from scripts.studies.rate_distortion.codecs import block_pca_codecs, jpeg2000_codecs, network_codecs, pca_codecs
+from scripts.studies.rate_distortion.latent_codec import fit_latent_codec
 
 
 def smooth_images(count: int = 40, height: int = 32, width: int = 24, seed: int = 0) -> torch.Tensor:
@@ -144,9 +146,9 @@ def test_networks_become_codecs_by_what_they_can(tmp_path):
     (codec,) = network_codecs(plain, str(tmp_path / "1.pt"), training, [8], device)
     assert isinstance(codec, PlainNetwork)
     assert codec.name == "skip_cae"
-    with pytest.raises(FileNotFoundError, match=r"no trained weights at .*2\.pt: train first"):
+    with pytest.raises(FileNotFoundError, match=r"no weights at .*2\.pt: train first"):
         network_codecs(plain, str(tmp_path / "2.pt"), training, [8], device)
-    with pytest.raises(ValueError, match=r"0\.pt does not hold weights of SkipCAE"):
+    with pytest.raises(ValueError, match=r"0\.pt do not fit SkipCAE"):
         network_codecs(plain, str(tmp_path / "0.pt"), training, [8], device)
 
 

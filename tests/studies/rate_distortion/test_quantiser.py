@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from scripts.studies.rate_distortion import fit_quantiser
+from scripts.studies.rate_distortion.latent_codec import fit_quantiser
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from scripts.studies.rate_distortion.__main__ import rate_distortion
         ({"max_epoch": 3}, "unknown key 'max_epoch': did you mean max_epochs"),
     ],
 )
-def test_wrong_arguments_end_with_one_line(arguments, message, tiny_cohort, tmp_path):
-    with pytest.raises(SystemExit, match=message):
+def test_wrong_arguments_are_refused(arguments, message, tiny_cohort, tmp_path):
+    with pytest.raises(ValueError, match=message):
         rate_distortion(str(tiny_cohort), str(tmp_path), **arguments)
 
 

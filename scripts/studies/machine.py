@@ -1,24 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the machine can do: copy bandwidth and matrix rate; and the time that work takes at least on it."""
+"""What a time was measured on, in words and in numbers: copy bandwidth and matrix rate."""
 
 from __future__ import annotations
 
 import os
+import platform
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
-from ..benchmark.machine import describe_machine
-from .counter import Counted
-
-__all__ = ["Machine", "measure_machine"]
+__all__ = ["Machine", "available_cores", "describe_machine", "measure_machine", "synchronise"]
 
 #: Far larger than the caches, in bytes, and the side of the matrices.
 COPIED = {"cpu": 2**28, "cuda": 2**30}
 SIDE = {"cpu": 2048, "cuda": 8192}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def describe_machine(device: str) -> str:
+    """Name of the GPU, or number and model of the CPU cores.
+
+    Args:
+        device: where the networks ran, such as ``cuda`` or ``cpu``.
+    """
+    if torch.device(device).type == "cuda" and torch.cuda.is_available():
+        return torch.cuda.get_device_name(device)
+    cores, table = available_cores(), Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", table.read_text(encoding="utf-8")) if table.is_file() else None
+    processor = found.group(1).strip() if found else platform.processor() or platform.machine()
+    return f"{cores} CPU core{'s' if cores > 1 else ''}, {processor}"
 
 
 @dataclass(frozen=True)
@@ -39,21 +58,21 @@ class Machine:
 
     def best_with(self, other: Machine) -> Machine:
         """The higher of two measurements of each limit: a limit is what a disturbed measurement does not reach."""
-        rates = {
-            name: max(rate, other.operations_per_second[name]) for name, rate in self.operations_per_second.items()
-        }
-        return replace(
-            self, bytes_per_second=max(self.bytes_per_second, other.bytes_per_second), operations_per_second=rates
-        )
+        pairs = self.operations_per_second.items()
+        rates = {name: max(rate, other.operations_per_second[name]) for name, rate in pairs}
+        copied = max(self.bytes_per_second, other.bytes_per_second)
+        return replace(self, bytes_per_second=copied, operations_per_second=rates)
 
-    def floor_seconds(self, counted: Counted) -> float:
+    def floor_seconds(self, bytes_moved: float, operations: Mapping[str, float]) -> float:
         """The least time for a slice: that of its bytes or that of its operations, whichever is longer.
 
-        A dtype that was not measured (float16 on a CPU) counts as float32.
+        Args:
+            bytes_moved: bytes read and written.
+            operations: floating-point operations by dtype; one that was not measured counts as float32.
         """
         rates = self.operations_per_second
-        computing = sum(count / rates.get(dtype, rates["float32"]) for dtype, count in counted.operations.items())
-        return max(counted.bytes_moved / self.bytes_per_second, computing)
+        computing = sum(count / rates.get(dtype, rates["float32"]) for dtype, count in operations.items())
+        return max(bytes_moved / self.bytes_per_second, computing)
 
 
 def measure_machine(device: str, seconds: float) -> Machine:
@@ -69,18 +88,19 @@ def measure_machine(device: str, seconds: float) -> Machine:
     return Machine(describe_machine(device), load, 2 * source.nbytes / copying, rates)
 
 
+def synchronise(device: torch.device | str) -> None:
+    """Wait until a GPU has done what it was asked for."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def _least_seconds(function: Callable[[], object], device: str, seconds: float) -> float:
     """Shortest of many calls, the first one not counted."""
     taken: list[float] = []
     while len(taken) < 4 or sum(taken) < seconds:
-        _synchronise(device)
+        synchronise(device)
         begin = time.perf_counter()
         function()
-        _synchronise(device)
+        synchronise(device)
         taken.append(time.perf_counter() - begin)
     return min(taken[1:])
-
-
-def _synchronise(device: str) -> None:
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize(device)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Recipes x seeds as a job array, one cell a task; submit it from the repository root (docs/scaling.md):
-#   sbatch --array=0-5 configs/hw/slurm_benchmark.sh DATA OUT residual_unet_mse,thesis_skip_cae_mse 0,1,2
+# Recipes x seeds as a job array, one cell a task; submit it from the repository root (docs/studies/benchmark.md):
+#   sbatch --array=0-5 scripts/studies/benchmark/slurm_benchmark.sh DATA OUT residual_unet_mse,thesis_skip_cae_mse 0,1,2
 # A task that was preempted is queued again and goes on after its last whole epoch. When all are done:
 #   python -m scripts.studies.benchmark report --recipes residual_unet_mse,thesis_skip_cae_mse --seeds 0,1,2 \
 #     --dataset_dir DATA --output_dir OUT
@@ -14,7 +14,7 @@
 #SBATCH --output=%x-%A-%a.out
 set -euo pipefail
 if [[ $# -lt 4 ]]; then
-    echo "usage: sbatch --array=0-N configs/hw/slurm_benchmark.sh DATA OUT RECIPE,RECIPE,... SEED,SEED,..." >&2
+    echo "usage: sbatch --array=0-N scripts/studies/benchmark/slurm_benchmark.sh DATA OUT RECIPE,RECIPE,... SEED,SEED,..." >&2
     exit 2
 fi
 data=$1 out=$2

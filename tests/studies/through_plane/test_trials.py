@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.studies.through_plane import JUMPS, Place, false_alarms, trials
+from scripts.studies.through_plane.jumps import JUMPS, Place
+from scripts.studies.through_plane.trials import false_alarms, trials
 from scripts.tissue import ConsistencyThresholds
 from tests.helpers.toy_brain import SPACING_MM
 from tests.helpers.toy_slices import toy_slices

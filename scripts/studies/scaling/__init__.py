@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Several processes on one machine: what a second one brings."""
