@@ -34,8 +34,6 @@ FORMER = {
     "import_keras": " import-keras",
     "normative": " chart",
     "plausibility": " tissue criteria",
-    "vae_peer": ".studies.vae_peers",
-    "weak_scaling": ".studies.scaling",
 }
 """What ``python -m scripts.NAME`` of version 0.1.0 is called now, after ``python -m scripts``."""
 

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -13,31 +11,32 @@ from typing import Any
 
 import fire
 
+from ..commands.arguments import UsageError, nearest
+from ..commands.front import answer, say
+
 __all__ = ["run_command", "say", "switch", "whole_numbers"]
 
 
 def run_command(command: Callable[..., Any], name: str) -> None:
-    """Call a function with the arguments of the command line.
+    """Call a function with the arguments of the command line, and end the process.
 
     Args:
         command: function whose parameters are the options.
-        name: what the user typed, for the help text, such as "python -m scripts.studies.speed".
+        name: command as the user types it, for the help text, such as "python -m scripts.studies.speed".
 
     Raises:
-        SystemExit: status 1 and one line for an error of the user's making; an unknown option is one, before any work.
-            A command with ``**overrides`` judges them itself.
+        SystemExit: with the exit status, see :func:`~scripts.commands.front.answer`. An unknown option is refused
+            before any work; a command with ``**overrides`` judges them itself.
     """
-    logging.getLogger("monai").setLevel(logging.ERROR)
     parameters = inspect.signature(command).parameters
     asks_for_help = {"--help", "-h"} & set(sys.argv[1:])  # fire would take it for one more of the **overrides
-    try:
+
+    def work() -> None:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             _check_flags(parameters, sys.argv[1:])
         fire.Fire(command, ["--", "--help"] if asks_for_help else None, name=name)
-    except (ValueError, TypeError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("\ninterrupted: the same command goes on from what is done.")
+
+    sys.exit(answer(work))
 
 
 def whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
@@ -68,17 +67,10 @@ def switch(name: str, given: bool | str) -> bool:
     return str(given).lower() == "true"
 
 
-def say(text: str) -> None:
-    """Print a line of the result."""
-    sys.stdout.write(text + "\n")
-
-
 def _check_flags(parameters: Iterable[str], arguments: Sequence[str]) -> None:
     """Refuse an unknown flag before the work: fire would complain of it only afterwards."""
     known = [*parameters, "help"]
     for argument in arguments:
         flag = re.match(r"--([A-Za-z][\w-]*)", argument)
         if flag and (given := flag[1].replace("-", "_")) not in known:
-            near = difflib.get_close_matches(given, known, n=1)
-            hint = f"Did you mean --{near[0]}?" if near else f"Known: {', '.join(f'--{one}' for one in known)}."
-            raise ValueError(f"there is no option {argument.split('=')[0]}. {hint}")
+            raise UsageError(f"there is no option --{flag[1]}. {nearest(given, known, '--')}")

@@ -30,7 +30,7 @@ def describe_machine(device: str) -> str:
     """Name of the GPU, or number and model of the CPU cores.
 
     Args:
-        device: where the networks ran, such as ``cuda`` or ``cpu``.
+        device: device of the networks, such as ``cuda`` or ``cpu``.
     """
     if torch.device(device).type == "cuda" and torch.cuda.is_available():
         return torch.cuda.get_device_name(device)
@@ -48,7 +48,7 @@ class Machine:
         name: number and model of the processors.
         load: load average (processes that want a CPU, last minute) when it was first measured.
         bytes_per_second: copied from memory to memory, each byte read and written counted.
-        operations_per_second: of matrix products, by dtype.
+        operations_per_second: rate of matrix products, by dtype.
     """
 
     name: str

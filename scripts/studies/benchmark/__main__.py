@@ -58,7 +58,7 @@ def benchmark(
         seeds: seeds of the trainings, such as 0,1,2. Claims need three.
         max_epochs: epochs of every cell; each recipe's own by default.
         jobs: cells at a time; by default the number of CPU cores divided by THREADS, on a GPU 4.
-        threads: CPU threads of each cell. Results are the same to the last digit for the same number.
+        threads: CPU threads of each cell. BenchmarkResults are the same to the last digit for the same number.
         device: such as cuda:1 or cpu; the recipe's choice by default.
         keep_old_code: keep cells that other code made, if config and data are the same.
         page: Markdown file that "document" writes.

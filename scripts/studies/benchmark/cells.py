@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cells of a plan: one recipe with one seed, as commands of the bundle runner; and what distinguishes recipes."""
+"""The cells of a plan: one recipe with one seed, as commands of the bundle runner."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from monai.bundle import ConfigParser
+
 from ...data.cohort import load_cohort
 from ...evaluation import make_conditions
+from ...files.hashes import content_hash
+from ...recipes.code import code_hash
+from ...recipes.places import CONFIGS
 from ...recipes.provenance import split_hash
 from ...recipes.recipe import Recipe, merged_config
-from .fingerprint import PLACES, content_hash, fingerprint, training_config
 
-__all__ = ["MACHINE_KEYS", "NETWORK", "Cell", "CellMaker", "Factors", "Step", "factors", "make_cells", "typed"]
+__all__ = [
+    "MACHINE_KEYS", "NETWORK", "PLACES", "Cell", "CellMaker", "Step", "fingerprint", "make_cells", "training_config",
+    "typed",
+]  # fmt: skip
 
 NETWORK = "network"
 """The trained network among the methods of the evaluation; all others are baselines."""
@@ -22,6 +29,30 @@ SLICES = ("spatial_dims", "plane", "volume_transforms")
 """Keys that decide what a slice is; only networks that saw the same slices are compared."""
 MACHINE_KEYS = ("cache_dir", "num_workers")
 """Arguments that belong to one machine and change no result: a command that is shown leaves them out."""
+PLACES = (
+    "bundle_root", "dataset_dir", "output_dir", "cache_dir", "device", "num_workers", "resume", "recipe", "imports",
+)  # fmt: skip
+"""Keys that say where and how fast, not what. Code is found through the other keys, so ``imports`` adds nothing."""
+
+
+def fingerprint(config: Mapping[str, Any], split: str) -> dict[str, str]:
+    """Hashes of the config, the data and the code of a step.
+
+    Args:
+        config: merged config, or the part that the step uses.
+        split: hash of the cohort, see :func:`scripts.recipes.provenance.split_hash`.
+
+    Returns:
+        ``config``, ``data`` and ``code``, 16 hexadecimal digits each.
+    """
+    what = {key: value for key, value in config.items() if key not in PLACES}
+    return {"config": content_hash(what), "data": split, "code": code_hash(what)}
+
+
+def training_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a merged config that training uses: all but the keys of ``configs/evaluate.yaml``."""
+    evaluation = {key.lstrip("+") for key in ConfigParser.load_config_file(CONFIGS / "evaluate.yaml")}
+    return {key: value for key, value in config.items() if key not in evaluation}
 
 
 def typed(word: str) -> str:
@@ -156,7 +187,7 @@ def make_cells(
     evaluated with the same damage, whatever the seed of the training.
 
     Args:
-        recipes: what to train.
+        recipes: recipes to train.
         seeds: seeds of the trainings of all recipes that have none of their own.
         dataset_dir: folder of the cohort, absolute; empty for the demo cohort.
         output_dir: folder of the benchmark, absolute.
@@ -213,58 +244,3 @@ def _measuring(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config without what only shows results: a change there leaves them as they are."""
     evaluate = {key: value for key, value in config["evaluate"].items() if key != "handlers"}
     return {**config, "evaluate": evaluate}
-
-
-LOSSES = {"MSELoss": "MSE", "DSSIMLoss": "DSSIM"}
-FREE = ("network_def", "reconstruction_loss", "regularisers", "corruption", "max_epochs", "seed")
-"""Keys that the factors themselves describe, or that the benchmark sets for all."""
-TUNED_TO_LOSS = ("early_stopping_min_delta", "lr_scheduler")
-"""Thresholds of the thesis's schedule, which follow the scale of the loss."""
-
-
-@dataclass(frozen=True)
-class Factors:
-    """The factors of the experiment.
-
-    Attributes:
-        network: class of the network.
-        variant: its arguments other than the number of axes and channels; empty where there are none.
-        loss: ``MSE``, ``DSSIM`` or the class of another reconstruction loss.
-        l2: whether kernels are penalised.
-        damage: hash of the training damage; ``none`` for clean to clean.
-        design: hash of all else (data, optimiser, batch size, ...): cells of one design are comparable.
-    """
-
-    network: str
-    variant: str
-    loss: str
-    l2: bool
-    damage: str
-    design: str
-
-    def matches(self, other: Factors, varying: tuple[str, ...]) -> bool:
-        """Whether all factors but the varying ones are equal."""
-        return all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self) if f.name not in varying)
-
-
-def factors(config: Mapping[str, Any]) -> Factors:
-    """Read the factors from a merged config."""
-    network = dict(config["network_def"])
-    shape = ("_target_", "spatial_dims", "in_channels", "out_channels")
-    variant = ", ".join(f"{key}={value}" for key, value in network.items() if key not in shape)
-    loss = _class_name(config["reconstruction_loss"])
-    damage = config.get("corruption")
-    left_out = {*PLACES, *FREE, *TUNED_TO_LOSS}
-    rest = {key: value for key, value in training_config(config).items() if key not in left_out}
-    return Factors(
-        network=_class_name(network),
-        variant=variant,
-        loss=LOSSES.get(loss, loss),
-        l2=any(_class_name(term) == "KernelL2" for term in config.get("regularisers") or []),
-        damage=content_hash(damage) if damage else "none",
-        design=content_hash(rest),
-    )
-
-
-def _class_name(component: Mapping[str, Any]) -> str:
-    return str(component["_target_"]).rpartition(".")[2]

@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 
 from ...networks import THESIS_NETWORKS
-from .cells import Factors
-from .comparisons import Contrast, matched_contrast
+from .comparisons import Contrast, Factors, matched_contrast
 
 __all__ = ["CLAIMS", "Claim", "Design"]
 
@@ -22,7 +21,7 @@ class Design:
     """Models that differ in nothing but the factors, and the baselines beside them.
 
     Attributes:
-        name: what the names of the models begin with.
+        name: beginning of the names of the models.
         data: name of their kind of slices.
         models: name to factors.
         baselines: names of the methods without a training.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,71 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...evaluation.statistics import Spread, holm, rank_biserial, signed_rank_test, spread
-from .cells import Factors
-from .values import HIGHER_IS_BETTER, Measure, Values
+from ...files.hashes import content_hash
+from .cells import PLACES, training_config
+from .values import HIGHER_IS_BETTER, Quantity, Values
 
-__all__ = ["SIGNIFICANCE", "Contrast", "compare", "contrasts_of_pairs", "matched_contrast", "summarise_models"]
+__all__ = [
+    "SIGNIFICANCE", "Contrast", "Factors", "compare", "contrasts_of_pairs", "factors", "matched_contrast",
+    "summarise_models",
+]  # fmt: skip
 
 SIGNIFICANCE = 0.05
+
+
+LOSSES = {"MSELoss": "MSE", "DSSIMLoss": "DSSIM"}
+FREE = ("network_def", "reconstruction_loss", "regularisers", "corruption", "max_epochs", "seed")
+"""Keys that the factors themselves describe, or that the benchmark sets for all."""
+TUNED_TO_LOSS = ("early_stopping_min_delta", "lr_scheduler")
+"""Thresholds of the thesis's schedule, which follow the scale of the loss."""
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The factors of the experiment.
+
+    Attributes:
+        network: class of the network.
+        variant: its arguments other than the number of axes and channels; empty where there are none.
+        loss: ``MSE``, ``DSSIM`` or the class of another reconstruction loss.
+        l2: whether kernels are penalised.
+        damage: hash of the training damage; ``none`` for clean to clean.
+        design: hash of all else (data, optimiser, batch size, ...): cells of one design are comparable.
+    """
+
+    network: str
+    variant: str
+    loss: str
+    l2: bool
+    damage: str
+    design: str
+
+    def matches(self, other: Factors, varying: tuple[str, ...]) -> bool:
+        """Whether all factors but the varying ones are equal."""
+        return all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self) if f.name not in varying)
+
+
+def factors(config: Mapping[str, Any]) -> Factors:
+    """Read the factors from a merged config."""
+    network = dict(config["network_def"])
+    shape = ("_target_", "spatial_dims", "in_channels", "out_channels")
+    variant = ", ".join(f"{key}={value}" for key, value in network.items() if key not in shape)
+    loss = _class_name(config["reconstruction_loss"])
+    damage = config.get("corruption")
+    left_out = {*PLACES, *FREE, *TUNED_TO_LOSS}
+    rest = {key: value for key, value in training_config(config).items() if key not in left_out}
+    return Factors(
+        network=_class_name(network),
+        variant=variant,
+        loss=LOSSES.get(loss, loss),
+        l2=any(_class_name(term) == "KernelL2" for term in config.get("regularisers") or []),
+        damage=content_hash(damage) if damage else "none",
+        design=content_hash(rest),
+    )
+
+
+def _class_name(component: Mapping[str, Any]) -> str:
+    return str(component["_target_"]).rpartition(".")[2]
 
 
 @dataclass(frozen=True)
@@ -72,7 +131,7 @@ def compare(values: Values, contrasts: Sequence[Contrast]) -> pd.DataFrame:
     made: what a reader sees at once in one matrix of who beats whom.
 
     Args:
-        values: of all models.
+        values: values of all models.
         contrasts: one family.
 
     Returns:
@@ -137,7 +196,7 @@ def _differences(values: Values, contrast: Contrast) -> tuple[NDArray[np.float64
 
 
 def _measures(values: Values) -> dict[str, Iterable[Any]]:
-    return dict(zip(Measure._fields, zip(*values.measures, strict=True), strict=True))
+    return dict(zip(Quantity._fields, zip(*values.measures, strict=True), strict=True))
 
 
 def _columns(found: Spread, seeds: list[int]) -> dict[str, Any]:

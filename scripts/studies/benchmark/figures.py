@@ -11,9 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...evaluation.figures import COLOURS, MARKERS, example_figure, method_label
-from .answers import PUBLISHED
-from .examples import Example
-from .values import Measure
+from .answers import PUBLISHED, Example
+from .values import Quantity
 from .verdicts import Pairs
 
 __all__ = ["curves_figure", "labelled_example", "matrix_figure"]
@@ -25,13 +24,13 @@ BROWN = "#a6761d"
 BRIGHT = [colour for colour in COLOURS if colour != GREY]
 
 
-def matrix_figure(pairs: Pairs, data: str, measure: Measure, names: Sequence[str]) -> Figure:
+def matrix_figure(pairs: Pairs, data: str, measure: Quantity, names: Sequence[str]) -> Figure:
     """Who beats whom: colour and figure are the gain of the row over the column, a star says that it is significant.
 
     Args:
-        pairs: of the benchmark.
+        pairs: pairs of rows of the benchmark.
         data: kind of slices.
-        measure: by which is compared.
+        measure: measure of the comparison.
         names: rows and columns, in this order; the best first reads best.
     """
     count = len(names)
@@ -76,11 +75,11 @@ def curves_figure(
     Networks have full lines, baselines broken ones, published weights dotted ones.
 
     Args:
-        summary: of the benchmark.
+        summary: summary of the benchmark.
         data: kind of slices.
         networks: models with a colour each.
-        baselines: in grey, the published weights among them in brown.
-        region: where.
+        baselines: methods in grey, the published weights among them in brown.
+        region: region of the measure.
 
     Returns:
         The figure; ``None`` where no kind has several severities.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...files.atomic import write_json
+from ...files.hashes import file_hash
 from .cells import Cell, Step
-from .fingerprint import file_hash
 
 __all__ = ["RECORD_FILE", "CellRecord", "done_cells"]
 

@@ -16,23 +16,23 @@ import pandas as pd
 from ...data.cohort import load_cohort
 from ...data.split import PARTS
 from ...evaluation import make_conditions
-from ...files.atomic import replacing, write_json
+from ...files.atomic import write_csv, write_json
 from ...recipes.provenance import split_hash
-from .cells import Cell, factors
-from .comparisons import compare, contrasts_of_pairs, summarise_models
+from .cells import Cell
+from .comparisons import compare, contrasts_of_pairs, factors, summarise_models
 from .record import CellRecord
 from .values import collect_values
 from .verdicts import MIN_SEEDS, Pairs, find_designs, judge, verdict_table
 
-__all__ = ["FACTS_FILE", "TABLES", "Results", "budget", "read_results", "runs_table", "write_results"]
+__all__ = ["FACTS_FILE", "TABLES", "BenchmarkResults", "budget", "read_results", "runs_table", "write_results"]
 
 
 def runs_table(cells: Sequence[Cell], training_slices: int, places: Mapping[str, str]) -> pd.DataFrame:
     """One row for each cell that is done.
 
     Args:
-        cells: of the plan, those that are done.
-        training_slices: of the cohort.
+        cells: cells of the plan that are done.
+        training_slices: number of training slices of the cohort.
         places: paths of this machine and the words that stand for them in the commands.
 
     Returns:
@@ -69,8 +69,8 @@ def budget(cells: Sequence[Cell], done: Sequence[Cell], every_nth_slice: int = 1
     """One sentence that says what was trained, and begins with "Reduced budget" where it is less than it should be.
 
     Args:
-        cells: of the plan.
-        done: those of them that are done.
+        cells: cells of the plan.
+        done: cells that are done.
         every_nth_slice: share of the slices that the cohort was made with.
     """
     trained = [cell for cell in cells if cell.seed is not None]
@@ -100,11 +100,11 @@ TEXTS = ("design", "better", "judged_in", "commit", "date", "versions", "machine
 
 
 @dataclass(frozen=True)
-class Results:
+class BenchmarkResults:
     """What a benchmark found.
 
     Attributes:
-        folder: of the benchmark.
+        folder: folder of the benchmark.
         facts: budget, cohort, split hash, protocol.
         summary: a row for each model and measure.
         statistics: a row for each contrast and measure.
@@ -133,11 +133,11 @@ def write_results(
     Networks whose baselines are not done are left out: no table is without the damaged input and a classical filter.
 
     Args:
-        cells: of the plan.
-        done: those of them that are done.
+        cells: cells of the plan.
+        done: cells that are done.
         dataset_dir: folder of the cohort.
         output_dir: folder of the benchmark.
-        command: that made it, as it is shown.
+        command: command of the benchmark, as it is shown.
 
     Raises:
         ValueError: no network is done, or none beside its baselines.
@@ -165,13 +165,12 @@ def write_results(
         "runs": runs_table(done, slices["training"], {dataset_dir: "DATA", str(output_dir): "OUT"}),
     }
     for name, table in tables.items():
-        with replacing(output_dir / f"{name}.csv") as partial:
-            table.to_csv(partial, index=False, float_format="%.6g")
+        write_csv(output_dir / f"{name}.csv", table, float_format="%.6g")
     places = {"dataset_dir": dataset_dir, "command": command}
     write_json(output_dir / FACTS_FILE, _facts(cells, done, cohort, slices) | places)
 
 
-def read_results(output_dir: Path) -> Results:
+def read_results(output_dir: Path) -> BenchmarkResults:
     """Read what :func:`write_results` wrote.
 
     Raises:
@@ -187,7 +186,7 @@ def read_results(output_dir: Path) -> Results:
         for name in TABLES
     }
     facts = json.loads((output_dir / FACTS_FILE).read_text(encoding="utf-8"))
-    return Results(output_dir, facts, **tables)
+    return BenchmarkResults(output_dir, facts, **tables)
 
 
 def _facts(

@@ -46,7 +46,7 @@ def run_on_this_machine(
         cells: cells of the plan; those that are done are kept.
         jobs: cells at a time; by default the number of CPU cores divided by ``threads``, on a GPU 4.
         threads: CPU threads of each cell.
-        device: where the recipes were told to run; by default a GPU where there is one.
+        device: device of the recipes; by default a GPU where there is one.
         keep_old_code: keep cells that other code made, if config and data are the same.
 
     Returns:
@@ -74,7 +74,7 @@ def run_cells(
 
     Args:
         cells: cells of the plan.
-        facts: what to record of each command: commit, machine, versions.
+        facts: facts to record of each command: commit, machine, versions.
         jobs: commands at a time.
         threads: threads of each command.
         keep_old_code: accept results that other code made, if config and data are the same.

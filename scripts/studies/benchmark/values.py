@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...metrics import METRIC_NAMES
 from .cells import NETWORK, Cell
 
-__all__ = ["HIGHER_IS_BETTER", "WHOLE_KIND", "Measure", "Values", "collect_values"]
+__all__ = ["HIGHER_IS_BETTER", "WHOLE_KIND", "Quantity", "Values", "collect_values"]
 
 HIGHER_IS_BETTER = frozenset({"psnr", "ssim"})
 METRICS = tuple(name for name in METRIC_NAMES if name != "ssim")
@@ -23,7 +23,7 @@ WHOLE_KIND = 0
 """In place of a severity: the kind as a whole, which is the mean over its severities where it has several."""
 
 
-class Measure(NamedTuple):
+class Quantity(NamedTuple):
     """One column of figures: where and by what is measured."""
 
     corruption: str
@@ -34,19 +34,19 @@ class Measure(NamedTuple):
 
 @dataclass(frozen=True)
 class Values:
-    """Results on one kind of slices.
+    """BenchmarkResults on one kind of slices.
 
     Attributes:
         data: name of the kind of slices.
         subjects: names, in the order of the last axis.
-        measures: in the order of the second axis.
+        measures: measures in the order of the second axis.
         models: trained models by name: seed to values ``(measures, subjects)``; NaN where a subject has no such region.
         baselines: methods without a training: values ``(measures, subjects)``.
     """
 
     data: str
     subjects: tuple[str, ...]
-    measures: tuple[Measure, ...]
+    measures: tuple[Quantity, ...]
     models: Mapping[str, Mapping[int, NDArray[np.float64]]]
     baselines: Mapping[str, NDArray[np.float64]]
 
@@ -71,7 +71,7 @@ def collect_values(cells: Sequence[Cell]) -> dict[str, Values]:
     """Read ``metrics.csv`` of cells that are done.
 
     Args:
-        cells: of the plan, those that are done.
+        cells: cells of the plan that are done.
 
     Returns:
         Values by the name of the data.
@@ -108,7 +108,7 @@ def _stack(data: str, series: Mapping[tuple[str, int | None], pd.Series]) -> Val
     return Values(
         data=data,
         subjects=tuple(subjects),
-        measures=tuple(Measure(*row) for row in rows),
+        measures=tuple(Quantity(*row) for row in rows),
         models=models,
         baselines={name: array for (name, seed), array in arrays.items() if seed is None},
     )

@@ -11,10 +11,9 @@ from typing import Any
 import pandas as pd
 
 from ...evaluation.statistics import holm
-from .cells import Factors
 from .claims import CLAIMS, Claim, Design
-from .comparisons import SIGNIFICANCE
-from .values import HIGHER_IS_BETTER, WHOLE_KIND, Measure, Values
+from .comparisons import SIGNIFICANCE, Factors
+from .values import HIGHER_IS_BETTER, WHOLE_KIND, Quantity, Values
 
 __all__ = [
     "MARGINS", "MIN_SEEDS", "RULE", "Gain", "Judgement", "Pairs", "find_designs", "finding", "judge",
@@ -41,10 +40,10 @@ class Judgement:
     """What was found about a claim in one design.
 
     Attributes:
-        claim: that is judged.
+        claim: claim that is judged.
         design: name of the design; empty where no design has the cells that it needs.
         verdict: ``holds``, ``does not hold`` or ``cannot tell``.
-        reason: for the verdict, in words.
+        reason: reason for the verdict, in words.
         evidence: rows of the statistics, with ``p_holm`` of the family of all claims and ``finding``.
     """
 
@@ -60,7 +59,7 @@ def find_designs(models: Mapping[str, Factors], values: Mapping[str, Values]) ->
 
     Args:
         models: name to factors, of all trained models.
-        values: by the name of the data.
+        values: values by the name of the data.
     """
     groups: dict[str, dict[str, Factors]] = {}
     for name, found in models.items():
@@ -80,7 +79,7 @@ def judge(statistics: pd.DataFrame, designs: Sequence[Design]) -> list[Judgement
 
     Args:
         statistics: with the rows of the claims' contrasts, see :func:`~scripts.studies.benchmark.comparisons.compare`.
-        designs: those of all models.
+        designs: designs of all models.
 
     Returns:
         One judgement for each claim and each design that has comparisons for it; one without evidence for a claim that
@@ -176,11 +175,11 @@ class Gain:
 
     Attributes:
         over: the other row.
-        mean: of the paired differences.
+        mean: mean of the paired differences.
         low: lower end of their 95 % interval over subjects.
         high: its upper end.
         p_holm: corrected p-value.
-        margin: what does not matter.
+        margin: largest difference that does not matter.
     """
 
     over: str
@@ -205,16 +204,16 @@ class Pairs:
     """Looks up pairs of rows in the statistics, in either direction.
 
     Args:
-        statistics: of a benchmark.
+        statistics: statistics of a benchmark.
     """
 
     def __init__(self, statistics: pd.DataFrame) -> None:
         cells = statistics[statistics["design"] == ""]
-        keys = zip(*(cells[key] for key in ("data", "a", "b", *Measure._fields)), strict=True)
+        keys = zip(*(cells[key] for key in ("data", "a", "b", *Quantity._fields)), strict=True)
         rows = zip(*(cells[key] for key in ("difference", "ci_low", "ci_high", "p_holm")), strict=True)
         self.rows = dict(zip(keys, rows, strict=True))
 
-    def gain(self, data: str, measure: Measure, of: str, over: str) -> Gain | None:
+    def gain(self, data: str, measure: Quantity, of: str, over: str) -> Gain | None:
         """How much better ``of`` is; ``None`` where the two were not compared (infinite PSNR, no such region)."""
         for a, b, direction in ((of, over, 1), (over, of, -1)):
             row = self.rows.get((data, a, b, *measure))

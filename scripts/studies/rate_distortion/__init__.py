@@ -1,5 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate and distortion: how many values and bits a code needs, and what is left of the image.
-
-Read in this order: ``codec`` (what a codec is), ``latent_codec`` (values to bits), ``measure``.
-"""
+"""Rate and distortion: how many values and bits a code needs, and what is left of the image."""

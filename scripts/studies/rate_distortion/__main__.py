@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ...evaluation.methods import choose
-from ...files.atomic import replacing
+from ...files.atomic import replacing, write_csv
 from ...networks import THESIS_NETWORKS
 from ...recipes.places import CONFIGS, ROOT
 from ...recipes.recipe import Recipe, find_recipes, merged_config
@@ -130,9 +130,8 @@ def _write(done: Sequence[Cell], output: Path) -> None:
     tables = [pd.read_csv(c.steps[-1].result).assign(seed=-1 if c.seed is None else c.seed) for c in done]
     table = pd.concat(tables, ignore_index=True)
     summary = summarise_rates(table)
-    for name, content in (("rate_distortion", table), ("rate_distortion_summary", summary)):
-        with replacing(output / f"{name}.csv") as partial:
-            content.to_csv(partial, index=False, float_format="%.6g")
+    write_csv(output / "rate_distortion.csv", table, float_format="%.6g")
+    write_csv(output / "rate_distortion_summary.csv", summary, float_format="%.6g")
     with replacing(output / "rate_distortion.png") as partial:
         rate_distortion_figure(summary).savefig(partial, dpi=130)
     say(f"wrote {output / 'rate_distortion_summary.csv'} and rate_distortion.png")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from .codec import Coded
+from .latent_codec import Coded
 
 __all__ = ["BlockPCA", "Jpeg2000", "fit_block_pca"]
 
@@ -51,7 +51,7 @@ class Jpeg2000:
         self.targets = list(bits_per_pixel)
 
     def code(self, images: Tensor) -> Iterator[Coded]:
-        """See :class:`~scripts.studies.rate_distortion.codec.Codec`; images must not be negative."""
+        """See :class:`~scripts.studies.rate_distortion.latent_codec.Codec`; images must not be negative."""
         scale = float(images.max()) / GREY_LEVELS
         grey = (images[:, 0].clamp(min=0) / scale).round().cpu().numpy().astype(np.uint16)
         header = _data(_stream(grey[0], 1.0))[0]
@@ -83,7 +83,7 @@ class BlockPCA:
     """Coefficients of orthonormal components of each block: the transform that the cosines of JPEG stand in for.
 
     Args:
-        mean: of the blocks, shape ``(block_size ** 2,)``.
+        mean: mean of the blocks, shape ``(block_size ** 2,)``.
         components: orthonormal rows, the strongest first, shape ``(K, block_size ** 2)``.
     """
 

@@ -17,8 +17,7 @@ from ...evaluation.methods import choose
 from ...networks import NETWORKS
 from ...recipes.weights import load_weights
 from .classical import BlockPCA, Jpeg2000, fit_block_pca
-from .codec import Codec, Coded
-from .latent_codec import Autoencoder, fit_latent_codec
+from .latent_codec import Autoencoder, Codec, Coded, fit_latent_codec
 
 __all__ = [
     "PlainNetwork", "block_pca_codecs", "jpeg2000_codecs", "make_codecs", "network_codecs", "pca_codecs",
@@ -36,7 +35,7 @@ def make_codecs(codecs: Sequence[str], makers: Mapping[str, Callable[[], list[Co
 
     Args:
         codecs: their names.
-        makers: what makes the codecs of each name that is known.
+        makers: functions that make the codecs, by their names.
 
     Raises:
         ValueError: an unknown name (the nearest known one is named), or none.
@@ -89,7 +88,7 @@ class PlainNetwork:
 
     Args:
         network: one with ``transferred_layers``, in evaluation mode.
-        name: of the codec.
+        name: name of the codec.
         batch_size: images at a time.
     """
 
@@ -99,7 +98,7 @@ class PlainNetwork:
 
     @torch.inference_mode()
     def code(self, images: Tensor) -> Iterator[Coded]:
-        """See :class:`~scripts.studies.rate_distortion.codec.Codec`."""
+        """See :class:`~scripts.studies.rate_distortion.latent_codec.Codec`."""
         values = len(images) * transferred_values(self.network, images[:1])
         decoded = torch.cat([self.network(batch) for batch in images.split(self.batch_size)])
         yield Coded(decoded.float(), self.name, values / images.numel(), values)
@@ -119,13 +118,13 @@ def network_codecs(
     One with ``encode`` and ``decode`` is a codec; of another, the rate is the number of values that its decoder sees.
 
     Args:
-        network: of the recipe.
+        network: network of the recipe.
         weights: ``model.pt``.
         training: slices from which the quantisers are set up.
         bits: per value, of each quantiser.
-        device: where it runs.
+        device: device of the computation.
         batch_size: slices at a time.
-        name: of the codec if the network is none of ``NETWORKS``, such as the recipe's: a dense autoencoder.
+        name: name of the codec if the network is none of ``NETWORKS``, such as the recipe's: a dense autoencoder.
 
     Raises:
         FileNotFoundError: there are no such weights.
@@ -152,7 +151,7 @@ def pca_codecs(
         training: slices to which all is fitted.
         compressions: components per pixel.
         bits: per coefficient, of each quantiser.
-        device: where it runs.
+        device: device of the computation.
     """
     images = training_images(training, device)
     wanted = {compression: round(compression * images[0].numel()) for compression in compressions}
@@ -186,7 +185,7 @@ def block_pca_codecs(
         training: slices to which all is fitted.
         compressions: components per pixel.
         bits: per coefficient, of each quantiser.
-        device: where it runs.
+        device: device of the computation.
         block_size: side of a block in pixels.
     """
     images = training_images(training, device, FIT_SLICES)

@@ -28,7 +28,7 @@ def rate_distortion_figure(summary: pd.DataFrame, region: str = "head") -> Figur
     quantised values, against the length of their code; of the three numbers of bits per value, what is best.
 
     Args:
-        summary: of :func:`scripts.studies.rate_distortion.measure.summarise_rates`.
+        summary: table of :func:`scripts.studies.rate_distortion.measure.summarise_rates`.
         region: ``head`` or ``whole``.
     """
     psnr = summary[(summary["metric"] == "psnr") & (summary["region"] == region)]

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Autoencoders, linear or not, as codecs: the latent is all that is kept.
+"""What a codec is; and autoencoders, linear or not, as codecs: the latent is all that is kept.
 
 From latent values to bits it takes a uniform quantisation; the length of an entropy code is counted.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -14,9 +15,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .codec import Coded
+__all__ = ["Autoencoder", "Codec", "Coded", "LatentCodec", "UniformQuantiser", "fit_latent_codec", "fit_quantiser"]
 
-__all__ = ["Autoencoder", "LatentCodec", "UniformQuantiser", "fit_latent_codec", "fit_quantiser"]
+
+@dataclass(frozen=True)
+class Coded:
+    """Images after coding and decoding, at one rate.
+
+    Attributes:
+        images: decoded, shape ``(N, 1, H, W)``.
+        codec: name of the codec.
+        compression: nominal values per pixel; of a codec without values, an eighth of the bits per pixel asked for.
+        values: number of values passed on in all; NaN where the codec has no values.
+        bits_per_value: bits of a quantised value; NaN for values as they are, in floating point.
+        bits: length of the code of all images together; NaN where the values are not coded.
+    """
+
+    images: Tensor
+    codec: str
+    compression: float
+    values: float = math.nan
+    bits_per_value: float = math.nan
+    bits: float = math.nan
+
+
+class Codec(Protocol):
+    """A way to code images, at one or several rates."""
+
+    def code(self, images: Tensor) -> Iterator[Coded]:
+        """Code and decode clean ``images`` of shape ``(N, 1, H, W)``, each size a multiple of 8."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -105,10 +133,10 @@ class LatentCodec:
     """Code images by their latents: once as they are, and once for each quantiser.
 
     Args:
-        autoencoder: in evaluation mode.
-        name: of the codec.
+        autoencoder: autoencoder in evaluation mode.
+        name: name of the codec.
         compression: nominal latent values per pixel.
-        quantisers: by bits per value, fitted to the latents of training images.
+        quantisers: quantisers by bits per value, fitted to the latents of training images.
         batch_size: images at a time.
         centred: whether the autoencoder pads and cuts around the centre; otherwise at the end of each axis.
     """
@@ -122,7 +150,7 @@ class LatentCodec:
 
     @torch.inference_mode()
     def code(self, images: Tensor) -> Iterator[Coded]:
-        """See :class:`~scripts.studies.rate_distortion.codec.Codec`."""
+        """See :class:`Codec`."""
         latents = torch.cat([self.autoencoder.encode(batch) for batch in images.split(self.batch_size)])
         exact = Coded(self._decode(latents, images), self.name, self.compression, latents.numel())
         yield exact
@@ -151,10 +179,10 @@ def fit_latent_codec(
     """Set up a codec with the quantisers for the latents of training images.
 
     Args:
-        autoencoder: in evaluation mode.
-        name: of the codec.
+        autoencoder: autoencoder in evaluation mode.
+        name: name of the codec.
         compression: nominal latent values per pixel.
-        images: of the training, shape ``(N, 1, H, W)``.
+        images: training images, shape ``(N, 1, H, W)``.
         bits: per value, of each quantiser.
         batch_size: images at a time.
         centred: see :class:`LatentCodec`.

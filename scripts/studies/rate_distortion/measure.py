@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from ...evaluation.statistics import bootstrap_interval
 from ...evaluation.subjects import SubjectSlices, subject_slices
-from ...files.atomic import replacing
+from ...files.atomic import write_csv
 from ...metrics import METRIC_NAMES, RestorationMetrics
 from ...networks.blocks import SIZE_MULTIPLE
-from .codec import Codec
+from .latent_codec import Codec
 
 __all__ = ["measure_codecs", "measure_subject", "summarise_rates"]
 
@@ -28,9 +28,9 @@ def measure_codecs(codecs: Sequence[Codec], subjects: Dataset, device: torch.dev
     """Code every subject with every codec and write the table.
 
     Args:
-        codecs: what to compare.
+        codecs: codecs to compare.
         subjects: items as for :func:`~scripts.evaluation.subjects.subject_slices`.
-        device: where the slices are coded and scored.
+        device: device on which the slices are coded and scored.
         output: CSV file; it appears whole, by rename.
 
     Returns:
@@ -39,8 +39,7 @@ def measure_codecs(codecs: Sequence[Codec], subjects: Dataset, device: torch.dev
     bar = tqdm(range(len(subjects)), "coding", unit="subject", dynamic_ncols=True)
     rows = [row for index in bar for row in measure_subject(codecs, subject_slices(subjects[index], device))]
     table = pd.DataFrame(rows)
-    with replacing(Path(output)) as partial:
-        table.to_csv(partial, index=False, float_format="%.6g")
+    write_csv(Path(output), table, float_format="%.6g")
     return table
 
 
@@ -52,7 +51,7 @@ def measure_subject(codecs: Sequence[Codec], subject: SubjectSlices) -> Iterator
     codec needs is the codec's own loss.
 
     Args:
-        codecs: what to compare.
+        codecs: codecs to compare.
         subject: clean slices and regions.
 
     Yields:
@@ -96,7 +95,7 @@ def summarise_rates(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
     Args:
         table: rows of :func:`~scripts.studies.rate_distortion.measure.measure_codecs` with ``seed``, of the training.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Returns:
         One row for each codec, nominal compression, bits per value (0 for floating point), region and metric: the mean

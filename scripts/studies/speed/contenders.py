@@ -45,7 +45,7 @@ class Clock:
     counts as waiting only where the device had nothing left to do.
 
     Args:
-        device: where the work runs.
+        device: device of the work.
     """
 
     def __init__(self, device: torch.device | str) -> None:
@@ -110,7 +110,7 @@ class EngineContender:
     work of the device, it ends when the batch arrives.
 
     Args:
-        engine: not yet run.
+        engine: engine that has not run yet.
     """
 
     def __init__(self, engine: Workflow) -> None:
@@ -165,8 +165,8 @@ class StepContender:
     """Calls a function some times.
 
     Args:
-        step: processes a batch and returns its number of slices.
-        device: where it runs.
+        step: function that processes a batch and returns its number of slices.
+        device: device of the work.
     """
 
     step: Callable[[], int]
@@ -189,9 +189,9 @@ class FolderContender:
     whenever the network is not at work.
 
     Args:
-        make: gives a network and the function that restores all volumes with it, anew for each pass.
-        slices: of all volumes together.
-        device: where the network runs.
+        make: function that gives a network and the function that restores all volumes with it, anew for each pass.
+        slices: number of slices of all volumes together.
+        device: device of the network.
     """
 
     make: Callable[[], tuple[nn.Module, Callable[[], None]]]

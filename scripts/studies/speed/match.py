@@ -48,8 +48,8 @@ class Entrant:
 
     Attributes:
         name: ``OURS``, or that of a peer. Ways of one peer share its name.
-        start: starts its process, given a file for what it says.
-        way: what distinguishes them, such as "2 workers".
+        start: function that starts its process, given the file of its log.
+        way: distinction between them, such as "2 workers".
     """
 
     name: str
@@ -96,9 +96,9 @@ def play(match: Match, effort: Effort, log_dir: Path) -> tuple[list[Outcome], li
     The machine may be busy with other things for seconds at a time; what is compared lies next to each other.
 
     Args:
-        match: who does what.
-        effort: how many rounds, how long.
-        log_dir: for what the processes say.
+        match: match to play.
+        effort: number and length of the rounds.
+        log_dir: folder of the logs of the processes.
 
     Returns:
         The outcomes, that of ``OURS`` first, and one line for each peer that could not take part.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from torch import Tensor, nn
 
 from ...files.atomic import replacing
+from ...metrics import peak_signal_to_noise_ratio
 from ...recipes.places import ROOT
+from ...recipes.weights import load_weights
 from .contenders import Contender, EngineContender, FolderContender, StepContender
 from .sample import Sample
 
 __all__ = [
     "DEFAULT_NETWORK", "Task", "corruption", "data", "evaluation", "forward", "forward_contender", "inference",
-    "inference_config", "loading", "train_config", "train_step",
+    "inference_config", "loading", "measure_accuracy", "train_config", "train_step",
 ]  # fmt: skip
 
 
@@ -31,7 +33,7 @@ class Task:
         sample: the data.
         network: file of ``configs/net`` without its ending.
         device: such as "cpu" or "cuda".
-        seed: of everything random.
+        seed: seed of everything random.
         work_dir: an existing folder for what contenders write.
     """
 
@@ -52,9 +54,9 @@ def train_config(task: Task, initialize: bool = True, **values: Any) -> ConfigPa
     """``configs/train.yaml`` for a task.
 
     Args:
-        task: what to do.
+        task: task of the match.
         initialize: as MONAI's runner does it before a run. A peer that only looks values up must not be set up.
-        values: override the config.
+        values: values that override the config.
     """
     values = {"seed": task.seed, "max_epochs": FOREVER, "val_interval": FOREVER, **values}
     values |= {"dataset_dir": task.sample.dataset_dir, "cache_dir": str(Path(task.work_dir) / "cache")}
@@ -96,8 +98,8 @@ def train_step(task: Task, **values: Any) -> Contender:
     """Batch, damage, forward, backward and optimiser: the trainer of the config with all its handlers.
 
     Args:
-        task: what to do.
-        values: override the config, to try its other ways.
+        task: task of the match.
+        values: values that override the config, to try its other ways.
     """
     return EngineContender(train_config(task, **values).get_parsed_content("train#trainer"))
 
@@ -168,3 +170,44 @@ def loading(loader: Iterable[dict[str, Any]], device: str) -> Contender:
 
     endless = batches()
     return StepContender(lambda: len(next(endless)["image"].to(device)), device)
+
+
+@torch.no_grad()
+def measure_accuracy(task: Task) -> list[dict[str, Any]]:
+    """Restore the same damaged slices with the network as configured, in both precisions, and plain.
+
+    The plain network is the class itself with the published weights: float32, nothing folded.
+
+    Args:
+        task: its sample's test subjects are restored; its network does not matter.
+
+    Returns:
+        For each arithmetic, the plain one first, its name, the number of ``slices``, the ``psnr`` of the mean squared
+        error of all their pixels in dB, and the ``largest_difference`` of a pixel from the plain network's (1 = the
+        volume's 99.5th percentile).
+    """
+    task = replace(task, network=DEFAULT_NETWORK)
+    held_out: dict[str, Any] = {"validate#datalist#part": "test"}
+    training = train_config(task, **held_out)
+    prepare_batch = training.get_parsed_content("validate#evaluator").prepare_batch
+    loader = training.get_parsed_content("validate#dataloader")
+    pairs = [prepare_batch(batch, torch.device(task.device)) for batch in loader]
+    damaged, clean = (torch.cat(images) for images in zip(*pairs, strict=True))
+    config = inference_config(task)
+    plain = load_weights(config.get_parsed_content("network_def"), config.get_parsed_content("weights"))
+    networks = {
+        "plain float32": plain.to(task.device).eval(),
+        "float32, all else on": inference_config(task, amp=False).get_parsed_content("network"),
+        "bfloat16, all else on": inference_config(task, amp=True).get_parsed_content("network"),
+        "as configured": config.get_parsed_content("network"),
+    }
+    restored = {name: torch.cat([network(batch) for batch in damaged.split(16)]) for name, network in networks.items()}
+    return [
+        {
+            "arithmetic": name,
+            "slices": len(clean),
+            "psnr": peak_signal_to_noise_ratio(float((image - clean).square().mean())),
+            "largest_difference": float((image - restored["plain float32"]).abs().max()),
+        }
+        for name, image in restored.items()
+    ]

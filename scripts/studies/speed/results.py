@@ -13,12 +13,12 @@ import monai
 import pandas as pd
 import torch
 
-from ...files.atomic import replacing
+from ...files.atomic import replacing, write_csv
 from ..machine import Machine
 from .match import Effort, Match, Outcome
 from .ours import Task
 
-__all__ = ["COLUMNS", "Results", "rows_of"]
+__all__ = ["COLUMNS", "SpeedResults", "rows_of"]
 
 COLUMNS = [
     "work", "network", "device", "ours_per_s", "peer", "peer_per_s", "ratio", "floor_share", "wait_share", "peak_mb",
@@ -36,9 +36,9 @@ def rows_of(match: Match, device: str, outcomes: Sequence[Outcome], machine: Mac
     """One row for each peer, in its fastest way; a row without a peer where there is none.
 
     Args:
-        match: the work, and the network (``all`` where it does not matter).
+        match: work and network (``all`` where it does not matter).
         device: ``cpu`` or ``cuda``.
-        outcomes: of the match, ours first.
+        outcomes: outcomes of the match, ours first.
         machine: limits of the device.
 
     Returns:
@@ -73,7 +73,7 @@ def rows_of(match: Match, device: str, outcomes: Sequence[Outcome], machine: Mac
 
 
 @dataclass(frozen=True)
-class Results:
+class SpeedResults:
     """What was measured.
 
     Attributes:
@@ -82,7 +82,7 @@ class Results:
         machine: limits of the device.
         rows: the table, see :func:`rows_of`.
         failures: one line for each peer that could not take part.
-        accuracies: what fast arithmetic costs, see :func:`~scripts.studies.speed.accuracy.measure_accuracy`.
+        accuracies: cost of fast arithmetic, see :func:`~scripts.studies.speed.ours.measure_accuracy`.
     """
 
     task: Task
@@ -98,8 +98,7 @@ class Results:
         Raises:
             OSError: a file cannot be written.
         """
-        with replacing(output_dir / "speed.csv") as partial:
-            pd.DataFrame(self.rows)[COLUMNS].to_csv(partial, index=False, float_format="%.4g")
+        write_csv(output_dir / "speed.csv", pd.DataFrame(self.rows)[COLUMNS], float_format="%.4g")
         with replacing(output_dir / "speed.md") as partial:
             partial.write_text(self.as_markdown(), encoding="utf-8")
 

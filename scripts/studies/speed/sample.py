@@ -32,10 +32,10 @@ class Sample:
     """A small cohort and a folder of volumes.
 
     Attributes:
-        name: of the cohort, and how much of it.
+        name: name of the cohort, and how much of it.
         dataset_dir: folder of its ``dataset.json``.
         volumes_dir: folder of the volumes to restore.
-        plane: of the slices.
+        plane: plane of the slices.
         slice_shape: ``(H, W)`` of the largest training slice, rounded up to what the networks accept.
         volume_slices: slices of all volumes to restore together, whole heads.
     """
@@ -54,8 +54,8 @@ def take_sample(
     """Take the first subjects of each part of a cohort.
 
     Args:
-        dataset_dir: of the whole cohort; empty: the demo cohort.
-        folder: receives the sample.
+        dataset_dir: folder of the whole cohort; empty: the demo cohort.
+        folder: folder of the sample.
         training: number of subjects for training.
         validation: number of subjects for validation.
         volumes: number of test subjects whose volumes are restored.
@@ -97,8 +97,8 @@ def large_sample(sample: Sample, folder: Path) -> Sample:
     """The sample with one volume to restore: its first head, interpolated.
 
     Args:
-        sample: has the head.
-        folder: made; receives the volume.
+        sample: sample with the head.
+        folder: folder of the volume, which is made.
     """
     head = sorted(Path(sample.volumes_dir).iterdir())[0]
     volume = Compose([LoadImage(ensure_channel_first=True), Resize((SIDE, SIDE, SIDE))])(head)[0]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ...data.cohort import load_datalist
-from ...files.atomic import replacing
+from ...files.atomic import replacing, write_csv
 from ...latent.figures import mask_grid
 from ...latent.space import TissueRecipe
 from ...tissue import UNITS
@@ -50,11 +50,11 @@ def check(
         dataset_dir: folder of dataset.json (python -m scripts prepare), with labels.
         output_dir: folder of the results.
         part: "validation" or "test".
-        recipe: of tissue masks, such as ar_vae, to correct with; its slices are used. Without, slices are only looked
-            for, in whole heads.
+        recipe: recipe of tissue masks, such as ar_vae, to correct with; its slices are used. Without, slices are only
+            looked for, in whole heads.
         weights: model.pt of a training of the recipe; by default that in eval/<recipe>, or else the shipped one.
         per_head: slices of each head that are replaced, one at a time.
-        seed: of their choice.
+        seed: seed of their choice.
     """
     whole_numbers("per_head", per_head, 1)
     if weights and not recipe:
@@ -79,9 +79,8 @@ def check(
             example = example or ((trial, corrected) if row["found"] else None)
         rows.append(row)
     folder, summary = Path(output_dir), _summary(rows)
-    for name, table in {"consistency.csv": pd.DataFrame(rows).round(4), "summary.csv": summary}.items():
-        with replacing(folder / name) as partial:
-            table.to_csv(partial, index=False)
+    write_csv(folder / "consistency.csv", pd.DataFrame(rows).round(4))
+    write_csv(folder / "summary.csv", summary)
     if example:
         _draw(*example, thresholds, folder)
     say(f"{part}: {alarms.slices} healthy slices of {len(slices.volumes())} heads")
@@ -136,10 +135,10 @@ def _profile_figure(
     """One panel for each attribute, one curve for each profile.
 
     Args:
-        level: of the slices, ``(T,)``.
+        level: level of the slices, ``(T,)``.
         profiles: up to three, ``(T, L)``, by what they are called in the legend.
-        names: of the attributes.
-        at: a slice to mark.
+        names: names of the attributes.
+        at: slice to mark.
     """
     rows = -(-len(names) // COLUMNS)
     figure = Figure(figsize=(2.6 * min(COLUMNS, len(names)), 2.1 * rows + 0.4), layout="constrained")

@@ -25,9 +25,9 @@ class Place(NamedTuple):
     """Where a jump is put.
 
     Attributes:
-        slices: of heads that thresholds were not learned from.
-        rows: of one of these heads, from its lowest slice to its highest.
-        position: in ``rows``, of the slice that is replaced.
+        slices: slices of heads that thresholds were not learned from.
+        rows: rows of one of these heads, from its lowest slice to its highest.
+        position: position in ``rows`` of the slice that is replaced.
         donors: slices of other heads.
         slice_mm: distance of the slices.
     """

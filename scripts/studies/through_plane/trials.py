@@ -40,7 +40,7 @@ class Trial(NamedTuple):
     Attributes:
         jump: name of the kind, of :data:`scripts.studies.through_plane.jumps.JUMPS`.
         place: where.
-        mask: what is there now, ``(H, W)``.
+        mask: replaced slice, ``(H, W)``.
         profile: attributes of the head with that slice, ``(T, L)``.
         found: slices that are taken for wrong, ``(T,)``.
     """
@@ -79,11 +79,11 @@ def trials(
     """Put jumps into healthy heads, one at a time, and look for them.
 
     Args:
-        slices: of heads that the thresholds were not learned from.
+        slices: slices of heads that the thresholds were not learned from.
         donors: slices of other heads, for the jump ``other_head``.
         thresholds: see :class:`ConsistencyThresholds`.
         per_head: places in each head, the same for every kind of jump, never the first or the last slice.
-        seed: of places and jumps.
+        seed: seed of places and jumps.
 
     Yields:
         One trial for each kind and place.
@@ -120,8 +120,8 @@ class Corrected(NamedTuple):
 
     Attributes:
         row: numbers, see :func:`correct_trial`.
-        profile: of the corrected head, ``(T, L)``.
-        mask: what is in the place of the jump now, ``(H, W)``.
+        profile: attributes of the corrected head, ``(T, L)``.
+        mask: corrected slice in the place of the jump, ``(H, W)``.
     """
 
     row: dict[str, float]
@@ -136,8 +136,8 @@ def correct_trial(
 
     Args:
         trial: a head with a jump.
-        model: of masks on the same grid.
-        thresholds: by which the jump was looked for.
+        model: model of masks on the same grid.
+        thresholds: thresholds by which the jump was looked for.
         dims: latent dimensions that stand for attributes.
 
     Returns:

@@ -18,14 +18,14 @@ from tqdm import tqdm
 from ...data.cohort import load_datalist
 from ...data.split import PARTS
 from ...evaluation.statistics import bootstrap_interval
-from ...files.atomic import replacing, write_json
+from ...files.atomic import replacing, write_csv, write_json
 from ...metrics import dice_of_subjects
 from ...networks.latent import JointAutoencoder
 from ...recipes.trained import TrainedRecipe
 from ...tissue import TISSUES
 from ...tissue.datasets import one_hot
 from ..command_line import run_command, say, whole_numbers
-from .mask_bank import MaskBank
+from .maps import MaskBank
 from .measures import (
     best_threshold,
     calibration_errors,
@@ -86,8 +86,7 @@ def evaluate(
     dice = pd.DataFrame(dice_of_subjects(test.predicted.numpy(), test.label.numpy(), test.subjects, TISSUES))
     folder = Path(output_dir)
     for name, content in {"uncertainty": table, "slices": slices, "segmentation": dice}.items():
-        with replacing(folder / f"{name}.csv") as partial:
-            content.to_csv(partial, index=False, float_format="%.6g")
+        write_csv(folder / f"{name}.csv", content, float_format="%.6g")
     summary = {
         "segmentation_weights": str(segmentation.weights),
         "crisp_weights": str(crisp.weights),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maps of uncertainty that need no second network.
+"""Maps of uncertainty.
 
-Entropy of the predicted probabilities, the same of predictions whose dropout is left on, and the borders of the
-prediction: the baseline that knows nothing but that borders are where errors are.
+Entropy of the predicted probabilities, the same of predictions whose dropout is left on, the borders of the prediction
+(the baseline that knows nothing but that borders are where errors are), and what the masks that fit an image say about
+its segmentation (CRISP).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-__all__ = ["dropout_probabilities", "edge_map", "entropy_map"]
+__all__ = ["MaskBank", "bandwidth", "concentration", "dropout_probabilities", "edge_map", "entropy_map"]
 
 
 def entropy_map(probabilities: Tensor) -> Tensor:
@@ -58,10 +59,10 @@ def dropout_probabilities(network: nn.Module, images: Tensor, passes: int, seed:
     Only the dropout layers behave as in training; batch normalisation does not.
 
     Args:
-        network: in evaluation mode, from images to probabilities; left as it was.
+        network: network from images to probabilities, in evaluation mode; not changed.
         images: ``(N, C, *spatial)``.
-        passes: how many.
-        seed: of the draws. torch's own random state stays as it was.
+        passes: number of passes.
+        seed: seed of the draws. torch's own random state stays as it was.
 
     Returns:
         ``(N, classes, *spatial)``.
@@ -92,3 +93,91 @@ def _dropping(network: nn.Module) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.eval()
+
+
+def concentration(directions: Tensor) -> float:
+    r"""Concentration of the von Mises-Fisher distribution of directions.
+
+    .. math:: \hat\kappa = \frac{\bar R (d - \bar R^2)}{1 - \bar R^2}, \qquad \bar R = \|\operatorname{mean}_i x_i\|
+
+    Differs from the paper: its published code computes ``R * (8 - R**2) / 1 - R**2``, which lacks the parentheses
+    around the denominator and takes d for 8 whatever it is.
+
+    Args:
+        directions: ``(N, d)`` of length one.
+
+    Raises:
+        ValueError: all directions are the same.
+
+    References:
+        Banerjee et al., Clustering on the unit hypersphere using von Mises-Fisher distributions, Journal of Machine
+        Learning Research 6, 2005, equation 4.4.
+    """
+    squared = directions.double().mean(0).square().sum().item()
+    if squared > 1 - 1e-9:
+        raise ValueError(
+            "the masks have all the same direction, so none fits an image better than another: the training has "
+            "collapsed. Train the joint network anew, with a lower learning rate."
+        )
+    return math.sqrt(squared) * (directions.shape[1] - squared) / (1 - squared)
+
+
+def bandwidth(directions: Tensor) -> float:
+    r"""Rule of thumb for the kernel of ``N`` directions, :math:`h = \hat\kappa^{-1/2} (40 \sqrt\pi N)^{-1/5}`."""
+    return concentration(directions) ** -0.5 * (40 * math.sqrt(math.pi) * len(directions)) ** -0.2
+
+
+class MaskBank:
+    r"""Masks of a cohort and their directions, from which those that fit an image best are taken.
+
+    The uncertainty of a pixel is the share of them, weighted by how well they fit, that have another class there:
+
+    .. math:: U = \frac{\sum_i w_i [y \ne y_i]}{\sum_i w_i}, \qquad w_i = \exp \frac{\langle u, v_i \rangle - 1}{h}
+
+    with the direction u of the image, the M best directions v of masks, the prediction y and the bandwidth h.
+
+    Differs from the paper: there, the sum is divided by M and the map by its largest value, so that even the most
+    certain slice has a pixel of uncertainty 1, and one-hot channels are compared, so that grey for white counts twice
+    and brain for background once. The published bank holds the masks of the validation, too; the threshold is chosen on
+    these, so here it does not.
+
+    Args:
+        directions: directions of the masks, ``(N, D)`` of length one.
+        classes: the masks, ``(N, H, W)``.
+        count: M.
+
+    Raises:
+        ValueError: all directions are the same.
+
+    References:
+        Judge et al., CRISP: reliable uncertainty estimation for medical image segmentation, MICCAI 2022
+        (arXiv:2206.07664).
+    """
+
+    def __init__(self, directions: Tensor, classes: Tensor, count: int = 50) -> None:
+        self.directions = directions
+        self.classes = classes
+        self.count = min(count, len(directions))
+        self.bandwidth = bandwidth(directions)
+
+    def nearest(self, images: Tensor) -> Tensor:
+        """The mask that fits each image best, ``(B, H, W)``, for directions of images ``(B, D)``."""
+        return self.classes[(images @ self.directions.T).argmax(1)]
+
+    def uncertainty(self, images: Tensor, predicted: Tensor) -> Tensor:
+        """Map of each prediction.
+
+        Args:
+            images: their directions, ``(B, D)`` of length one.
+            predicted: classes, ``(B, H, W)``.
+
+        Returns:
+            ``(B, H, W)`` in [0, 1].
+        """
+        cosine, best = (images @ self.directions.T).topk(self.count, dim=1)  # (B, M)
+        weights = torch.softmax(cosine / self.bandwidth, dim=1)
+        maps = [
+            torch.einsum("m,mhw->hw", weight, (self.classes[rows] != mask).float())
+            for weight, rows, mask in zip(weights, best, predicted, strict=True)
+        ]
+        return torch.stack(maps).clamp(max=1)

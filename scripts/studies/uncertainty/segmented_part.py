@@ -16,8 +16,7 @@ from tqdm import tqdm
 from ...latent.figures import TISSUE_COLOURS
 from ...networks.latent import JointAutoencoder
 from ...tissue.datasets import ImageMaskDataset
-from .maps import dropout_probabilities, edge_map, entropy_map
-from .mask_bank import MaskBank
+from .maps import MaskBank, dropout_probabilities, edge_map, entropy_map
 
 __all__ = ["SegmentedPart", "map_figure", "segment"]
 
@@ -71,7 +70,7 @@ def segment(
         bank: masks of the training.
         passes: number of passes of Monte-Carlo dropout.
         seed: seed of its draws.
-        device: where the networks are.
+        device: device of the networks.
     """
     parts = []
     for number, batch in enumerate(tqdm(data.images.split(BATCH), "segmenting", unit="batch")):

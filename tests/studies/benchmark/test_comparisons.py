@@ -8,18 +8,18 @@ import pytest
 from scipy.stats import wilcoxon
 
 from scripts.evaluation.statistics import holm
-from scripts.studies.benchmark.cells import Factors
 from scripts.studies.benchmark.comparisons import (
     Contrast,
+    Factors,
     compare,
     contrasts_of_pairs,
     matched_contrast,
     summarise_models,
 )
-from scripts.studies.benchmark.values import Measure, Values
+from scripts.studies.benchmark.values import Quantity, Values
 from scripts.studies.benchmark.verdicts import Pairs
 
-PSNR, DSSIM = Measure("mixed", 3, "head", "psnr"), Measure("mixed", 3, "head", "dssim")
+PSNR, DSSIM = Quantity("mixed", 3, "head", "psnr"), Quantity("mixed", 3, "head", "dssim")
 
 
 def values(models, baselines=None, subjects=12, measures=(PSNR,)):

@@ -13,8 +13,8 @@ from monai.bundle import ConfigWorkflow
 
 from scripts.evaluation import SubjectSlices
 from scripts.networks import CompressiveAutoencoder
-from scripts.studies.rate_distortion.codec import Coded
 from scripts.studies.rate_distortion.figure import best_rates, rate_distortion_figure
+from scripts.studies.rate_distortion.latent_codec import Coded
 from scripts.studies.rate_distortion.measure import measure_subject, summarise_rates
 from tests.helpers.user_errors import user_error
 

@@ -90,7 +90,7 @@ def test_check_corrects_with_a_recipe(arguments: dict[str, str], trained: dict[s
         ({"per_head": 0}, "--per_head must be whole numbers, at least 1, got 0"),
         ({"per_head": 29}, "per_head must be at most 28, the judged slices of the smallest head, got 29"),
         ({"weights": "model.pt"}, "--weights go with --recipe"),
-        ({"recipe": "ar_vea"}, "there is no recipe 'ar_vea'"),
+        ({"recipe": "ar_vea"}, "no recipe fits 'ar_vea'"),
         ({"part": "tests"}, "tests"),
     ],
 )

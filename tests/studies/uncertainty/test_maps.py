@@ -14,8 +14,14 @@ from scipy.stats import vonmises_fisher
 from torch.distributions import Categorical
 
 from scripts.networks import SegmentationUNet
-from scripts.studies.uncertainty.maps import dropout_probabilities, edge_map, entropy_map
-from scripts.studies.uncertainty.mask_bank import MaskBank, bandwidth, concentration
+from scripts.studies.uncertainty.maps import (
+    MaskBank,
+    bandwidth,
+    concentration,
+    dropout_probabilities,
+    edge_map,
+    entropy_map,
+)
 
 
 def test_entropy_is_that_of_torch_as_a_share_of_the_largest():

@@ -65,8 +65,8 @@ def test_it_gives_the_same_twice(arguments, tmp_path):
         ({"crisp_weights": "nowhere.pt"}, "there are no weights at nowhere.pt: train first"),
         ({"crisp_recipe": "tissue_unet"}, "do not fit SegmentationUNet: "),
         ({"segmentation_recipe": "tissue"}, "no recipe fits 'tissue': did you mean "),
-        ({"masks": 0}, "--masks must be a whole number of at least 1, got 0"),
-        ({"passes": 1.5}, "--passes must be a whole number of at least 1, got 1.5"),
+        ({"masks": 0}, "--masks must be whole numbers, at least 1, got 0"),
+        ({"passes": 1.5}, "--passes must be whole numbers, at least 1, got 1.5"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, tmp_path, change, message):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from scripts.recipes.recipe import find_recipes, known_recipes, merged_config
-from scripts.studies.benchmark.cells import factors
+from scripts.studies.benchmark.comparisons import factors
 
 
 def test_the_factorial_has_every_network_with_every_loss_with_and_without_l2():
