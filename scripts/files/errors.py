@@ -8,14 +8,13 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pydoc import ErrorDuringImport
 from types import TracebackType
 
 from .packages import missing_package
 
-__all__ = ["clean_exit", "failure_reason", "one_line", "shorten_errors", "suggestion", "unwrapped"]
+__all__ = ["failure_reason", "one_line", "shorten_errors", "suggestion", "unwrapped"]
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -30,22 +29,6 @@ UNREADABLE = {
     "No such file": "the file has disappeared, or is a broken link.",
 }
 """What readers say, and what it means; ITK adds the C library's last error, which belongs to something else."""
-
-
-@contextmanager
-def clean_exit() -> Iterator[None]:
-    """Turn ``ValueError``, ``TypeError`` and ``OSError`` into ``SystemExit("error: ...")``, for command lines.
-
-    Raises:
-        SystemExit: with the message of the exception.
-    """
-    try:
-        yield
-    except Exception as error:
-        cause = unwrapped(error)
-        if not isinstance(cause, ValueError | TypeError | OSError):
-            raise
-        raise SystemExit(f"error: {cause}") from error
 
 
 def shorten_errors() -> None:
