@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .results import Results
-from .values import HIGHER_IS_BETTER, WHOLE_KIND, Measure
+from .results import BenchmarkResults
+from .values import HIGHER_IS_BETTER, WHOLE_KIND, Quantity
 from .verdicts import Gain
 
 __all__ = [
@@ -48,7 +48,7 @@ class Answer:
         advice: in words.
     """
 
-    measure: Measure
+    measure: Quantity
     best: str
     row: pd.Series
     over_input: Gain | None
@@ -58,23 +58,23 @@ class Answer:
     advice: str
 
 
-def main_measures(summary: pd.DataFrame, data: str, metric: str = "psnr") -> list[Measure]:
+def main_measures(summary: pd.DataFrame, data: str, metric: str = "psnr") -> list[Quantity]:
     """The columns of the overview: each kind of damage as a whole inside the head, and holes inside the holes."""
     here = summary[(summary["data"] == data) & (summary["metric"] == metric) & (summary["severity"] == WHOLE_KIND)]
     region = "head" if "head" in set(here["region"]) else "whole"
-    measures = [Measure(kind, WHOLE_KIND, region, metric) for kind in here["corruption"].unique()]
+    measures = [Quantity(kind, WHOLE_KIND, region, metric) for kind in here["corruption"].unique()]
     if ((here["corruption"] == "holes") & (here["region"] == "hole")).any():
-        measures.insert([m.corruption for m in measures].index("holes") + 1, Measure("holes", 0, "hole", metric))
+        measures.insert([m.corruption for m in measures].index("holes") + 1, Quantity("holes", 0, "hole", metric))
     return measures
 
 
-def ranking(summary: pd.DataFrame, data: str, measure: Measure) -> pd.DataFrame:
+def ranking(summary: pd.DataFrame, data: str, measure: Quantity) -> pd.DataFrame:
     """Rows of the summary by one measure, the best first."""
-    rows = summary[(summary["data"] == data) & (summary[list(Measure._fields)] == list(measure)).all(axis=1)]
+    rows = summary[(summary["data"] == data) & (summary[list(Quantity._fields)] == list(measure)).all(axis=1)]
     return rows.sort_values("mean", ascending=measure.metric not in HIGHER_IS_BETTER, kind="stable")
 
 
-def answers(results: Results, data: str) -> Iterator[Answer]:
+def answers(results: BenchmarkResults, data: str) -> Iterator[Answer]:
     """One answer for each of the main measures on one kind of slices."""
     trained = set(results.runs["model"])
     for measure in main_measures(results.summary, data):
@@ -99,7 +99,7 @@ def answers(results: Results, data: str) -> Iterator[Answer]:
         )
 
 
-def best_of_each_network(results: Results, data: str) -> list[str]:
+def best_of_each_network(results: BenchmarkResults, data: str) -> list[str]:
     """For each class of networks the model with the best mean under the main damage; the best class first."""
     measures = main_measures(results.summary, data)
     measure = next((m for m in measures if m.corruption == MAIN_KIND), measures[0])
@@ -111,7 +111,7 @@ def best_of_each_network(results: Results, data: str) -> list[str]:
     return list(chosen.values())
 
 
-def _advice(measure: Measure, over_input: Gain | None, over_classical: Gain | None) -> str:
+def _advice(measure: Quantity, over_input: Gain | None, over_classical: Gain | None) -> str:
     """What to do: a difference that is not significant although it would matter decides nothing."""
     if measure.corruption == CLEAN:
         return "leave it as it is"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...evaluation.statistics import Spread, holm, rank_biserial, signed_rank_test, spread
 from .cells import Factors
-from .values import HIGHER_IS_BETTER, Measure, Values
+from .values import HIGHER_IS_BETTER, Quantity, Values
 
 __all__ = ["SIGNIFICANCE", "Contrast", "compare", "contrasts_of_pairs", "matched_contrast", "summarise_models"]
 
@@ -137,7 +137,7 @@ def _differences(values: Values, contrast: Contrast) -> tuple[NDArray[np.float64
 
 
 def _measures(values: Values) -> dict[str, Iterable[Any]]:
-    return dict(zip(Measure._fields, zip(*values.measures, strict=True), strict=True))
+    return dict(zip(Quantity._fields, zip(*values.measures, strict=True), strict=True))
 
 
 def _columns(found: Spread, seeds: list[int]) -> dict[str, Any]:

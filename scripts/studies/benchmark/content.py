@@ -12,8 +12,8 @@ import pandas as pd
 from ...evaluation.figures import method_label
 from .answers import answers, main_measures, ranking
 from .claims import CLAIMS
-from .results import Results
-from .values import Measure
+from .results import BenchmarkResults
+from .values import Quantity
 from .verdicts import RULE, Gain
 
 __all__ = ["benchmark_content", "damage_label"]
@@ -24,7 +24,7 @@ FADES_AT = 3.0
 """Decibels behind the best at which a cell of the overview has almost lost its colour."""
 
 
-def benchmark_content(results: Results) -> dict[str, Any]:
+def benchmark_content(results: BenchmarkResults) -> dict[str, Any]:
     """All texts and figures of a benchmark but the pictures.
 
     Args:
@@ -47,13 +47,13 @@ def benchmark_content(results: Results) -> dict[str, Any]:
     }
 
 
-def damage_label(measure: Measure) -> str:
+def damage_label(measure: Quantity) -> str:
     """A damage and the region where it is judged, in words."""
     kind = "no damage (control)" if measure.corruption == "clean" else measure.corruption.replace("_", " ")
     return kind + {"hole": ", inside the holes", "whole": ", whole slices"}.get(measure.region, "")
 
 
-def _facts(results: Results) -> dict[str, Any]:
+def _facts(results: BenchmarkResults) -> dict[str, Any]:
     facts, runs = results.facts, results.runs
     subjects = facts["subjects"]
     sizes = (f"{part} {count} subjects, {facts['slices'][part]} slices" for part, count in subjects.items())
@@ -69,7 +69,7 @@ def _facts(results: Results) -> dict[str, Any]:
     }
 
 
-def _answers(results: Results, data: str) -> Iterator[dict[str, str]]:
+def _answers(results: BenchmarkResults, data: str) -> Iterator[dict[str, str]]:
     for answer in answers(results, data):
         yield {
             "damage": damage_label(answer.measure),
@@ -85,7 +85,7 @@ def _answers(results: Results, data: str) -> Iterator[dict[str, str]]:
         }
 
 
-def _overview(results: Results, data: str) -> dict[str, Any]:
+def _overview(results: BenchmarkResults, data: str) -> dict[str, Any]:
     """Rows are all models and baselines, columns the main measures, cells what the heat table shows."""
     measures = main_measures(results.summary, data)
     trained = set(results.runs["model"])
@@ -94,7 +94,7 @@ def _overview(results: Results, data: str) -> dict[str, Any]:
     names = list(dict.fromkeys(name for rows in ranked.values() for name in rows["model"]))
     names.sort(key=lambda name: name not in trained)  # networks first, each group as the first measure ranks it
 
-    def cell(name: str, measure: Measure) -> dict[str, Any]:
+    def cell(name: str, measure: Quantity) -> dict[str, Any]:
         found = ranked[measure][ranked[measure]["model"] == name]
         if found.empty:
             return {"mean": "", "interval": "", "seeds": "", "shade": 0.0, "best": False, "as_good": False}
@@ -131,7 +131,7 @@ def _claims(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
             "design": design,
             "verdict": first["verdict"],
             "reason": first["reason"],
-            "where": damage_label(Measure(claim.damage, 0, claim.region, "")),
+            "where": damage_label(Quantity(claim.damage, 0, claim.region, "")),
             "n": _range(rows["n"]) if measured else "",
             "seeds": _range(rows["seeds"]) if measured else "",
             "summary": "; ".join(_in_short(part) for _, part in rows.groupby("metric", sort=False)) if measured else "",

@@ -15,7 +15,7 @@ from ...evaluation import Condition, RestoreAndMeasure, make_conditions, subject
 from ...evaluation.report import median_slice, worst_slice
 from ...evaluation.subjects import SubjectSlices
 from .answers import CLEAN, MAIN_KIND, answers, best_of_each_network
-from .results import Results
+from .results import BenchmarkResults
 
 __all__ = ["WITH_WORST", "Example", "examples"]
 
@@ -41,7 +41,7 @@ class Example:
     images: dict[str, Tensor]
 
 
-def examples(results: Results, data: str, dataset_dir: str) -> Iterator[Example]:
+def examples(results: BenchmarkResults, data: str, dataset_dir: str) -> Iterator[Example]:
     """The median case of each kind of damage at its strongest severity; of the main kind and of holes the worst too.
 
     The best model of each network and the best classical method restore it, on the CPU in float32. Median and worst are

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ...evaluation.figures import COLOURS, MARKERS, example_figure, method_label
 from .answers import PUBLISHED
 from .examples import Example
-from .values import Measure
+from .values import Quantity
 from .verdicts import Pairs
 
 __all__ = ["curves_figure", "labelled_example", "matrix_figure"]
@@ -25,7 +25,7 @@ BROWN = "#a6761d"
 BRIGHT = [colour for colour in COLOURS if colour != GREY]
 
 
-def matrix_figure(pairs: Pairs, data: str, measure: Measure, names: Sequence[str]) -> Figure:
+def matrix_figure(pairs: Pairs, data: str, measure: Quantity, names: Sequence[str]) -> Figure:
     """Who beats whom: colour and figure are the gain of the row over the column, a star says that it is significant.
 
     Args:

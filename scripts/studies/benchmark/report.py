@@ -22,8 +22,8 @@ from .answers import MAIN_KIND, best_of_each_network, main_measures, ranking
 from .content import benchmark_content, damage_label
 from .examples import WITH_WORST, examples
 from .figures import curves_figure, labelled_example, matrix_figure
-from .results import Results
-from .values import Measure
+from .results import BenchmarkResults
+from .values import Quantity
 
 __all__ = ["KEPT", "write_benchmark_page", "write_benchmark_report"]
 
@@ -32,7 +32,7 @@ KEPT = "<!-- Written by hand from here on; python -m scripts.studies.benchmark d
 RATE_DISTORTION = "benchmark_rate_distortion.png"
 
 
-def write_benchmark_report(results: Results) -> None:
+def write_benchmark_report(results: BenchmarkResults) -> None:
     """Write ``report.html`` into the folder of the benchmark, by rename.
 
     It shows slices of the benchmark's own cohort.
@@ -46,7 +46,7 @@ def write_benchmark_report(results: Results) -> None:
     )
 
 
-def write_benchmark_page(results: Results, path: Path) -> None:
+def write_benchmark_page(results: BenchmarkResults, path: Path) -> None:
     """Write the document and, into ``figures`` beside it, its pictures.
 
     The same facts as in the report. What an existing document has below the line :data:`KEPT` stays; all of it where
@@ -86,7 +86,7 @@ def _write(template: str, path: Path, content: dict[str, Any], curve: str | None
         partial.write_text(f"{page.rstrip()}\n{end}", encoding="utf-8")
 
 
-def _matrices(results: Results, data: str) -> list[tuple[Measure, Figure]]:
+def _matrices(results: BenchmarkResults, data: str) -> list[tuple[Quantity, Figure]]:
     """Who beats whom, by each measure that gets a picture; names in the order of their means."""
     found = [m for m in main_measures(results.summary, data) if m.corruption in MATRIX_KINDS]
     found += [m._replace(metric="dssim") for m in found if m.corruption == MAIN_KIND]
@@ -94,13 +94,13 @@ def _matrices(results: Results, data: str) -> list[tuple[Measure, Figure]]:
     return [(measure, matrix_figure(results.pairs, data, measure, names)) for measure, names in ranked.items()]
 
 
-def _curves(results: Results, data: str) -> Figure | None:
+def _curves(results: BenchmarkResults, data: str) -> Figure | None:
     trained = set(results.runs["model"])
     baselines = [name for name in results.summary["model"].unique() if name not in trained]
     return curves_figure(results.summary, data, best_of_each_network(results, data), baselines)
 
 
-def _pictures(results: Results, data: str) -> dict[str, Any]:
+def _pictures(results: BenchmarkResults, data: str) -> dict[str, Any]:
     curves = _curves(results, data)
     return {
         "curves": curves and figure_source(curves),
@@ -115,7 +115,7 @@ def _pictures(results: Results, data: str) -> dict[str, Any]:
     }
 
 
-def _figures(results: Results, data: str) -> Iterator[tuple[str, Figure]]:
+def _figures(results: BenchmarkResults, data: str) -> Iterator[tuple[str, Figure]]:
     """The pictures of the document, of one kind of slices, by what they show."""
     yield "matrix", next(figure for measure, figure in _matrices(results, data) if measure.corruption == MAIN_KIND)
     if (curves := _curves(results, data)) is not None:

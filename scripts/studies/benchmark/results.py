@@ -24,7 +24,7 @@ from .record import CellRecord
 from .values import collect_values
 from .verdicts import MIN_SEEDS, Pairs, find_designs, judge, verdict_table
 
-__all__ = ["FACTS_FILE", "TABLES", "Results", "budget", "read_results", "runs_table", "write_results"]
+__all__ = ["FACTS_FILE", "TABLES", "BenchmarkResults", "budget", "read_results", "runs_table", "write_results"]
 
 
 def runs_table(cells: Sequence[Cell], training_slices: int, places: Mapping[str, str]) -> pd.DataFrame:
@@ -100,7 +100,7 @@ TEXTS = ("design", "better", "judged_in", "commit", "date", "versions", "machine
 
 
 @dataclass(frozen=True)
-class Results:
+class BenchmarkResults:
     """What a benchmark found.
 
     Attributes:
@@ -171,7 +171,7 @@ def write_results(
     write_json(output_dir / FACTS_FILE, _facts(cells, done, cohort, slices) | places)
 
 
-def read_results(output_dir: Path) -> Results:
+def read_results(output_dir: Path) -> BenchmarkResults:
     """Read what :func:`write_results` wrote.
 
     Raises:
@@ -187,7 +187,7 @@ def read_results(output_dir: Path) -> Results:
         for name in TABLES
     }
     facts = json.loads((output_dir / FACTS_FILE).read_text(encoding="utf-8"))
-    return Results(output_dir, facts, **tables)
+    return BenchmarkResults(output_dir, facts, **tables)
 
 
 def _facts(

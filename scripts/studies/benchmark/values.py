@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...metrics import METRIC_NAMES
 from .cells import NETWORK, Cell
 
-__all__ = ["HIGHER_IS_BETTER", "WHOLE_KIND", "Measure", "Values", "collect_values"]
+__all__ = ["HIGHER_IS_BETTER", "WHOLE_KIND", "Quantity", "Values", "collect_values"]
 
 HIGHER_IS_BETTER = frozenset({"psnr", "ssim"})
 METRICS = tuple(name for name in METRIC_NAMES if name != "ssim")
@@ -23,8 +23,8 @@ WHOLE_KIND = 0
 """In place of a severity: the kind as a whole, which is the mean over its severities where it has several."""
 
 
-class Measure(NamedTuple):
-    """One column of figures: where and by what is measured."""
+class Quantity(NamedTuple):
+    """A column of results: damage, severity, region and metric."""
 
     corruption: str
     severity: int
@@ -46,7 +46,7 @@ class Values:
 
     data: str
     subjects: tuple[str, ...]
-    measures: tuple[Measure, ...]
+    measures: tuple[Quantity, ...]
     models: Mapping[str, Mapping[int, NDArray[np.float64]]]
     baselines: Mapping[str, NDArray[np.float64]]
 
@@ -108,7 +108,7 @@ def _stack(data: str, series: Mapping[tuple[str, int | None], pd.Series]) -> Val
     return Values(
         data=data,
         subjects=tuple(subjects),
-        measures=tuple(Measure(*row) for row in rows),
+        measures=tuple(Quantity(*row) for row in rows),
         models=models,
         baselines={name: array for (name, seed), array in arrays.items() if seed is None},
     )

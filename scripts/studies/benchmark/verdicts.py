@@ -14,7 +14,7 @@ from ...evaluation.statistics import holm
 from .cells import Factors
 from .claims import CLAIMS, Claim, Design
 from .comparisons import SIGNIFICANCE
-from .values import HIGHER_IS_BETTER, WHOLE_KIND, Measure, Values
+from .values import HIGHER_IS_BETTER, WHOLE_KIND, Quantity, Values
 
 __all__ = [
     "MARGINS", "MIN_SEEDS", "RULE", "Gain", "Judgement", "Pairs", "find_designs", "finding", "judge",
@@ -210,11 +210,11 @@ class Pairs:
 
     def __init__(self, statistics: pd.DataFrame) -> None:
         cells = statistics[statistics["design"] == ""]
-        keys = zip(*(cells[key] for key in ("data", "a", "b", *Measure._fields)), strict=True)
+        keys = zip(*(cells[key] for key in ("data", "a", "b", *Quantity._fields)), strict=True)
         rows = zip(*(cells[key] for key in ("difference", "ci_low", "ci_high", "p_holm")), strict=True)
         self.rows = dict(zip(keys, rows, strict=True))
 
-    def gain(self, data: str, measure: Measure, of: str, over: str) -> Gain | None:
+    def gain(self, data: str, measure: Quantity, of: str, over: str) -> Gain | None:
         """How much better ``of`` is; ``None`` where the two were not compared (infinite PSNR, no such region)."""
         for a, b, direction in ((of, over, 1), (over, of, -1)):
             row = self.rows.get((data, a, b, *measure))

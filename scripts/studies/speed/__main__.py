@@ -19,7 +19,7 @@ from .child import Child
 from .match import Effort, Match, play
 from .matches import planned_matches
 from .ours import DEFAULT_NETWORK, Task
-from .results import Results, rows_of
+from .results import SpeedResults, rows_of
 from .sample import take_sample
 
 __all__ = ["measure", "speed"]
@@ -63,7 +63,7 @@ def speed(
     say(results.as_markdown())
 
 
-def measure(task: Task, matches: Sequence[Match], effort: Effort, log_dir: Path) -> Results:
+def measure(task: Task, matches: Sequence[Match], effort: Effort, log_dir: Path) -> SpeedResults:
     """Measure the machine, play the matches, and measure what fast arithmetic costs."""
     log_dir.mkdir(parents=True, exist_ok=True)
     with Child(log_dir / "machine.log") as child:
@@ -80,7 +80,7 @@ def measure(task: Task, matches: Sequence[Match], effort: Effort, log_dir: Path)
         machine = machine.best_with(child.call(measure_machine, task.device, effort.round_seconds))
     kind = torch.device(task.device).type
     rows = [row for match, outcomes in played for row in rows_of(match, kind, outcomes, machine)]
-    return Results(task, effort, machine, rows, failures, accuracies)
+    return SpeedResults(task, effort, machine, rows, failures, accuracies)
 
 
 def _device(name: str) -> str:

@@ -18,7 +18,7 @@ from ..machine import Machine
 from .match import Effort, Match, Outcome
 from .ours import Task
 
-__all__ = ["COLUMNS", "Results", "rows_of"]
+__all__ = ["COLUMNS", "SpeedResults", "rows_of"]
 
 COLUMNS = [
     "work", "network", "device", "ours_per_s", "peer", "peer_per_s", "ratio", "floor_share", "wait_share", "peak_mb",
@@ -73,7 +73,7 @@ def rows_of(match: Match, device: str, outcomes: Sequence[Outcome], machine: Mac
 
 
 @dataclass(frozen=True)
-class Results:
+class SpeedResults:
     """What was measured.
 
     Attributes:

@@ -16,10 +16,10 @@ from scripts.studies.benchmark.comparisons import (
     matched_contrast,
     summarise_models,
 )
-from scripts.studies.benchmark.values import Measure, Values
+from scripts.studies.benchmark.values import Quantity, Values
 from scripts.studies.benchmark.verdicts import Pairs
 
-PSNR, DSSIM = Measure("mixed", 3, "head", "psnr"), Measure("mixed", 3, "head", "dssim")
+PSNR, DSSIM = Quantity("mixed", 3, "head", "psnr"), Quantity("mixed", 3, "head", "dssim")
 
 
 def values(models, baselines=None, subjects=12, measures=(PSNR,)):

@@ -10,12 +10,12 @@ from scripts.networks import THESIS_NETWORKS
 from scripts.studies.benchmark.cells import Factors
 from scripts.studies.benchmark.claims import CLAIMS
 from scripts.studies.benchmark.comparisons import compare
-from scripts.studies.benchmark.values import Measure, Values
+from scripts.studies.benchmark.values import Quantity, Values
 from scripts.studies.benchmark.verdicts import find_designs, finding, judge, verdict_table
 
 NETWORKS = [network.__name__ for network in THESIS_NETWORKS.values()]
 MEASURES = tuple(
-    Measure(kind, 3, region, metric)
+    Quantity(kind, 3, region, metric)
     for kind, region in (("mixed", "head"), ("holes", "hole"))
     for metric in ("psnr", "dssim")
 )
