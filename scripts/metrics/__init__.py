@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quality of a restored image (error, structural similarity, fine structure, whole or inside a mask); agreement of masks."""
+"""Quality of a restored image (error, structural similarity, fine structure), and agreement of masks."""
 
 from ..anatomy.head_mask import head_mask
 from .dice import dice, dice_of_subjects, mean_dice
