@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import io
-import re
 import tokenize
 from collections import Counter
 from collections.abc import Callable
@@ -106,8 +105,14 @@ def importers_of_studies(package: Path) -> list[str]:
 
 def imports_by_name(package: Path) -> list[str]:
     """Absolute imports of the package: it has another name where it is installed."""
-    line = re.compile(rf"^\s*(?:from|import) {package.name}\b", re.MULTILINE)
-    return [place for place, path in files_of(package).items() if line.search(path.read_text(encoding="utf-8"))]
+    found = []
+    for place, path in files_of(package).items():
+        for node, _ in nodes_of(path):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            found += [place for name in names if name.partition(".")[0] == package.name]
+    return found
 
 
 def circles(package: Path) -> list[str]:
@@ -209,6 +214,7 @@ BITES = [
     (wrong_directions, {"files/a.py": "from .. import __version__"}, []),
     (importers_of_studies, {"commands/a.py": LAZY_IMPORT.format("studies")}, ["commands -> studies"]),
     (imports_by_name, {"data/a.py": "def f():\n    import made.losses"}, ["data/a.py"]),
+    (imports_by_name, {"data/a.py": "from made import losses", "data/b.py": '"""import made"""'}, ["data/a.py"]),
     (
         circles,
         {"data/a.py": "from . import b", "data/b.py": "from .a import f"},

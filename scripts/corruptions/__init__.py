@@ -15,8 +15,14 @@ from .draws import Draws
 from .gaussian_blur import RandGaussianBlur, gaussian_blur
 from .holes import RandDiagonalCutout, RandHoles, erase_boxes
 from .min_max import RescaleMinMax, rescale_min_max
-from .noise import RandGaussianNoise, RandRicianNoise, gaussian_noise, rician_noise
-from .pixel_dropout import RandPixelDropout, pixel_dropout
+from .noise import (
+    RandGaussianNoise,
+    RandPixelDropout,
+    RandRicianNoise,
+    gaussian_noise,
+    pixel_dropout,
+    rician_noise,
+)
 
 __all__ = [
     "Corruption",

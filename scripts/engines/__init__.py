@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from .acceleration import accelerate, bfloat16_pays, keep_freed_memory
+from .acceleration import accelerate, bfloat16_pays, fold_batch_norm, keep_freed_memory
 from .batches import AttributeBatch, CorruptBatch, LabelBatch
-from .fold_batch_norm import fold_batch_norm
 
 __all__ = [
     "AttributeBatch",

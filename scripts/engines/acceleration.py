@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network set up for its device: memory layout, precision, and memory kept from one step to the next."""
+"""A network made fast on its device: memory layout, precision, batch normalisations folded into convolutions."""
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import sys
 from typing import Any
 
 import torch
 from torch import nn
+from torch.fx import GraphModule, Tracer
+from torch.nn.utils import fuse_conv_bn_weights
 
-__all__ = ["accelerate", "bfloat16_pays", "keep_freed_memory"]
+from ..networks.blocks import SameConvolution, SameTransposedConvolution, check_input
+
+__all__ = ["accelerate", "bfloat16_pays", "fold_batch_norm", "keep_freed_memory"]
+
+CONVOLUTIONS = (SameConvolution, SameTransposedConvolution)
+NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def bfloat16_pays(device: torch.device | str) -> bool:
@@ -81,3 +89,52 @@ def keep_freed_memory() -> bool:
     if library is None or not hasattr(library, "gnu_get_libc_version"):
         return False
     return bool(library.mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK) and library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+class _LayerTracer(Tracer):
+    """Tracer whose leaves are whole convolutions and normalisations, and the check of the size."""
+
+    def __init__(self) -> None:
+        super().__init__(autowrap_functions=(check_input,))
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, (*CONVOLUTIONS, *NORMS)) or super().is_leaf_module(m, module_qualified_name)
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Multiply each batch normalisation that directly follows a convolution into the convolution's weights.
+
+    One that stands before a convolution, as in pre-activation blocks whose input is needed unnormalised too, stays.
+
+    Args:
+        network: network in evaluation mode.
+
+    Returns:
+        An equivalent network, up to rounding, with its own parameters; ``network`` itself if it cannot be traced
+        because its control flow depends on the data.
+    """
+    try:
+        graph = _LayerTracer().trace(network)
+    except Exception:  # a network of any kind may be given, and tracing it may fail in any way
+        return network
+    folded = GraphModule(copy.deepcopy(network), graph)
+    layers = dict(folded.named_modules())
+    for node in list(graph.nodes):
+        norm = layers.get(node.target) if node.op == "call_module" else None
+        if not isinstance(norm, NORMS):
+            continue
+        (source,) = node.args
+        convolution = layers.get(source.target) if source.op == "call_module" else None
+        if isinstance(convolution, CONVOLUTIONS) and len(source.users) == 1:
+            _merge(convolution, norm)
+            node.replace_all_uses_with(source)
+            graph.erase_node(node)
+    folded.recompile()
+    return folded
+
+
+def _merge(convolution: Any, norm: Any) -> None:
+    statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+    transposed = isinstance(convolution, SameTransposedConvolution)
+    merged = fuse_conv_bn_weights(convolution.weight, convolution.bias, *statistics, transpose=transposed)
+    convolution.weight, convolution.bias = merged

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from .checkpoints import BestModel, ResumeCheckpoint
-from .history import History
+from .checkpoints import BestModel, BroadcastBuffers, EpochSeed, ResumeCheckpoint
+from .history import History, Progress
 from .image_panel import ImagePanel
 from .latent_statistics import LatentStatistics
-from .progress import Progress
-from .reproducible import BroadcastBuffers, EpochSeed
 from .schedule import EarlyStop, LrScheduleByStep, reference
 
 __all__ = [

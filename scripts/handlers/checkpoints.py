@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handlers that save a training: the best weights, and all the state that is needed to resume it."""
+"""Handlers that save a training and make it reproducible: the best weights, all state, a seed for each epoch.
+
+A resumed run draws the same numbers as an uninterrupted one, and ends with the same weights.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ignite.engine import Events
+from ignite.engine import Engine, Events
 from monai.engines import Workflow
+from monai.utils import set_determinism
 from torch import nn
 
 from ..files.atomic import replacing
 
-__all__ = ["BestModel", "ResumeCheckpoint", "plain_state"]
+__all__ = ["BestModel", "BroadcastBuffers", "EpochSeed", "ResumeCheckpoint", "plain_state"]
+
+RANK_STRIDE = 1_000_003
+"""More than any run has epochs, so that no process repeats the numbers of another."""
 
 
 def plain_state(network: nn.Module) -> dict[str, Any]:
@@ -67,7 +74,7 @@ class BestModel:
 class ResumeCheckpoint:
     """Save the state of all parts after each epoch, and load it at the start of a resumed run.
 
-    Together with :class:`~scripts.handlers.reproducible.EpochSeed`, an interrupted run ends with the same weights as an
+    Together with :class:`EpochSeed`, an interrupted run ends with the same weights as an
     uninterrupted one.
 
     Args:
@@ -110,3 +117,47 @@ class ResumeCheckpoint:
         engine.logger.info(f"resumed from {self.path} after epoch {saved['epoch']}")
         if saved["finished"]:
             engine.terminate()
+
+
+class EpochSeed:
+    """Seed all generators at the start of each epoch by seed, epoch and rank.
+
+    Args:
+        seed: seed of the run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def __call__(self, engine: Workflow) -> None:
+        """Seed torch, NumPy and Python."""
+        seed = self.seed + engine.state.epoch + RANK_STRIDE * engine.state.rank
+        set_determinism(seed=seed % 2**32, use_deterministic_algorithms=None)
+
+
+class BroadcastBuffers:
+    """Before each validation, copy the buffers of the first process, such as running statistics, to all others.
+
+    DistributedDataParallel does so in each of its forward passes, and therefore waits for ever if one process has more
+    batches than another, as in a validation in which no slice counts twice. With this handler the validation can use
+    the bare network.
+
+    Args:
+        network: bare network, without the DistributedDataParallel around it.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the evaluator."""
+        engine.add_event_handler(Events.STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Copy the buffers."""
+        for buffer in self.network.buffers():
+            torch.distributed.broadcast(buffer, src=0)

@@ -13,7 +13,7 @@ from monai.engines import Workflow
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..losses.kl_divergence import kl_per_dimension
+from ..losses import kl_per_dimension
 from ..networks.latent import Latents
 
 __all__ = ["ACTIVE_VARIANCE", "LatentStatistics"]

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the evaluation of a latent space that concern real images and their codes.
-
-FOLDED: ``smallest_area.csv``: how large a brain a slice has to show for the order of the ventricle areas to be defined.
-"""
+"""Tables of the evaluation of a latent space that concern real images and their codes."""
 
 from __future__ import annotations
 

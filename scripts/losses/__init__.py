@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from .attribute_regularisation import AttributeRegularisation, attribute_loss
 from .autoencoder_loss import AutoencoderLoss
 from .dssim import DSSIMLoss, ssim_map
-from .info_nce import InfoNCE
-from .kernel_l2 import KernelL2
-from .kl_divergence import KLDivergence, kl_per_dimension
-from .linear_constraint import LinearConstraint
+from .latent_terms import (
+    AttributeRegularisation,
+    InfoNCE,
+    KLDivergence,
+    LinearConstraint,
+    attribute_loss,
+    kl_per_dimension,
+)
 from .reconstruction import ClassOverlap, SquaredError
-from .regulariser import Regulariser
+from .regulariser import KernelL2, Regulariser
 
 __all__ = [
     "AttributeRegularisation",

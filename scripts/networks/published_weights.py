@@ -39,7 +39,8 @@ def convert_keras_weights(weights: Path, network: str, output: Path) -> str:
     if network not in THESIS_NETWORKS:
         close = get_close_matches(network, THESIS_NETWORKS, n=1, cutoff=0.0)
         raise ValueError(
-            f"no published network is called {network!r}. Did you mean {close[0]!r}? Known: {', '.join(THESIS_NETWORKS)}."
+            f"no published network is called {network!r}. Did you mean {close[0]!r}? "
+            f"Known: {', '.join(THESIS_NETWORKS)}."
         )
     layers = read_keras_layers(weights)
     try:

@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from monai.networks.nets import Regressor
 from torch import Tensor, nn
 
-from .dense_autoencoder import DenseAutoencoder
-from .latents import JointLatents, Latents
+from .dense_autoencoder import DenseAutoencoder, JointLatents, Latents
 
 __all__ = ["JointAutoencoder"]
 

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .dense_autoencoder import DenseAutoencoder
-from .latents import Latents
+from .dense_autoencoder import DenseAutoencoder, Latents
 
 __all__ = ["VariationalAutoencoder"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from scripts.losses import KernelL2
-from scripts.losses.kernel_l2 import select_kernels
+from scripts.losses.regulariser import select_kernels
 from scripts.networks import NETWORKS
 
 image = torch.zeros(1, 1, 8, 8)
