@@ -65,8 +65,7 @@ def test_three_lines_restore_a_head_and_print_nothing(root: Path, tmp_path: Path
 
 def test_what_is_imported_for_type_checkers_is_what_is_loaded() -> None:
     tree = ast.parse(Path(scripts.__file__).read_text(encoding="utf-8"))
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
-    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     typed = {
         alias.name: f"{scripts.__name__}.{node.module}"
         for node in block.body
