@@ -83,6 +83,15 @@ def test_names_are_listed_and_others_are_unknown() -> None:
         scripts.restor  # noqa: B018
 
 
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*arguments: str) -> None:
+        raise ModuleNotFoundError("No module named 'skimage'", name="skimage")
+
+    monkeypatch.setattr(scripts, "import_module", missing)
+    with pytest.raises(ImportError, match="the package scikit-image is missing: pip install scikit-image"):
+        scripts.psnr  # noqa: B018
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_is_documented(name: str) -> None:
     thing = getattr(scripts, name)
