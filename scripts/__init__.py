@@ -2,9 +2,8 @@
 """Brain MRI autoencoders: networks, losses, corruptions, data and workflows of the MONAI bundle.
 
 In a checkout and in a built bundle the package is called ``scripts`` (the name MONAI bundles use), where it is
-installed ``brain_mri_autoencoders``. Its public names are imported when they are first used::
-
-    import scripts as brain_ae  # installed: import brain_mri_autoencoders as brain_ae
+installed ``brain_mri_autoencoders``. Its public names are loaded on first use: after ``import scripts as brain_ae``,
+or ``import brain_mri_autoencoders as brain_ae``::
 
     restored = brain_ae.restore("head.nii.gz")
     restored.to_filename("restored.nii.gz")
@@ -56,11 +55,16 @@ if sys.argv[:1] == ["-m"]:  # Python is looking for the module of ``python -m sc
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name."""
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Load a public name."""
+    module = next((module for module, names in _MODULES.items() if name in names), None)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f".{module}", __name__), name)
+    except ImportError as error:
+        from .files.packages import missing_package
+
+        raise ImportError(missing_package(error) or str(error), name=error.name) from error
 
 
 def __dir__() -> list[str]:

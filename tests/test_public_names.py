@@ -65,8 +65,7 @@ def test_three_lines_restore_a_head_and_print_nothing(root: Path, tmp_path: Path
 
 def test_what_is_imported_for_type_checkers_is_what_is_loaded() -> None:
     tree = ast.parse(Path(scripts.__file__).read_text(encoding="utf-8"))
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
-    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     typed = {
         alias.name: f"{scripts.__name__}.{node.module}"
         for node in block.body
@@ -82,6 +81,15 @@ def test_names_are_listed_and_others_are_unknown() -> None:
     assert 8 <= len(NAMES) <= 12
     with pytest.raises(AttributeError, match="has no attribute 'restor'"):
         scripts.restor  # noqa: B018
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*arguments: str) -> None:
+        raise ModuleNotFoundError("No module named 'skimage'", name="skimage")
+
+    monkeypatch.setattr(scripts, "import_module", missing)
+    with pytest.raises(ImportError, match="the package scikit-image is missing: pip install scikit-image"):
+        scripts.psnr  # noqa: B018
 
 
 @pytest.mark.parametrize("name", NAMES)

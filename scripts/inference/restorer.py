@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike
 
 from ..files.errors import unwrapped
 from ..recipes.places import ROOT
-from ..recipes.recipe import Recipe, merged_config
+from ..recipes.recipe import merged_config
+from ..recipes.workflow import INFERENCE
 from ..transforms.save_restored import nifti_image
 from .evaluator import check_options
 from .volume_item import VolumeLike, prepare
 
 __all__ = ["Restorer", "restore"]
 
-INFERENCE = Recipe("inference", ("configs/inference.yaml",))
 CHECKED = ("plane", "spatial_dims", "anomaly")
 OF_SAVING = {"output_dir"}
 """Keys that only the last step of the postprocessing uses, which is left out here."""
