@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pydoc import ErrorDuringImport
 from types import TracebackType
 
-from .packages import missing_package
+from .installation import missing_package
 
 __all__ = ["clean_exit", "failure_reason", "one_line", "shorten_errors", "suggestion", "unwrapped"]
 
