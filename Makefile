@@ -28,8 +28,8 @@ demo: setup ## synthetic cohort, short training, evaluation, a restored head: ev
 test: setup ## the fast test suite
 	$(BIN)/python -m pytest
 
-install-test: setup ## the wheel and the bundle, each in an environment of its own (a few minutes, needs a package index)
-	$(BIN)/python -m pytest -m install
+install-test: setup ## the wheel and the bundles in environments of their own (minutes; needs a package index)
+	$(BIN)/python -m pytest -m install tests/install
 
 studies-test: setup ## tests of the measurements in scripts/studies, which nothing else needs
 	$(BIN)/python -m pytest tests/studies

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from monai.bundle import ConfigParser
 
-from scripts.files.packages import OPTIONAL_PACKAGES
+from scripts.files.installation import OPTIONAL_PACKAGES
 from tests.helpers.wheel import build_wheel
 
 NEEDED = {"torch", "monai", "numpy", "nibabel", "pytorch-ignite", "pyyaml", "fire", "tqdm"}

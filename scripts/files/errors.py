@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pydoc import ErrorDuringImport
 from types import TracebackType
 
-from .packages import missing_package
+from .installation import missing_package
 
 __all__ = ["failure_reason", "one_line", "shorten_errors", "suggestion", "unwrapped"]
 

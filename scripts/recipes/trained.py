@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..files.installation import cache_folder
 from .places import PUBLISHED, ROOT
 from .recipe import build, find_recipe, merged_config
 from .weights import load_weights
@@ -47,7 +48,9 @@ class TrainedRecipe:
         found = find_recipe(str(recipe))
         self.name = found.name
         self.device = torch.device(device)
-        self.config = merged_config(found, {"bundle_root": str(ROOT), "device": self.device})
+        self.config = merged_config(
+            found, {"bundle_root": str(ROOT), "cache_dir": str(cache_folder() / "cache"), "device": self.device}
+        )
         self.weights = Path(weights) if weights else _default_weights(self.name)
 
     @cached_property

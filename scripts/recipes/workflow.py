@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from monai.bundle import ConfigParser, ConfigWorkflow
 
+from ..files.installation import cache_folder
 from .places import ROOT
 from .recipe import Recipe, merged_config
 
@@ -70,7 +71,11 @@ def recipe_workflow(
     Raises:
         ValueError: the settings make no sense.
     """
-    defaults = {"bundle_root": os.path.relpath(ROOT), "output_dir": f"eval/{recipe.name}", "cache_dir": "eval/cache"}
+    defaults = {
+        "bundle_root": os.path.relpath(ROOT),
+        "output_dir": f"eval/{recipe.name}",
+        "cache_dir": str(cache_folder() / "cache"),
+    }
     known = merged_config(recipe)
     places = {"dataset_dir": dataset_dir, "output_dir": output_dir}
     config = {

@@ -51,11 +51,12 @@ class LoadVolumed(LoadImaged):
             source: str | Path | nib.Nifti1Pair = d[key]
             affine = _own_affine(source)
             if isinstance(source, nib.Nifti1Pair):
-                d[key] = self._loader("", _Given(source))
+                loaded = self._loader("", _Given(source))
             elif reader is None and Path(source).is_dir():
-                d[key] = self._loader(source, SeriesReader(series_name=d.get(self.series_key) or ""))
+                loaded = self._loader(source, SeriesReader(series_name=d.get(self.series_key) or ""))
             else:
-                d[key] = self._loader(source, reader)
+                loaded = self._loader(source, reader)
+            d[key] = loaded[0] if isinstance(loaded, tuple) else loaded  # MONAI Label asks for the metadata, too
             if affine is not None:
                 d[key].affine = torch.as_tensor(affine)
                 d[key].meta["original_affine"] = affine

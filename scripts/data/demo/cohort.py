@@ -16,6 +16,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from tqdm import tqdm
 
 from ...files.atomic import write_json
+from ...files.installation import cache_folder
 from ...transforms.plane import plane_axcodes
 from ..demographics import read_demographics
 from ..describe import DATASET_FILE, describe_cohort, usable_images
@@ -48,8 +49,8 @@ def ensure_demo_cohort(
     version of the code is replaced.
 
     Args:
-        folder: where to put it. Defaults to ``eval/demo/cohort`` below the working directory, and where the package is
-            installed to the cache folder of the user (``XDG_CACHE_HOME``).
+        folder: where to put it. Defaults to ``eval/demo/cohort`` below the working directory, or to the user's cache,
+            see :func:`scripts.files.installation.cache_folder`.
         num_subjects: number of heads, at least 4; about two thirds train, the rest is shared by validation and test.
         seed: everything random follows from it; the same seed gives the same files, byte for byte.
         spacing_mm: isotropic voxel size in mm.
@@ -63,7 +64,7 @@ def ensure_demo_cohort(
     """
     if num_subjects < SMALLEST_COHORT:
         raise ValueError(f"the demo cohort needs at least {SMALLEST_COHORT} subjects, got {num_subjects}.")
-    target = Path(folder) if folder else _default_folder()
+    target = Path(folder) if folder else (cache_folder() / "demo" / "cohort").absolute()
     fingerprint = {
         "num_subjects": num_subjects,
         "seed": seed,
@@ -85,13 +86,6 @@ def ensure_demo_cohort(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
-
-
-def _default_folder() -> Path:
-    package = __name__.partition(".")[0]
-    if package == "scripts":  # a checkout or a bundle
-        return Path.cwd() / "eval" / "demo" / "cohort"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / package / "demo" / "cohort"
 
 
 def _code_sha256() -> str:

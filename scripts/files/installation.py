@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages that restoring a head does not need: what to install where one of them is missing."""
+"""What is installed beside the package, and where an installed package may write."""
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
-__all__ = ["OPTIONAL_PACKAGES", "missing_package"]
+__all__ = ["OPTIONAL_PACKAGES", "cache_folder", "missing_package"]
 
 OPTIONAL_PACKAGES: dict[str, tuple[str, str]] = {
     "filelock": ("filelock", "train"),
@@ -46,3 +48,15 @@ def missing_package(error: BaseException) -> str | None:
         return None
     package, extra = OPTIONAL_PACKAGES[module]
     return f"the package {package} is missing: pip install {package}, or 'brain-mri-autoencoders[{extra}]'."
+
+
+def cache_folder() -> Path:
+    """Folder of what can be made again: ``eval`` in the current folder of a checkout or a bundle.
+
+    Where the package is installed, commands run anywhere, also where nothing can be written: it is the cache folder of
+    the user (``XDG_CACHE_HOME``, by default ``~/.cache``).
+    """
+    package = __name__.partition(".")[0]
+    if package == "scripts":
+        return Path("eval")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / package

@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 from monai.bundle import ConfigParser
 from monai.utils import OptionalImportError, optional_import
 
+from scripts.files import installation
 from scripts.files.errors import failure_reason, one_line
-from scripts.files.packages import missing_package
+from scripts.files.installation import cache_folder, missing_package
 
 
 def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
@@ -42,3 +44,13 @@ def test_a_config_whose_component_lacks_a_package_ends_with_one_line(monkeypatch
 @pytest.mark.parametrize("error", [ModuleNotFoundError("x", name="scripts.nowhere"), ImportError("no"), ValueError()])
 def test_other_errors_are_not_explained(error):
     assert missing_package(error) is None
+
+
+def test_an_installed_package_keeps_what_it_made_in_the_users_cache(tmp_path, monkeypatch):
+    assert cache_folder() == Path("eval")
+    monkeypatch.setattr(installation, "__name__", "brain_mri_autoencoders.files.installation")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache_folder() == tmp_path / ".cache/brain_mri_autoencoders"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "kept"))
+    assert cache_folder() == tmp_path / "kept/brain_mri_autoencoders"
