@@ -62,7 +62,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f".{module}", __name__), name)
     except ImportError as error:
-        from .files.packages import missing_package
+        from .files.installation import missing_package
 
         raise ImportError(missing_package(error) or str(error), name=error.name) from error
 
