@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin, get_
 from .. import __version__
 from ..recipes.places import ROOT
 
-__all__ = ["Count", "UsageError", "documentation", "nearest", "parse"]
+__all__ = ["Count", "Seed", "UsageError", "documentation", "nearest", "parse"]
 
 METAVARS = {"dataset_dir": "DATA", "output_dir": "OUT"}
 COMMON = {
@@ -36,6 +36,8 @@ COMMON = {
 
 Count = Annotated[int, "N"]
 """A whole number of at least 1."""
+Seed = Annotated[int, "SEED"]
+"""A whole number of at least 0."""
 
 
 class UsageError(ValueError):
@@ -54,17 +56,21 @@ def _value(read: Callable[[str], Any], rule: str, metavar: str, **settings: Any)
     return {"type": reader, "metavar": metavar, **settings}
 
 
-def _at_least_one(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
+def _whole_number(least: int, metavar: str) -> dict[str, Any]:
+    def read(text: str) -> int:
+        if int(text) < least:
+            raise ValueError
+        return int(text)
+
+    return _value(read, f"a whole number of at least {least}", metavar)
 
 
 YES_NO = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 READING: dict[Any, dict[str, Any]] = {
     bool: _value(lambda text: YES_NO[text.lower()], "true or false", "true|false", nargs="?", const=True),
     int: _value(int, "a whole number", "N"),
-    Count: _value(_at_least_one, "a whole number of at least 1", "N"),
+    Count: _whole_number(1, "N"),
+    Seed: _whole_number(0, "N"),
     float: _value(float, "a number", "X"),
     Sequence[float]: _value(
         lambda text: [float(part) for part in text.strip("[]").split(",")], "numbers such as 0.8,0.2", "X,X"

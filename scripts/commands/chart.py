@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from .arguments import Count, UsageError
+from .arguments import Count, Seed, UsageError
 from .front import say
 
 __all__ = ["COMMAND", "learn", "place"]
@@ -20,7 +20,7 @@ def learn(
     weights: str = "",
     knots: Count = 3,
     folds: Count = 10,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Learn a normative chart of brains against age and sex from the heads of a cohort, and test its percentiles.
 

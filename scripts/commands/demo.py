@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .arguments import Count
+from .arguments import Count, Seed
 from .front import say
 
 __all__ = ["COMMAND", "demo"]
@@ -19,7 +19,7 @@ def demo(
     num_subjects: Count = 12,
     spacing_mm: float = 2.0,
     weights: str = "",
-    seed: int = 0,
+    seed: Seed = 0,
     picture: str = "docs/figures/restoration.png",
 ) -> None:
     """Show on synthetic heads, without any download, what the project does.

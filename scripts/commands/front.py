@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all commands share: the choice of a word, results and errors on the right stream, the exit status.
 
-A command is a function that prints its results with :func:`say`, or a dictionary of such functions by their words.
-Neither this file nor those of the commands import anything slow at their top, so that ``--help`` is quick.
+A command is a function that prints its results with :func:`say`, or a dictionary of such functions by their words. No
+file of this room imports anything slow at its top, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ __all__ = ["Command", "answer", "call", "choose", "refuse_former", "say", "say_w
 
 Command = Callable[..., None] | Mapping[str, "Command"]
 
-USERS_ERRORS = (ValueError, TypeError, OSError)
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 FORMER = {
@@ -36,6 +35,8 @@ FORMER = {
     "plausibility": " tissue criteria",
 }
 """What ``python -m scripts.NAME`` of version 0.1.0 is called now, after ``python -m scripts``."""
+DONE = {"vae_peer": "docs/studies/pythae.md", "weak_scaling": "docs/studies/scaling.md"}
+"""Measurements of version 0.1.0 that are not repeated, and where their results are."""
 
 _results: ContextVar[TextIO] = ContextVar("results")
 
@@ -107,9 +108,8 @@ def choose(program: str, words: Mapping[str, str], arguments: Sequence[str]) -> 
     if first == "--version":
         say(__version__)
         raise SystemExit
-    if not first:
-        raise UsageError(f"{program} needs a command: {', '.join(words)}.")
-    raise UsageError(f"{program} {first} is no command. {nearest(first, words)}")
+    needed = f"{program} needs a command: {', '.join(words)}."
+    raise UsageError(f"{program} {first} is no command. {nearest(first, words)}" if first else needed)
 
 
 def say(text: str) -> None:
@@ -129,15 +129,17 @@ def usage_errors() -> Iterator[None]:
     """Make the errors of a block that only checks arguments a :class:`UsageError`."""
     try:
         yield
-    except USERS_ERRORS as error:
+    except (ValueError, TypeError, OSError) as error:
         raise UsageError(str(error)) from error
 
 
 def refuse_former(module: str) -> None:
     """End ``python -m scripts.MODULE``, if that was a command once, with what it is called now."""
+    former = f"error: python -m {PACKAGE}.{module}"
     if module in FORMER:
-        text = f"error: python -m {PACKAGE}.{module} is now python -m {PACKAGE}{FORMER[module]}"
-        raise SystemExit(_fail(text, USAGE))
+        raise SystemExit(_fail(f"{former} is now python -m {PACKAGE}{FORMER[module]}", USAGE))
+    if module in DONE:
+        raise SystemExit(_fail(f"{former} is no longer there; its results are in {DONE[module]}", USAGE))
 
 
 def _fail(text: str, status: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from .arguments import Count, UsageError
+from .arguments import Count, Seed, UsageError
 from .front import say, say_written
 
 __all__ = ["COMMAND", "compare", "evaluate", "interpolate", "sample", "traverse"]
@@ -22,7 +22,7 @@ def evaluate(
     samples: Count = 500,
     judged: Count = 200,
     bank: Count = 3000,
-    seed: int = 0,
+    seed: Seed = 0,
     device: str = "cpu",
     part: Literal["test", "validation"] = "test",
 ) -> None:
@@ -111,7 +111,7 @@ def sample(
     count: Count = 100,
     attribute: str | None = None,
     value: float | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Draw images: from the Parzen window of the training codes, exactly or by rejection, or from the prior.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+from .arguments import Count, Seed
 from .front import say
 
 __all__ = ["COMMAND", "prepare"]
@@ -22,11 +23,11 @@ def prepare(
     masks: str | None = None,
     selection: Literal["brain", "nonzero_count", "nonzero_mean"] = "brain",
     fractions: Sequence[float] = (0.7, 0.15, 0.15),
-    seed: int = 0,
+    seed: Seed = 0,
     plane: Literal["sagittal", "coronal", "axial"] = "sagittal",
     name: str | None = None,
     subject_pattern: str | None = None,
-    every_nth_slice: int = 1,
+    every_nth_slice: Count = 1,
 ) -> None:
     """Describe a folder of T1-weighted heads as a cohort that training and evaluation read.
 

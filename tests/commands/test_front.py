@@ -17,8 +17,8 @@ import pytest
 
 from scripts import __version__
 from scripts.__main__ import WORDS, main
-from scripts.commands.arguments import Count, documentation, parse
-from scripts.commands.front import FORMER, Command, answer, call, refuse_former, say
+from scripts.commands.arguments import Count, Seed, documentation, parse
+from scripts.commands.front import DONE, FORMER, Command, answer, call, refuse_former, say
 from scripts.transforms.plane import plane_axcodes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def example(
     dataset_dir: Annotated[str, "IN"],
     output_dir: str = "eval/example",
     *,
-    seed: int = 0,
+    seed: Seed = 0,
     count: Count = 3,
     level: float = 0.5,
     report: bool = False,
@@ -114,8 +114,10 @@ def test_arguments_are_read(arguments, changes, capsys):
         (["in", "--see", "3"], "there is no option --see. Did you mean --seed?"),  # no abbreviations
         (["in", "out", "more"], "unrecognized arguments: more"),
         (["in", "out", "--output_dir", "other"], "unrecognized arguments: out"),
-        (["in", "--seed", "x"], "--seed: must be a whole number, got 'x'. See program --help."),
-        (["in", "--seed", "4.5"], "--seed: must be a whole number, got '4.5'"),
+        (["in", "--seed", "x"], "--seed: must be a whole number of at least 0, got 'x'. See program --help."),
+        (["in", "--seed", "4.5"], "--seed: must be a whole number of at least 0, got '4.5'"),
+        (["in", "--seed", "-1"], "--seed: must be a whole number of at least 0, got '-1'"),
+        (["in", "--every_nth_slice", "x"], "--every_nth_slice: must be a whole number, got 'x'"),
         (["in", "--count", "0"], "--count: must be a whole number of at least 1, got '0'"),
         (["in", "--level", "high"], "--level: must be a number, got 'high'"),
         (["in", "--report", "maybe"], "--report: must be true or false, got 'maybe'"),
@@ -315,6 +317,16 @@ def test_an_old_command_answers_with_the_new_one(former, capsys):
     place, _, words = FORMER[former].partition(" ")
     assert not words or any(f"{typed} ".startswith(f"{words} ") for typed in COMMANDS)
     assert (ROOT / "scripts" / place.strip(".").replace(".", "/")).is_dir()
+
+
+@pytest.mark.parametrize("done", DONE)
+def test_a_measurement_that_is_done_is_where_its_results_are(done, capsys):
+    with pytest.raises(SystemExit) as end:
+        refuse_former(done)
+    assert end.value.code == 2
+    expected = f"error: python -m scripts.{done} is no longer there; its results are in {DONE[done]}\n"
+    assert capsys.readouterr() == ("", expected)
+    assert f"scripts.{done}" in (ROOT / DONE[done]).read_text()
 
 
 @pytest.mark.parametrize(("module", "status"), [("prepare", 2), ("latent", 2), ("recipes.places", 0)])

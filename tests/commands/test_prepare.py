@@ -229,7 +229,7 @@ def test_command_line(heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     [
         (["--selektion=brain"], "there is no option --selektion. Did you mean --selection?"),
         (["--plane", "side"], "--plane: must be one of sagittal, coronal, axial, got 'side'"),
-        (["--seed", "1.5"], "--seed: must be a whole number, got '1.5'"),
+        (["--seed", "1.5"], "--seed: must be a whole number of at least 0, got '1.5'"),
     ],
     ids=str,
 )
