@@ -106,7 +106,7 @@ def test_latent_space_of_the_installed_package(complete: Environment, tmp_path: 
 
 
 def test_demo_of_the_installed_package(complete: Environment, tmp_path: Path) -> None:
-    complete.command("demo", "--output_dir", tmp_path, "--max_epochs", "1", "--num_subjects", "6")
+    complete.command("demo", "report", tmp_path, "--max_epochs", "1", "--num_subjects", "6")
     assert (tmp_path / "report.html").stat().st_size > 100_000
 
 

@@ -95,3 +95,13 @@ def test_without_itk_its_formats_name_it_and_nifti_is_read(tmp_path, monkeypatch
         LoadVolumed("image")({"image": str(path)})
     assert "pip install itk" in failure_reason(caught.value)
     assert LoadVolumed("image")({"image": str(nifti)})["image"].shape == (1, *head().shape)
+
+
+def test_the_loader_may_be_asked_for_the_metadata_too(tmp_path):
+    """MONAI Label sets this on every ``LoadImaged`` of a bundle."""
+    path = write_nifti(tmp_path / "a.nii.gz")
+    load = LoadVolumed("image")
+    load._loader.image_only = False
+    volume = load({"image": str(path)})["image"]
+    assert volume.shape == (1, *head().shape)
+    np.testing.assert_allclose(volume.affine, affine())
