@@ -72,13 +72,7 @@ def place(
     from ..normative.learning import place_head
 
     placed = place_head(
-        Path(chart_dir),
-        Path(output_dir),
-        label=label,
-        subject=subject,
-        age=age,
-        sex=sex,
-        dataset_dir=dataset_dir,
+        Path(chart_dir), Path(output_dir), label=label, subject=subject, age=age, sex=sex, dataset_dir=dataset_dir
     )
     say(f"{placed.summary()}\nwrote placed.csv and placed.png into {output_dir}")
 

@@ -11,9 +11,7 @@ __all__ = ["COMMAND", "restore"]
 
 
 def restore(
-    dataset_dir: Annotated[str, "IN"],
-    output_dir: str = "",
-    **keys: Annotated[str | None, "configs/inference.yaml"],
+    dataset_dir: Annotated[str, "IN"], output_dir: str = "", **keys: Annotated[str | None, "configs/inference.yaml"]
 ) -> None:
     """Restore the volumes of a folder: NIfTI, MHA and NRRD files and DICOM series, with the shipped weights.
 

@@ -29,10 +29,7 @@ def learn_criteria(
 
 
 def check_criteria(
-    dataset_dir: str = "",
-    path: str = "eval/criteria.json",
-    *,
-    part: Literal["training", "validation", "test"] = "test",
+    dataset_dir: str = "", path: str = "eval/criteria.json", *, part: Literal["training", "validation", "test"] = "test"
 ) -> None:
     """Say how many label slices of a cohort meet the anatomical criteria.
 
@@ -72,7 +69,4 @@ def learn_consistency(
     say(f"wrote {path}: thresholds from {len(slices)} slices of {len(slices.volumes())} heads")
 
 
-COMMAND = {
-    "criteria": {"learn": learn_criteria, "check": check_criteria},
-    "consistency": {"learn": learn_consistency},
-}
+COMMAND = {"criteria": {"learn": learn_criteria, "check": check_criteria}, "consistency": {"learn": learn_consistency}}

@@ -15,31 +15,10 @@ from .draws import Draws
 from .gaussian_blur import RandGaussianBlur, gaussian_blur
 from .holes import RandDiagonalCutout, RandHoles, erase_boxes
 from .min_max import RescaleMinMax, rescale_min_max
-from .noise import (
-    RandGaussianNoise,
-    RandPixelDropout,
-    RandRicianNoise,
-    gaussian_noise,
-    pixel_dropout,
-    rician_noise,
-)
+from .noise import RandGaussianNoise, RandPixelDropout, RandRicianNoise, gaussian_noise, pixel_dropout, rician_noise
 
 __all__ = [
-    "Corruption",
-    "Draws",
-    "RandBiasField",
-    "RandDiagonalCutout",
-    "RandGaussianBlur",
-    "RandGaussianNoise",
-    "RandHoles",
-    "RandPixelDropout",
-    "RandRicianNoise",
-    "RescaleMinMax",
-    "bias_field",
-    "erase_boxes",
-    "gaussian_blur",
-    "gaussian_noise",
-    "pixel_dropout",
-    "rescale_min_max",
-    "rician_noise",
-]
+    "Corruption", "Draws", "RandBiasField", "RandDiagonalCutout", "RandGaussianBlur", "RandGaussianNoise", "RandHoles",
+    "RandPixelDropout", "RandRicianNoise", "RescaleMinMax", "bias_field", "erase_boxes", "gaussian_blur",
+    "gaussian_noise", "pixel_dropout", "rescale_min_max", "rician_noise",
+]  # fmt: skip

@@ -47,7 +47,23 @@ def erase_boxes(images: Tensor, start: Tensor, stop: Tensor) -> Tensor:
     return images.masked_fill(box_mask(start, stop, images.shape[2:]), 0.0)
 
 
-class RandHoles:
+class _RandBoxes:
+    """Base of the steps that erase a random box of each image."""
+
+    def boxes(self, images: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Start and stop of each image's box, ``(B, spatial_dims)``; empty for an image without a hole."""
+        raise NotImplementedError
+
+    def mask(self, images: Tensor, draws: Draws) -> Tensor:
+        """Mask of the holes of these images, boolean of shape ``(B, 1, *spatial)``."""
+        return box_mask(*self.boxes(images, draws), images.shape[2:])
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Damage ``images`` of shape ``(B, C, *spatial)``."""
+        return erase_boxes(images, *self.boxes(images, draws))
+
+
+class RandHoles(_RandBoxes):
     """One square (cubic) hole at a random position, entirely inside the image.
 
     Differs from the thesis, which centres its holes on the image's main diagonal
@@ -67,28 +83,15 @@ class RandHoles:
         self.prob = probability(prob)
 
     def boxes(self, images: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Start and stop of each image's box, ``(B, spatial_dims)``; empty for an image without a hole."""
+        """Start and stop of each image's box."""
         size = draws.integers("holes.size", self.size[0], self.size[1] + 1).clamp(max=min(images.shape[2:]))
-        start = torch.stack(
-            [
-                draws.integers(f"holes.start{axis}", 0, length - size + 1)
-                for axis, length in enumerate(images.shape[2:])
-            ],
-            1,
-        )
+        starts = [draws.integers(f"holes.start{i}", 0, length - size + 1) for i, length in enumerate(images.shape[2:])]
+        start = torch.stack(starts, dim=1)
         size = size * (draws.uniform("holes.prob") < self.prob)
         return start, start + size[:, None]
 
-    def mask(self, images: Tensor, draws: Draws) -> Tensor:
-        """Mask of the holes of these images, boolean of shape ``(B, 1, *spatial)``."""
-        return box_mask(*self.boxes(images, draws), images.shape[2:])
 
-    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
-        """Damage ``images`` of shape ``(B, C, *spatial)``."""
-        return erase_boxes(images, *self.boxes(images, draws))
-
-
-class RandDiagonalCutout:
+class RandDiagonalCutout(_RandBoxes):
     """``tfa.image.cutout`` as the thesis calls it: the centre of the square has the same offset along all axes.
 
     The side is ``2 * (size // 2)``; parts outside the image are cut off. Kept for parity with the thesis, whose text
@@ -112,17 +115,9 @@ class RandDiagonalCutout:
         self.prob = probability(prob)
 
     def boxes(self, images: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Start and stop of each image's box, ``(B, spatial_dims)``; empty for an image without a hole."""
+        """Start and stop of each image's box."""
         half = draws.integers("diagonal_cutout.size", *self.size) // 2
         half = half * (draws.uniform("diagonal_cutout.prob") < self.prob)
         centre = draws.integers("diagonal_cutout.offset", *self.offset)
         axes = images.ndim - 2
         return torch.stack([centre - half] * axes, dim=1), torch.stack([centre + half] * axes, dim=1)
-
-    def mask(self, images: Tensor, draws: Draws) -> Tensor:
-        """Mask of the holes of these images, boolean of shape ``(B, 1, *spatial)``."""
-        return box_mask(*self.boxes(images, draws), images.shape[2:])
-
-    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
-        """Damage ``images`` of shape ``(B, C, *spatial)``."""
-        return erase_boxes(images, *self.boxes(images, draws))

@@ -12,13 +12,8 @@ from .draws import Draws
 from .parameters import per_image, probability, value_range
 
 __all__ = [
-    "RandGaussianNoise",
-    "RandPixelDropout",
-    "RandRicianNoise",
-    "gaussian_noise",
-    "pixel_dropout",
-    "rician_noise",
-]
+    "RandGaussianNoise", "RandPixelDropout", "RandRicianNoise", "gaussian_noise", "pixel_dropout", "rician_noise",
+]  # fmt: skip
 
 
 def gaussian_noise(images: Tensor, std: Tensor, normal: Tensor) -> Tensor:

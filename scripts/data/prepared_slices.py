@@ -163,11 +163,7 @@ def _opened(path: Path) -> Tensor:
 
 def _write(path: Path, volumes: Iterator[Tensor], multiple_of: int) -> None:
     """Write volumes one by one: first as they are, then, when the largest is known, padded."""
-    with (
-        replacing(path) as partial,
-        partial.open("wb") as file,
-        tempfile.TemporaryFile(dir=path.parent) as unpadded,
-    ):
+    with replacing(path) as partial, partial.open("wb") as file, tempfile.TemporaryFile(dir=path.parent) as unpadded:
         shapes = []
         for volume in volumes:
             unpadded.write(volume.numpy().data)

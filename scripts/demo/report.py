@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from monai.data import MetaTensor
 
-from ..files.atomic import replacing
 from ..pages.head_views import cohort_figure, curve_figure, restoration_figure
-from ..pages.page import figure_source
+from ..pages.page import figure_source, write_page
 from .restoration import INSIDE, Restoration
 
 __all__ = ["DemoResults", "DemoStep", "write_demo_report"]
@@ -70,14 +68,7 @@ def write_demo_report(results: DemoResults, path: Path) -> None:
         results: results of the demo.
         path: HTML file.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-    )
-    page = environment.get_template("report.html.jinja").render(_context(results))
-    with replacing(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+    write_page(Path(__file__).with_name("report.html.jinja"), path, **_context(results))
 
 
 def _context(results: DemoResults) -> dict[str, Any]:

@@ -35,11 +35,7 @@ PEAK = 1000
 """About the 99.5th percentile of :func:`demo_head`."""
 
 _open = Compose(
-    [
-        LoadVolumed("image"),
-        CheckVolumed("image"),
-        Orientationd("image", axcodes=PLANE_AXCODES["sagittal"], labels=None),
-    ]
+    [LoadVolumed("image"), CheckVolumed("image"), Orientationd("image", axcodes=PLANE_AXCODES["sagittal"], labels=None)]
 )
 _scale = ScaleIntensityByVolumePercentiled("image")
 _made_head = lru_cache(maxsize=2)(make_head)

@@ -7,11 +7,6 @@ from .acceleration import accelerate, bfloat16_pays, fold_batch_norm, keep_freed
 from .batches import AttributeBatch, CorruptBatch, LabelBatch
 
 __all__ = [
-    "AttributeBatch",
-    "CorruptBatch",
-    "LabelBatch",
-    "accelerate",
-    "bfloat16_pays",
-    "fold_batch_norm",
+    "AttributeBatch", "CorruptBatch", "LabelBatch", "accelerate", "bfloat16_pays", "fold_batch_norm",
     "keep_freed_memory",
-]
+]  # fmt: skip

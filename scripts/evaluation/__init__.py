@@ -14,24 +14,7 @@ from .subjects import SubjectDataset, SubjectSlices, subject_slices
 from .tables import ResultTables, summarise
 
 __all__ = [
-    "KINDS",
-    "SEVERITIES",
-    "Condition",
-    "ConditionProgress",
-    "EvaluationEvents",
-    "Method",
-    "NetworkMethod",
-    "RestoreAndMeasure",
-    "ResultTables",
-    "SubjectDataset",
-    "SubjectSlices",
-    "bootstrap_interval",
-    "make_conditions",
-    "make_methods",
-    "provenance",
-    "published_networks",
-    "split_hash",
-    "subject_slices",
-    "summarise",
-    "trained_network",
-]
+    "KINDS", "SEVERITIES", "Condition", "ConditionProgress", "EvaluationEvents", "Method", "NetworkMethod",
+    "RestoreAndMeasure", "ResultTables", "SubjectDataset", "SubjectSlices", "bootstrap_interval", "make_conditions",
+    "make_methods", "provenance", "published_networks", "split_hash", "subject_slices", "summarise", "trained_network",
+]  # fmt: skip

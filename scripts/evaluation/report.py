@@ -11,13 +11,11 @@ from typing import Any
 import pandas as pd
 import torch
 from ignite.engine import Engine, Events
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from monai.data import Dataset
 from torch import Tensor
 
-from ..files.atomic import replacing
 from ..metrics import METRIC_NAMES
-from ..pages.page import figure_source
+from ..pages.page import figure_source, write_page
 from .conditions import Condition
 from .figures import example_figure, method_label, severity_figure, subjects_figure
 from .step import RestoreAndMeasure
@@ -75,10 +73,9 @@ class EvaluationReport:
         shown = {name: label for name, label in regions.items() if name in ("whole", "head")}
         main = self._main_condition()
         curves = severity_figure(summary, shown)
-        environment = Environment(
-            loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True), trim_blocks=True
-        )
-        page = environment.get_template("report.html.jinja").render(
+        write_page(
+            Path(__file__).with_name("report.html.jinja"),
+            self.output_dir / "report.html",
             title=self.title,
             facts=self.facts,
             headline=headline(summary, main.kind, main.severity),
@@ -91,8 +88,6 @@ class EvaluationReport:
             subject_count=metrics["subject"].nunique(),
             slice_count=int(metrics.groupby("subject")["slices"].first().sum()),
         )
-        with replacing(self.output_dir / "report.html") as partial:
-            partial.write_text(page, encoding="utf-8")
 
     def _main_condition(self) -> Condition:
         """The mixed damage of the training if it is evaluated, otherwise the first condition with damage."""

@@ -96,17 +96,9 @@ class RestoreAndMeasure:
             scores_here = scores if "hole" not in regions else RestorationMetrics(subject.target, regions)
             for name, restored in self._restored(subject.damage(condition.corruption), holes):
                 for region, values in scores_here(restored).items():
-                    rows.append(
-                        {
-                            "subject": subject.subject,
-                            "corruption": condition.kind,
-                            "severity": condition.severity,
-                            "region": region,
-                            "method": name,
-                            "slices": len(subject.target),
-                            **values,
-                        }
-                    )
+                    damage = {"corruption": condition.kind, "severity": condition.severity}
+                    scored = {"region": region, "method": name, "slices": len(subject.target), **values}
+                    rows.append({"subject": subject.subject, **damage, **scored})
             if engine is not None:
                 engine.fire_event(EvaluationEvents.CONDITION_COMPLETED)
         return rows

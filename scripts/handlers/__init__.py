@@ -10,15 +10,6 @@ from .latent_statistics import LatentStatistics
 from .schedule import EarlyStop, LrScheduleByStep, reference
 
 __all__ = [
-    "BestModel",
-    "BroadcastBuffers",
-    "EarlyStop",
-    "EpochSeed",
-    "History",
-    "ImagePanel",
-    "LatentStatistics",
-    "LrScheduleByStep",
-    "Progress",
-    "ResumeCheckpoint",
-    "reference",
-]
+    "BestModel", "BroadcastBuffers", "EarlyStop", "EpochSeed", "History", "ImagePanel", "LatentStatistics",
+    "LrScheduleByStep", "Progress", "ResumeCheckpoint", "reference",
+]  # fmt: skip

@@ -30,13 +30,8 @@ from .volumes import find_volumes
 tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
 __all__ = [
-    "RestorationEvaluator",
-    "RestorationReport",
-    "SkippedVolumesError",
-    "check_options",
-    "load_network",
-    "volumes",
-]
+    "RestorationEvaluator", "RestorationReport", "SkippedVolumesError", "check_options", "load_network", "volumes",
+]  # fmt: skip
 
 
 def check_options(plane: str, spatial_dims: int, anomaly: bool) -> None:

@@ -53,10 +53,7 @@ def volume_item(image: VolumeLike, affine: ArrayLike | None = None, key: str = "
 
 
 def prepare(
-    preprocessing: Callable[[Any], Any],
-    image: VolumeLike,
-    affine: ArrayLike | None = None,
-    key: str = "image",
+    preprocessing: Callable[[Any], Any], image: VolumeLike, affine: ArrayLike | None = None, key: str = "image"
 ) -> dict[str, Any]:
     """Load and preprocess one volume.
 

@@ -9,15 +9,6 @@ from .nearest import nearest_masks
 from .sampling import AttributeScale, ParzenWindow, Rejection, interpolation, sample_with_attribute, traversal
 
 __all__ = [
-    "AttributeScale",
-    "LatentModel",
-    "MaskModel",
-    "ParzenWindow",
-    "Rejection",
-    "attribute_rows",
-    "disentanglement",
-    "interpolation",
-    "nearest_masks",
-    "sample_with_attribute",
-    "traversal",
-]
+    "AttributeScale", "LatentModel", "MaskModel", "ParzenWindow", "Rejection", "attribute_rows", "disentanglement",
+    "interpolation", "nearest_masks", "sample_with_attribute", "traversal",
+]  # fmt: skip

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from . import tables
 from .decoded import attribute_path, slice_row
 from .figures import code_figure, conditional_figure
 from .measures import spearman_matrix
@@ -19,17 +20,6 @@ from .report import LatentResults, corrected_figure, mask_sections, slice_sectio
 from .samples import conditional_table, draw_samples, sample_table
 from .sampling import interpolation
 from .space import LatentSpace, SliceSpace, TissueSpace
-from .tables import (
-    ATTRIBUTE,
-    attribute_table_of,
-    dice_table,
-    dimension_table,
-    interval_table,
-    measure_table,
-    neuron_table,
-    psnr_table,
-    smallest_area_table,
-)
 from .validity import Validity
 
 __all__ = ["evaluate_space"]
@@ -84,22 +74,22 @@ def _evaluate_masks(
     rng: np.random.Generator,
 ) -> None:
     steps: dict[str, Callable[[], pd.DataFrame]] = {
-        "attributes": lambda: attribute_table_of(space, rng),
-        "measures": lambda: measure_table(space),
-        "dimensions": lambda: dimension_table(space),
-        "reconstruction": lambda: dice_table(space),
-        "intervals": lambda: interval_table(space, np.random.default_rng(results.seed)),
+        "attributes": lambda: tables.attribute_table_of(space, rng),
+        "measures": lambda: tables.measure_table(space),
+        "dimensions": lambda: tables.dimension_table(space),
+        "reconstruction": lambda: tables.dice_table(space),
+        "intervals": lambda: tables.interval_table(space, np.random.default_rng(results.seed)),
     }
-    if not (neuron := neuron_table(space)).empty:
+    if not (neuron := tables.neuron_table(space)).empty:
         results.add("neuron", neuron)
-    if ATTRIBUTE in space.names:
-        steps["smallest_area"] = lambda: smallest_area_table(space, dataset_dir)
+    if tables.ATTRIBUTE in space.names:
+        steps["smallest_area"] = lambda: tables.smallest_area_table(space, dataset_dir)
     for name, step in tqdm(steps.items(), "evaluating", unit="table"):
         results.add(name, step())
     drawn, rejection = draw_samples(space, samples, rng)
     results.add("rejection", rejection)
     results.add("samples", sample_table(space, drawn))
-    conditional, asked, got = conditional_table(space, rng)
+    conditional, wanted, measured = conditional_table(space, rng)
     results.add("conditional", conditional)
     validity = Validity(space, bank, rng)
     validity.judge_held_out(judged, rng)
@@ -110,7 +100,7 @@ def _evaluate_masks(
         "codes": code_figure(rank_correlations, space.names, results.tables["dimensions"].get("kl", ())),
         "traversals": _traversals(space, results.folder),
         "samples": space.picture([space.model.decode(codes[:SHOWN]) for codes in drawn.values()], list(drawn)),
-        "conditional": conditional_figure(asked, got, space.names),
+        "conditional": conditional_figure(wanted, measured, space.names),
     }
     for name, stages in validity.shown.items():
         results.figures[corrected_figure(name)] = space.picture(list(stages.values()), list(stages))
@@ -119,7 +109,7 @@ def _evaluate_masks(
 
 def _evaluate_slices(space: SliceSpace, results: LatentResults, samples: int, rng: np.random.Generator) -> None:
     for name, make in tqdm(
-        {"dimensions": dimension_table, "reconstruction": psnr_table}.items(), "evaluating", unit="table"
+        {"dimensions": tables.dimension_table, "reconstruction": tables.psnr_table}.items(), "evaluating", unit="table"
     ):
         results.add(name, make(space))
     drawn, rejection = draw_samples(space, samples, rng)

@@ -11,12 +11,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..files.atomic import replacing, write_csv, write_json
-from ..pages.page import Section, write_latent_report
+from ..pages.page import Section, write_sections
 from ..tissue import CRITERIA, UNITS
 from .space import LatentSpace
 from .validity import Validity
 
 __all__ = ["LatentResults", "corrected_figure", "mask_sections", "slice_sections", "validity_sections"]
+
+NOTE = "Research use, not for diagnosis. Decoded and sampled images are inventions of the network."
 
 
 @dataclass
@@ -52,7 +54,7 @@ class LatentResults:
         summary = self.summary()
         write_json(self.folder / "summary.json", summary)
         title = f"The latent space of {self.space.recipe}"
-        write_latent_report(title, self._facts(summary), self.sections, self.folder / "report.html")
+        write_sections(title, NOTE, self._facts(summary), self.sections, self.folder / "report.html")
 
     def main_table(self) -> pd.DataFrame:
         """The table that says most: of the attributes, or of the reconstructions where there are none."""
@@ -124,11 +126,7 @@ def mask_sections(results: LatentResults) -> list[Section]:
             if "neuron" in tables
             else []
         ),
-        Section(
-            "Common measures of disentanglement",
-            f"Over all attributes, {part} subjects; 1 is best.",
-            tables["measures"],
-        ),
+        Section("Measures of disentanglement", f"Over all attributes, {part} subjects; 1 is best.", tables["measures"]),
         Section(
             "Traversals",
             "One slice, one dimension moved from the smallest to the largest training value.",

@@ -41,15 +41,9 @@ def draw_samples(space: LatentSpace, count: int, rng: np.random.Generator) -> tu
             if len(rejection.codes):
                 samples["rejection"] = rejection.codes[:count]
             rows.append(
-                {
-                    "bound": bound,
-                    "leave_one_out": leave_one_out,
-                    "proposals": rejection.proposals,
-                    "accepted": len(rejection.codes),
-                    "acceptance_rate": rejection.acceptance_rate,
-                    "share_above_bound": rejection.exceeded,
-                    "log_bound": rejection.log_bound,
-                }
+                {"bound": bound, "leave_one_out": leave_one_out, "proposals": rejection.proposals}
+                | {"accepted": len(rejection.codes), "acceptance_rate": rejection.acceptance_rate}
+                | {"share_above_bound": rejection.exceeded, "log_bound": rejection.log_bound}
             )
     return samples, pd.DataFrame(rows)
 

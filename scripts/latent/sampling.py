@@ -14,15 +14,9 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_normal, spearmanr
 
 __all__ = [
-    "BANDWIDTHS",
-    "AttributeScale",
-    "Bound",
-    "ParzenWindow",
-    "Rejection",
-    "interpolation",
-    "sample_with_attribute",
+    "BANDWIDTHS", "AttributeScale", "Bound", "ParzenWindow", "Rejection", "interpolation", "sample_with_attribute",
     "traversal",
-]
+]  # fmt: skip
 
 Bound = Literal["max", "third_quartile"]
 BANDWIDTHS = tuple(float(width) for width in np.geomspace(0.05, 2.0, 38))
@@ -149,11 +143,7 @@ class ParzenWindow:
         return chosen + self.bandwidth * rng.standard_normal(chosen.shape)
 
     def sample_by_rejection(
-        self,
-        proposals: int,
-        rng: np.random.Generator,
-        bound: Bound = "max",
-        leave_one_out: bool = True,
+        self, proposals: int, rng: np.random.Generator, bound: Bound = "max", leave_one_out: bool = True
     ) -> Rejection:
         r"""Draw by rejection: propose from a Gaussian Q, accept with probability :math:`p(z) / (k Q(z))`.
 

@@ -23,17 +23,9 @@ from .sampling import traversal
 from .space import LatentSpace, SliceSpace, TissueSpace
 
 __all__ = [
-    "ATTRIBUTE",
-    "attribute_table_of",
-    "dice_table",
-    "dimension_table",
-    "interval_table",
-    "largest_spearman",
-    "measure_table",
-    "neuron_table",
-    "psnr_table",
-    "smallest_area_table",
-]
+    "ATTRIBUTE", "attribute_table_of", "dice_table", "dimension_table", "interval_table", "largest_spearman",
+    "measure_table", "neuron_table", "psnr_table", "smallest_area_table",
+]  # fmt: skip
 
 TRAVERSALS = 100
 STEPS = 9

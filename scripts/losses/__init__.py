@@ -17,17 +17,6 @@ from .reconstruction import ClassOverlap, SquaredError
 from .regulariser import KernelL2, Regulariser
 
 __all__ = [
-    "AttributeRegularisation",
-    "AutoencoderLoss",
-    "ClassOverlap",
-    "DSSIMLoss",
-    "InfoNCE",
-    "KLDivergence",
-    "KernelL2",
-    "LinearConstraint",
-    "Regulariser",
-    "SquaredError",
-    "attribute_loss",
-    "kl_per_dimension",
-    "ssim_map",
-]
+    "AttributeRegularisation", "AutoencoderLoss", "ClassOverlap", "DSSIMLoss", "InfoNCE", "KLDivergence", "KernelL2",
+    "LinearConstraint", "Regulariser", "SquaredError", "attribute_loss", "kl_per_dimension", "ssim_map",
+]  # fmt: skip

@@ -17,13 +17,8 @@ from torch import Tensor, nn
 from .regulariser import LatentTerm
 
 __all__ = [
-    "AttributeRegularisation",
-    "InfoNCE",
-    "KLDivergence",
-    "LinearConstraint",
-    "attribute_loss",
-    "kl_per_dimension",
-]
+    "AttributeRegularisation", "InfoNCE", "KLDivergence", "LinearConstraint", "attribute_loss", "kl_per_dimension",
+]  # fmt: skip
 
 
 def kl_per_dimension(mu: Tensor, logvar: Tensor) -> Tensor:

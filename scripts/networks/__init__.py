@@ -19,17 +19,9 @@ from .skip_cae import SkipCAE
 from .thesis_network import ThesisNetwork
 
 __all__ = [
-    "NETWORKS",
-    "THESIS_NETWORKS",
-    "CompressiveAutoencoder",
-    "MyronenkoCAE",
-    "ResidualUNet",
-    "SegmentationUNet",
-    "ShallowResidualOriginal",
-    "ShallowResidualPreactivation",
-    "SkipCAE",
-    "ThesisNetwork",
-]
+    "NETWORKS", "THESIS_NETWORKS", "CompressiveAutoencoder", "MyronenkoCAE", "ResidualUNet", "SegmentationUNet",
+    "ShallowResidualOriginal", "ShallowResidualPreactivation", "SkipCAE", "ThesisNetwork",
+]  # fmt: skip
 
 THESIS_NETWORKS: dict[str, type[ThesisNetwork]] = {
     "shallow_residual_original": ShallowResidualOriginal,

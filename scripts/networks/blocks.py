@@ -11,16 +11,9 @@ from monai.networks.layers import Norm
 from torch import Tensor, nn
 
 __all__ = [
-    "SIZE_MULTIPLE",
-    "PreactivationBlock",
-    "SameConvolution",
-    "SameTransposedConvolution",
-    "UpBlock",
-    "batch_norm",
-    "check_input",
-    "check_spatial_dims",
-    "check_spatial_shape",
-]
+    "SIZE_MULTIPLE", "PreactivationBlock", "SameConvolution", "SameTransposedConvolution", "UpBlock", "batch_norm",
+    "check_input", "check_spatial_dims", "check_spatial_shape",
+]  # fmt: skip
 
 SIZE_MULTIPLE = 8
 """Three halvings: every spatial size must be a multiple of 2 ** 3."""

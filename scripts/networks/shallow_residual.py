@@ -16,60 +16,6 @@ from .thesis_network import KERAS_DECODER, ThesisNetwork, keras_residual_encoder
 __all__ = ["OriginalResidualBlock", "ShallowResidualOriginal", "ShallowResidualPreactivation"]
 
 
-class ShallowResidualOriginal(ThesisNetwork):
-    """Shallow residual autoencoder of the thesis with original blocks, 460,993 parameters in 2D (459,745 trainable).
-
-    Like ``ShallowResidualPreactivation``, but each block activates its sum, so the latent is never negative.
-
-    Args:
-        spatial_dims: number of spatial axes, 2 or 3.
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        double_norm: two batch normalisations in a row after the first convolution of each residual block, as the
-            published weights were trained: 462,017 parameters in 2D (460,257 trainable).
-
-    Raises:
-        ValueError: ``spatial_dims`` is neither 2 nor 3.
-
-    References:
-        Arnaiz-Rodriguez, Deep convolutional autoencoders for reconstructing magnetic resonance images of the healthy
-        brain, MSc thesis, Universitat Oberta de Catalunya, 2021 (``residual_cae`` with ``original`` blocks).
-
-    Example:
-        >>> ShallowResidualOriginal()(torch.rand(2, 1, 16, 24)).shape
-        torch.Size([2, 1, 16, 24])
-    """
-
-    label: ClassVar[str] = "shallow residual, original"
-    thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
-    transferred_layers: ClassVar[tuple[str, ...]] = ("down3",)
-    published_arguments: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"double_norm": True})
-    keras_layers: ClassVar[Mapping[str, str]] = keras_residual_encoder("RB") | KERAS_DECODER | {"head": "conv2d*"}
-
-    def __init__(
-        self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, double_norm: bool = False
-    ) -> None:
-        super().__init__()
-        self.stem = SameConvolution(spatial_dims, in_channels, 32, stride=2)
-        self.down1 = OriginalResidualBlock(spatial_dims, 32, 64, stride=2, double_norm=double_norm)
-        self.down2 = OriginalResidualBlock(spatial_dims, 64, 64, double_norm=double_norm)
-        self.down3 = OriginalResidualBlock(spatial_dims, 64, 128, stride=2, double_norm=double_norm)
-        self.up1 = UpBlock(spatial_dims, 128, 64)
-        self.up2 = UpBlock(spatial_dims, 64, 32)
-        self.up3 = UpBlock(spatial_dims, 32, 16)
-        self.head = SameConvolution(spatial_dims, 16, out_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Restore ``(B, in_channels, *spatial)``, each size a multiple of 8, to ``(B, out_channels, *spatial)``."""
-        if not torch.jit.is_scripting():
-            check_input(x)
-        y = self.stem(x)  # (B, 32, *spatial / 2)
-        y = self.down2(self.down1(y))  # (B, 64, *spatial / 4)
-        latent = self.down3(y)  # (B, 128, *spatial / 8)
-        y = self.up3(self.up2(self.up1(latent)))  # (B, 16, *spatial)
-        return torch.sigmoid(self.head(y))
-
-
 class OriginalResidualBlock(nn.Module):
     """Residual block convolution - BN - ReLU - convolution - BN, added to a shortcut of the input, then ReLU.
 
@@ -105,7 +51,68 @@ class OriginalResidualBlock(nn.Module):
         return F.relu(y + self.shortcut(x))  # in this order, torch.export can infer the valid sizes
 
 
-class ShallowResidualPreactivation(ThesisNetwork):
+class _ShallowResidual(ThesisNetwork):
+    """Encoder of three residual blocks, decoder of three transposed convolutions, nothing between but the latent."""
+
+    block: ClassVar[type[nn.Module]]
+    thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
+    transferred_layers: ClassVar[tuple[str, ...]] = ("down3",)
+    published_arguments: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"double_norm": True})
+
+    def __init__(
+        self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, double_norm: bool = False
+    ) -> None:
+        super().__init__()
+        self.stem = SameConvolution(spatial_dims, in_channels, 32, stride=2)
+        self.down1 = self.block(spatial_dims, 32, 64, stride=2, double_norm=double_norm)
+        self.down2 = self.block(spatial_dims, 64, 64, double_norm=double_norm)
+        self.down3 = self.block(spatial_dims, 64, 128, stride=2, double_norm=double_norm)
+        self.up1 = UpBlock(spatial_dims, 128, 64)
+        self.up2 = UpBlock(spatial_dims, 64, 32)
+        self.up3 = UpBlock(spatial_dims, 32, 16)
+        self.head = SameConvolution(spatial_dims, 16, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Restore ``(B, in_channels, *spatial)``, each size a multiple of 8, to ``(B, out_channels, *spatial)``."""
+        if not torch.jit.is_scripting():
+            check_input(x)
+        y = self.stem(x)  # (B, 32, *spatial / 2)
+        y = self.down2(self.down1(y))  # (B, 64, *spatial / 4)
+        latent = self.down3(y)  # (B, 128, *spatial / 8)
+        y = self.up3(self.up2(self.up1(latent)))  # (B, 16, *spatial)
+        return torch.sigmoid(self.head(y))
+
+
+class ShallowResidualOriginal(_ShallowResidual):
+    """Shallow residual autoencoder of the thesis with original blocks, 460,993 parameters in 2D (459,745 trainable).
+
+    Like ``ShallowResidualPreactivation``, but each block activates its sum, so the latent is never negative.
+
+    Args:
+        spatial_dims: number of spatial axes, 2 or 3.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        double_norm: two batch normalisations in a row after the first convolution of each residual block, as the
+            published weights were trained: 462,017 parameters in 2D (460,257 trainable).
+
+    Raises:
+        ValueError: ``spatial_dims`` is neither 2 nor 3.
+
+    References:
+        Arnaiz-Rodriguez, Deep convolutional autoencoders for reconstructing magnetic resonance images of the healthy
+        brain, MSc thesis, Universitat Oberta de Catalunya, 2021 (``residual_cae`` with ``original`` blocks).
+
+    Example:
+        >>> ShallowResidualOriginal()(torch.rand(2, 1, 16, 24)).shape
+        torch.Size([2, 1, 16, 24])
+    """
+
+    block: ClassVar[type[nn.Module]] = OriginalResidualBlock
+    label: ClassVar[str] = "shallow residual, original"
+    keras_layers: ClassVar[Mapping[str, str]] = keras_residual_encoder("RB") | KERAS_DECODER | {"head": "conv2d*"}
+
+
+class ShallowResidualPreactivation(_ShallowResidual):
     """Shallow residual autoencoder of the thesis, pre-activation blocks, 460,609 parameters in 2D (459,553 trainable).
 
     The encoder of the Residual U-Net with a decoder that sees only the latent: unbounded values, 128 x 1/8 x 1/8 = 2 of
@@ -130,31 +137,6 @@ class ShallowResidualPreactivation(ThesisNetwork):
         torch.Size([2, 1, 16, 24])
     """
 
+    block: ClassVar[type[nn.Module]] = PreactivationBlock
     label: ClassVar[str] = "shallow residual, pre-activation"
-    thesis_l2_layers: ClassVar[tuple[str, ...]] = ("stem", "down1", "down2", "down3", "head")
-    transferred_layers: ClassVar[tuple[str, ...]] = ("down3",)
-    published_arguments: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"double_norm": True})
     keras_layers: ClassVar[Mapping[str, str]] = keras_residual_encoder("FP_RB") | KERAS_DECODER | {"head": "conv2d*"}
-
-    def __init__(
-        self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, double_norm: bool = False
-    ) -> None:
-        super().__init__()
-        self.stem = SameConvolution(spatial_dims, in_channels, 32, stride=2)
-        self.down1 = PreactivationBlock(spatial_dims, 32, 64, stride=2, double_norm=double_norm)
-        self.down2 = PreactivationBlock(spatial_dims, 64, 64, double_norm=double_norm)
-        self.down3 = PreactivationBlock(spatial_dims, 64, 128, stride=2, double_norm=double_norm)
-        self.up1 = UpBlock(spatial_dims, 128, 64)
-        self.up2 = UpBlock(spatial_dims, 64, 32)
-        self.up3 = UpBlock(spatial_dims, 32, 16)
-        self.head = SameConvolution(spatial_dims, 16, out_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Restore ``(B, in_channels, *spatial)``, each size a multiple of 8, to ``(B, out_channels, *spatial)``."""
-        if not torch.jit.is_scripting():
-            check_input(x)
-        y = self.stem(x)  # (B, 32, *spatial / 2)
-        y = self.down2(self.down1(y))  # (B, 64, *spatial / 4)
-        latent = self.down3(y)  # (B, 128, *spatial / 8)
-        y = self.up3(self.up2(self.up1(latent)))  # (B, 16, *spatial)
-        return torch.sigmoid(self.head(y))

@@ -8,12 +8,6 @@ from .chart import LocationScale, NormativeChart
 from .measures import MEASURES, Measure, head_measures, measure_heads
 
 __all__ = [
-    "MEASURES",
-    "LocationScale",
-    "Measure",
-    "NormativeChart",
-    "calibration_table",
-    "head_measures",
-    "held_out_percentiles",
-    "measure_heads",
-]
+    "MEASURES", "LocationScale", "Measure", "NormativeChart", "calibration_table", "head_measures",
+    "held_out_percentiles", "measure_heads",
+]  # fmt: skip

@@ -92,11 +92,9 @@ def calibration_table(
                     "n": len(shares),
                     "ks": float(test.statistic),
                     "p": float(test.pvalue),
-                    "coverage": inside / len(shares),
-                    "coverage_low": float(interval.low),
-                    "coverage_high": float(interval.high),
-                    "explained": explained[name] if group == "all" else np.nan,
                 }
+                | {"coverage": inside / len(shares), "coverage_low": interval.low, "coverage_high": interval.high}
+                | {"explained": explained[name] if group == "all" else np.nan}
             )
     table = pd.DataFrame(rows)
     table.insert(5, "p_holm", holm(table["p"]))

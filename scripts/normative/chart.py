@@ -186,19 +186,9 @@ class NormativeChart:
             percentile = model.percentile(*person, y)[0] if known else np.nan
             interval = binomtest(round(percentile * (n + 1) - 0.5), n).proportion_ci() if known else (np.nan, np.nan)
             rows.append(
-                {
-                    "measure": name,
-                    "unit": measure.unit,
-                    "value": value,
-                    "median": median,
-                    "low": low,
-                    "high": high,
-                    "deviation": model.deviation(*person, y)[0],
-                    "percentile": 100 * percentile,
-                    "percentile_low": 100 * interval[0],
-                    "percentile_high": 100 * interval[1],
-                    "heads": n,
-                }
+                {"measure": name, "unit": measure.unit, "value": value, "median": median, "low": low, "high": high}
+                | {"deviation": model.deviation(*person, y)[0], "percentile": 100 * percentile}
+                | {"percentile_low": 100 * interval[0], "percentile_high": 100 * interval[1], "heads": n}
             )
         return pd.DataFrame(rows)
 

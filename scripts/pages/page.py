@@ -8,14 +8,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import jinja2
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from ..files.atomic import replacing
 
-__all__ = ["Section", "figure_png", "figure_source", "write_latent_report"]
+__all__ = ["Section", "figure_png", "figure_source", "write_page", "write_sections"]
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
@@ -37,11 +38,26 @@ class Section:
     figures: dict[str, Figure] = field(default_factory=dict)
 
 
-def write_latent_report(title: str, facts: Sequence[str], sections: Sequence[Section], path: Path) -> None:
-    """Write a page, with its pictures inside it.
+def write_page(template: Path, path: Path, **content: Any) -> None:
+    """Render a template, and write the page by rename.
+
+    Args:
+        template: Jinja file.
+        path: HTML file.
+        **content: values of the template's variables.
+    """
+    loader = FileSystemLoader(template.parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    with replacing(path) as partial:
+        partial.write_text(environment.get_template(template.name).render(content), encoding="utf-8")
+
+
+def write_sections(title: str, note: str, facts: Sequence[str], sections: Sequence[Section], path: Path) -> None:
+    """Write a page of titled sections, with their figures inside it.
 
     Args:
         title: heading of the page.
+        note: line below the heading.
         facts: lines of the list at the top of the page.
         sections: sections of the page.
         path: HTML file.
@@ -50,18 +66,12 @@ def write_latent_report(title: str, facts: Sequence[str], sections: Sequence[Sec
         {
             "title": section.title,
             "text": section.text,
-            "table": None
-            if section.table is None
-            else section.table.to_html(index=False, border=0, float_format="%.4g"),
-            "figures": [
-                {"caption": caption, "source": figure_source(figure)} for caption, figure in section.figures.items()
-            ],
+            "table": "" if section.table is None else section.table.to_html(index=False, border=0, float_format="%.4g"),
+            "figures": {caption: figure_source(figure) for caption, figure in section.figures.items()},
         }
         for section in sections
     ]
-    template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
-    with replacing(path) as partial:
-        partial.write_text(template.render(title=title, facts=facts, sections=shown), encoding="utf-8")
+    write_page(TEMPLATE, path, title=title, note=note, facts=facts, sections=shown)
 
 
 def figure_source(figure: Figure, dpi: int = 110) -> str:

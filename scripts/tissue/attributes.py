@@ -21,23 +21,10 @@ from .slices import slice_levels
 from .thickness import cortical_thickness
 
 __all__ = [
-    "ATTRIBUTES",
-    "MEASURES",
-    "UNITS",
-    "SliceAttributesd",
-    "aspect",
-    "attribute_table",
-    "axis_moments",
-    "brain_area",
-    "centroid_anterior",
-    "centroid_right",
-    "grey_area",
-    "slice_attributes",
-    "ventricle_area",
-    "ventricle_asymmetry",
-    "white_area",
-    "white_fraction",
-]
+    "ATTRIBUTES", "MEASURES", "UNITS", "SliceAttributesd", "aspect", "attribute_table", "axis_moments", "brain_area",
+    "centroid_anterior", "centroid_right", "grey_area", "slice_attributes", "ventricle_area", "ventricle_asymmetry",
+    "white_area", "white_fraction",
+]  # fmt: skip
 
 
 def brain_area(classes: NDArray[np.integer], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
@@ -194,10 +181,7 @@ UNITS = dict(zip(ATTRIBUTES, ("mm2", "mm2", "mm2", "mm2", "", "", "mm", "mm", ""
 
 
 def slice_attributes(
-    classes: ArrayLike,
-    spacing_mm: Sequence[float],
-    level: ArrayLike | None = None,
-    names: Sequence[str] = ATTRIBUTES,
+    classes: ArrayLike, spacing_mm: Sequence[float], level: ArrayLike | None = None, names: Sequence[str] = ATTRIBUTES
 ) -> dict[str, NDArray[np.float64]]:
     """Attributes of a batch of axial slices.
 
@@ -225,10 +209,7 @@ def slice_attributes(
 
 
 def attribute_table(
-    classes: ArrayLike,
-    spacing_mm: Sequence[float],
-    level: ArrayLike | None = None,
-    names: Sequence[str] = ATTRIBUTES,
+    classes: ArrayLike, spacing_mm: Sequence[float], level: ArrayLike | None = None, names: Sequence[str] = ATTRIBUTES
 ) -> NDArray[np.float64]:
     """:func:`slice_attributes` as one array ``(N, len(names))``."""
     return np.stack(list(slice_attributes(classes, spacing_mm, level, names).values()), axis=1)

@@ -13,12 +13,37 @@ from torch.utils.data import Dataset
 from ..data.slices import subject_key
 from .attributes import attribute_table
 from .classes import one_hot
-from .slices import load_tissue_slices
+from .slices import TissueSlices, load_tissue_slices
 
 __all__ = ["ImageMaskDataset", "TissueSliceDataset", "one_hot"]
 
 
-class TissueSliceDataset(Dataset):
+class _SliceDataset(Dataset):
+    """Slices of tissue masks, read one by one or in whole batches.
+
+    Args:
+        tissue: the slices with level, subject and spacing.
+    """
+
+    def __init__(self, tissue: TissueSlices) -> None:
+        self.tissue = tissue
+        self.classes = torch.from_numpy(tissue.classes)  # (N, H, W) uint8
+        self.subjects = torch.tensor([subject_key(str(subject)) for subject in tissue.subject])
+        self.slices = torch.from_numpy(tissue.index)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """One slice, the only row of a batch."""
+        return {name: values[0] for name, values in self.__getitems__([range(len(self))[index]]).items()}
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """A whole batch, as :func:`scripts.data.slices.identity_collate` passes it on."""
+        raise NotImplementedError
+
+
+class TissueSliceDataset(_SliceDataset):
     """Tissue masks of the slices of a cohort, made from its label volumes, and the attributes of each.
 
     Args:
@@ -40,23 +65,13 @@ class TissueSliceDataset(Dataset):
     def __init__(
         self, data: Sequence[Mapping[str, Any]], attributes: Sequence[str], progress: bool = True, **grid: Any
     ) -> None:
-        self.tissue = load_tissue_slices(data, progress=progress, **grid)
+        super().__init__(load_tissue_slices(data, progress=progress, **grid))
         self.names = tuple(attributes)
         table = attribute_table(self.tissue.classes, self.tissue.spacing_mm, self.tissue.level, self.names)
         self.attributes = torch.from_numpy(table).float()
-        self.classes = torch.from_numpy(self.tissue.classes)  # (N, H, W) uint8
-        self.subjects = torch.tensor([subject_key(str(subject)) for subject in self.tissue.subject])
-        self.slices = torch.from_numpy(self.tissue.index)
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """One slice: ``image`` ``(C, H, W)`` one-hot, ``attributes`` ``(L,)``, ``subject`` and ``slice`` integers."""
-        return {name: values[0] for name, values in self.__getitems__([range(len(self))[index]]).items()}
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """A whole batch, as :func:`scripts.data.slices.identity_collate` passes it on."""
+        """Batch: ``image`` ``(B, C, H, W)`` one-hot, ``attributes`` ``(B, L)``, ``subject`` and ``slice`` integers."""
         rows = torch.as_tensor(indices)
         return {
             "image": one_hot(self.classes[rows]),
@@ -66,7 +81,7 @@ class TissueSliceDataset(Dataset):
         }
 
 
-class ImageMaskDataset(Dataset):
+class ImageMaskDataset(_SliceDataset):
     """T1-weighted slices of a cohort with the tissue masks made from its label volumes, on one grid.
 
     Args:
@@ -85,21 +100,11 @@ class ImageMaskDataset(Dataset):
     """
 
     def __init__(self, data: Sequence[Mapping[str, Any]], progress: bool = True, **grid: Any) -> None:
-        self.tissue = load_tissue_slices(data, progress=progress, images=True, **grid)
+        super().__init__(load_tissue_slices(data, progress=progress, images=True, **grid))
         self.images = torch.as_tensor(self.tissue.images)[:, None]
-        self.classes = torch.from_numpy(self.tissue.classes)
-        self.subjects = torch.tensor([subject_key(str(subject)) for subject in self.tissue.subject])
-        self.slices = torch.from_numpy(self.tissue.index)
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """One slice: ``image`` ``(1, H, W)``, ``label`` ``(C, H, W)`` one-hot, ``subject`` and ``slice`` integers."""
-        return {name: values[0] for name, values in self.__getitems__([range(len(self))[index]]).items()}
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """A whole batch, as :func:`scripts.data.slices.identity_collate` passes it on."""
+        """Batch: ``image`` ``(B, 1, H, W)``, ``label`` ``(B, C, H, W)`` one-hot, ``subject`` and ``slice`` integers."""
         rows = torch.as_tensor(indices)
         return {
             "image": self.images[rows],

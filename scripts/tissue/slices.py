@@ -25,14 +25,9 @@ from .grid import BrainWindowd, ResampleClassesd
 tqdm, _ = optional_import("tqdm", name="tqdm")
 
 __all__ = [
-    "LEVELS",
-    "TissueSlices",
-    "level_windows",
-    "load_tissue_slices",
-    "slice_levels",
-    "tissue_transforms",
+    "LEVELS", "TissueSlices", "level_windows", "load_tissue_slices", "slice_levels", "tissue_transforms",
     "whole_brain_slices",
-]
+]  # fmt: skip
 
 FRAME_MM = (224.0, 192.0)
 """Height and width of a slice: every brain of 166 IXI heads fits, wherever it lies in its volume."""

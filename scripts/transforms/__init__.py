@@ -14,23 +14,8 @@ from .thesis_slices import ThesisSlicesd, thesis_slices
 from .volume_scale import ScaleIntensityByVolumePercentiled, volume_range
 
 __all__ = [
-    "PLANE_AXCODES",
-    "CheckVolumed",
-    "KeepZeroBackgroundd",
-    "LoadVolumed",
-    "RestoreOnInputGridd",
-    "SaveRestoredd",
-    "ScaleIntensityByVolumePercentiled",
-    "SpacingOnlyd",
-    "SplitSlicePhasesd",
-    "ThesisSlicesd",
-    "check_volume",
-    "join_phases",
-    "nifti_image",
-    "plane_axcodes",
-    "save_nifti",
-    "split_phases",
-    "thesis_slices",
-    "volume_range",
+    "PLANE_AXCODES", "CheckVolumed", "KeepZeroBackgroundd", "LoadVolumed", "RestoreOnInputGridd", "SaveRestoredd",
+    "ScaleIntensityByVolumePercentiled", "SpacingOnlyd", "SplitSlicePhasesd", "ThesisSlicesd", "check_volume",
+    "join_phases", "nifti_image", "plane_axcodes", "save_nifti", "split_phases", "thesis_slices", "volume_range",
     "zero_background",
-]
+]  # fmt: skip

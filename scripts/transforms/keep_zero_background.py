@@ -86,11 +86,7 @@ class KeepZeroBackgroundd(MapTransform):
     """
 
     def __init__(
-        self,
-        keys: KeysCollection,
-        image_key: str = "image",
-        largest_hole: int = 38,
-        allow_missing_keys: bool = False,
+        self, keys: KeysCollection, image_key: str = "image", largest_hole: int = 38, allow_missing_keys: bool = False
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.image_key = image_key

@@ -36,11 +36,7 @@ class RestoreOnInputGridd(Transform):
     """
 
     def __init__(
-        self,
-        transform: Compose,
-        pred_key: str = "pred",
-        image_key: str = "image",
-        original_key: str = "original",
+        self, transform: Compose, pred_key: str = "pred", image_key: str = "image", original_key: str = "original"
     ) -> None:
         self.transform = transform
         self.pred_key = pred_key

@@ -65,12 +65,7 @@ def ensure_demo_cohort(
     if num_subjects < SMALLEST_COHORT:
         raise ValueError(f"the demo cohort needs at least {SMALLEST_COHORT} subjects, got {num_subjects}.")
     target = Path(folder) if folder else (cache_folder() / "demo" / "cohort").absolute()
-    fingerprint = {
-        "num_subjects": num_subjects,
-        "seed": seed,
-        "spacing_mm": spacing_mm,
-        "code_sha256": _code_sha256(),
-    }
+    fingerprint = {"num_subjects": num_subjects, "seed": seed, "spacing_mm": spacing_mm, "code_sha256": _code_sha256()}
     if _is_made(target, fingerprint):
         return target
     if target.exists() and any(target.iterdir()) and not (target / FINGERPRINT_FILE).is_file():

@@ -236,10 +236,7 @@ def _error_statistics(
 
 
 def _distance(
-    errors: NDArray[np.float64],
-    level: NDArray[np.float64],
-    median: NDArray[np.float64],
-    precision: NDArray[np.float64],
+    errors: NDArray[np.float64], level: NDArray[np.float64], median: NDArray[np.float64], precision: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Mahalanobis distance of the errors from their median, per attribute, ``(T,)``."""
     position = np.clip(np.interp(level, LEVELS, np.arange(len(LEVELS))), 0, len(LEVELS) - 1)
