@@ -150,7 +150,7 @@ def test_flat_config_has_the_network_of_the_recipe(built: Path, root: Path) -> N
 
 def test_bundle_has_the_code_that_its_configs_reach_and_no_more(built: Path) -> None:
     code = {path.relative_to(built / "scripts").as_posix() for path in (built / "scripts").rglob("*.*")}
-    assert {"networks/residual_unet.py", "networks/blocks/up_block.py", "transforms/load_volume.py"} <= code
+    assert {"networks/residual_unet.py", "networks/blocks.py", "transforms/load_volume.py"} <= code
     assert {
         "handlers/checkpoints.py",
         "data/demo/head.py",
@@ -158,7 +158,7 @@ def test_bundle_has_the_code_that_its_configs_reach_and_no_more(built: Path) -> 
     } <= code  # training needs them
     rooms = {name.partition("/")[0] for name in code}
     assert not rooms & {"commands", "demo", "latent", "normative", "studies", "tissue", "__main__.py"}
-    assert not {"networks/segmentation_unet.py", "transforms/thesis_slices.py", "losses/info_nce.py"} & code
+    assert not {"networks/latent/joint_autoencoder.py", "transforms/thesis_slices.py", "losses/info_nce.py"} & code
     program = (
         "import importlib, pathlib; [importlib.import_module('.'.join(p.with_suffix('').parts)) for p in "
         "sorted(pathlib.Path('scripts').rglob('*.py'))]; import scripts; print(scripts.__version__)"
