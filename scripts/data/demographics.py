@@ -73,7 +73,7 @@ def read_demographics(path: str | os.PathLike[str]) -> dict[str, Demographics]:
             ``participant_id``, ``subject``, ``id``) and any of age, sex, ethnicity, site.
 
     Returns:
-        What is known about each subject. The subjects of an ``IXI_ID`` column are called ``IXI012``, the others as in
+        Demographics of each subject. The subjects of an ``IXI_ID`` column are called ``IXI012``, the others as in
         the table.
 
     Raises:

@@ -34,7 +34,7 @@ class PreparedCohort:
 
     Attributes:
         cohort: content of dataset.json.
-        folder: where that is.
+        folder: folder of dataset.json.
         images: number of images found.
         estimated: number of brain masks that were estimated for lack of labels.
         left_out: ``file`` and ``reason`` of each image that is not in the cohort.
@@ -88,17 +88,17 @@ def prepare_cohort(
 
     Args:
         images: folder of the images, see :func:`~scripts.data.image_folder.find_images`.
-        output_dir: folder of the results; made where it is missing.
+        output_dir: folder of the results; created if it does not exist.
         demographics: table of age, sex, ethnicity and site; by default the participants.tsv of a BIDS tree.
         labels: folder of region labels, where they are not in the image folder.
         masks: folder of brain masks, where they are not in the image folder.
         selection: rule that chooses the slices, see :mod:`scripts.data.slice_selection`.
         fractions: shares of training, validation and test, summing to 1.
-        seed: of the split, at least 0.
+        seed: seed of the split, at least 0.
         plane: sagittal, coronal or axial.
         name: name of the cohort; that of the image folder by default.
         subject_pattern: regular expression whose first group is the subject, searched for in the path of each image.
-        every_nth_slice: of the chosen slices, keep one of each N neighbours.
+        every_nth_slice: number N of neighbouring chosen slices of which one is kept.
 
     Raises:
         FileNotFoundError: there is no such folder, no image in it, or no such table.
@@ -142,7 +142,7 @@ def _check_options(selection: str, seed: int, every_nth_slice: int) -> None:
 
 
 def _demographic_table(folder: Path, demographics: str | None, found: Sequence[ImageFile]) -> dict[str, Demographics]:
-    """What is known about the subjects; a table that knows none of them is the wrong one."""
+    """Demographics of the subjects; a table with none of them is taken for the wrong one."""
     participants = folder / "participants.tsv"
     if demographics is None and not participants.is_file():
         return {}

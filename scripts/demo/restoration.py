@@ -99,7 +99,7 @@ def damage(
 
     Args:
         image: path, nibabel image, or array ``(X, Y, Z)`` of a clean head.
-        affine: of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
+        affine: affine of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
         kind: "mixed" (as in training), "gaussian_noise", "rician_noise", "pixel_dropout", "holes", "blur",
             "bias_field" or "clean".
         severity: 1 (slight) to 5.
@@ -141,7 +141,7 @@ def psnr(image: VolumeLike, clean: VolumeLike) -> float:
         clean: path or nibabel image of the head as it should be; its 99.5th percentile is the peak.
 
     Returns:
-        Decibels: of the mean squared error of all voxels inside the head.
+        PSNR in decibels, from the mean squared error of all voxels inside the head.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -169,7 +169,7 @@ def damage_head(image: str | os.PathLike[str], subject: str, output: Path, seed:
         image: file of the clean head.
         subject: name of the head.
         output: NIfTI file to write, float32: the clean head's grid and intensity scale.
-        seed: of the damage.
+        seed: seed of the damage.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     nib.save(damage(image, subject=subject, seed=seed), output)

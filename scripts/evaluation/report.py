@@ -22,7 +22,7 @@ from .step import RestoreAndMeasure
 from .subjects import subject_slices
 from .tables import ResultTables
 
-__all__ = ["EvaluationReport", "headline"]
+__all__ = ["EvaluationReport", "headline", "median_slice", "worst_slice"]
 
 REGION_LABELS = {
     "whole": "whole slices",

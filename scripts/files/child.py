@@ -26,7 +26,7 @@ def run_logged(
 
     Args:
         command: program and arguments.
-        log: file of the output, replaced; its folder is made where it is missing.
+        log: file of the output, overwritten; its folder is created if it does not exist.
         folder: working directory of the command; by default that of this process.
         environment: variables that are set beside those of this process.
         running: holds the process while it runs, so that another thread can end it.

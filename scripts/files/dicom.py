@@ -11,7 +11,7 @@ from typing import Any
 from monai.config import PathLike
 from monai.data import ITKReader
 
-__all__ = ["SeriesReader", "find_series", "is_dicom"]
+__all__ = ["SeriesReader", "find_series", "is_dicom", "series_number"]
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 SERIES_NUMBER = "0020|0011"
@@ -32,7 +32,7 @@ def find_series(folder: Path) -> dict[str, list[Path]]:
     """List the DICOM series of one folder, subfolders not included.
 
     Args:
-        folder: where the files are.
+        folder: folder of the files.
 
     Returns:
         Identifier (for :class:`SeriesReader`) to the files of the series, in slice order; sorted by identifier.

@@ -37,7 +37,7 @@ class Restorer:
             "coronal" or "axial"), ``device``, ``weights``, ``batch_size``, ``amp`` (bfloat16) and ``network_def``.
 
     Attributes:
-        device: where the network runs.
+        device: device of the network.
 
     Raises:
         FileNotFoundError: the weights do not exist.
@@ -99,7 +99,7 @@ def restore(image: VolumeLike, affine: ArrayLike | None = None, **options: Any) 
     Args:
         image: path of a NIfTI, MHA or NRRD file or of a folder with one DICOM series, nibabel image, or array
             ``(X, Y, Z)``.
-        affine: of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
+        affine: affine of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
         **options: see :class:`Restorer`.
 
     Returns:

@@ -26,7 +26,7 @@ def volume_item(image: VolumeLike, affine: ArrayLike | None = None, key: str = "
 
     Args:
         image: path, nibabel image, or array.
-        affine: of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
+        affine: affine of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
         key: entry of the item.
 
     Returns:

@@ -39,10 +39,10 @@ def encode(
             ``(X, Y, Z)``: a T1-weighted head, or region labels for a recipe of tissue masks.
         recipe: "vae" (sagittal slices, 64 numbers), "ar_vae" (axial tissue masks, 16 numbers of which the first six
             follow attributes), or another one whose network has a code of one vector.
-        affine: of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
+        affine: affine of an array, ``(4, 4)``, voxel indices to millimetres, RAS.
         weights: ``model.pt`` of a training of the recipe. Defaults to the shipped weights, or else those of
             ``eval/RECIPE``.
-        device: where the network runs.
+        device: device of the network.
 
     Returns:
         Means of the codes, and the numbers of the slices that show enough tissue.
@@ -72,10 +72,10 @@ def decode(
     """Decode slices into a volume.
 
     Args:
-        codes: what :func:`encode` returned, moved or mixed as you like.
+        codes: codes from :func:`encode`, possibly moved or mixed.
         like: the volume that was encoded, or another one: the result is on its grid and intensity scale.
         recipe: see :func:`encode`.
-        affine: of an array, see :func:`encode`.
+        affine: affine of an array, see :func:`encode`.
         weights: see :func:`encode`.
         device: see :func:`encode`.
 

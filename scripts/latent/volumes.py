@@ -86,7 +86,7 @@ class VolumeCoder:
         """Volume of codes on the grid that a prepared volume came on.
 
         Args:
-            codes: of slices of a volume like this one.
+            codes: codes of the slices of a volume like this one.
             like: prepared volume.
 
         Returns:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of each of the thesis's five networks beside its layers."""
+"""Base class of the five networks of the thesis: names, published weights and Keras layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def keras_residual_encoder(prefix: str) -> dict[str, str]:
     """Names of the convolutions of a residual encoder in Keras.
 
     Args:
-        prefix: begins the names of the blocks.
+        prefix: prefix of the names of the blocks.
     """
     blocks = {"down1": f"{prefix}1", "down2": f"{prefix}2_same_dim", "down3": f"{prefix}3"}
     convolutions = {

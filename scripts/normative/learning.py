@@ -168,7 +168,7 @@ def _parts(dataset_dir: str) -> list[str]:
 
 
 def _measured(items: list[dict[str, Any]], coder: CodeMeans | None) -> pd.DataFrame:
-    """What is known of heads, and all their measures."""
+    """Demographics of heads, and all their measures."""
     progress = len(items) > 1
     known = pd.DataFrame([{name: item.get(name) for name in ("part", "age", "sex")} for item in items])
     measures = measure_heads(items, progress)

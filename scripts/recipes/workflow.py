@@ -35,7 +35,7 @@ def typed_settings(recipe: Recipe, texts: Mapping[str, str | None]) -> dict[str,
     """Read values of keys of a config, as YAML has them.
 
     Args:
-        recipe: whose config it is.
+        recipe: recipe with the config.
         texts: value by key, such as ``max_epochs`` or ``train#trainer#max_epochs``; ``None`` for true. Expressions of
             MONAI (``$...``, ``@...``) stay as they are.
 
@@ -62,8 +62,8 @@ def recipe_workflow(
     """Make the workflow of a recipe, ready to run.
 
     Args:
-        recipe: whose config it is.
-        run_id: what will be run: training, evaluating or inference.
+        recipe: recipe with the config.
+        run_id: section of the config to run: training, evaluating or inference.
         settings: values that win over those of the recipe.
         dataset_dir: folder of the cohort or of the volumes; if empty, that of the recipe.
         output_dir: folder of the results; if empty, ``eval/<recipe>`` below the working directory.

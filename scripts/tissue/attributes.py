@@ -220,7 +220,7 @@ class SliceAttributesd(MapTransform):
 
     Args:
         keys: tissue classes ``(1, H, W, D)`` with their affine; slices along the last axis, cropped to the brain.
-        names: which ones, of :data:`ATTRIBUTES`.
+        names: attributes to measure, from :data:`ATTRIBUTES`.
         allow_missing_keys: skip a key that is absent.
     """
 

@@ -49,8 +49,8 @@ def ensure_demo_cohort(
     version of the code is replaced.
 
     Args:
-        folder: where to put it. Defaults to ``eval/demo/cohort`` below the working directory, or to the user's cache,
-            see :func:`scripts.files.installation.cache_folder`.
+        folder: folder of the cohort. Defaults to ``eval/demo/cohort`` below the working directory, or to the user's
+            cache, see :func:`scripts.files.installation.cache_folder`.
         num_subjects: number of heads, at least 4; about two thirds train, the rest is shared by validation and test.
         seed: everything random follows from it; the same seed gives the same files, byte for byte.
         spacing_mm: isotropic voxel size in mm.
