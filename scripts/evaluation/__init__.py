@@ -13,7 +13,7 @@ from .subjects import SubjectDataset, SubjectSlices, subject_slices
 from .tables import ResultTables, summarise
 
 __all__ = [
-    "KINDS", "SEVERITIES", "Condition", "ConditionProgress", "NetworkMethod",
-    "RestoreAndMeasure", "ResultTables", "SubjectDataset", "SubjectSlices", "bootstrap_interval", "make_conditions",
-    "make_methods", "published_networks", "subject_slices", "summarise", "trained_network",
+    "KINDS", "SEVERITIES", "Condition", "ConditionProgress", "NetworkMethod", "RestoreAndMeasure", "ResultTables",
+    "SubjectDataset", "SubjectSlices", "bootstrap_interval", "make_conditions", "make_methods", "published_networks",
+    "subject_slices", "summarise", "trained_network",
 ]  # fmt: skip

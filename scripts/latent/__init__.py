@@ -8,6 +8,6 @@ from .nearest import nearest_masks
 from .sampling import AttributeScale, ParzenWindow, interpolation, sample_with_attribute, traversal
 
 __all__ = [
-    "AttributeScale", "LatentModel", "MaskModel", "ParzenWindow", "disentanglement",
-    "interpolation", "nearest_masks", "sample_with_attribute", "traversal",
+    "AttributeScale", "LatentModel", "MaskModel", "ParzenWindow", "interpolation", "nearest_masks",
+    "sample_with_attribute", "traversal",
 ]  # fmt: skip

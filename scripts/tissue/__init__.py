@@ -20,10 +20,9 @@ from .through_plane.interpolation import interpolate_shapes, smooth_signal
 from .through_plane.thresholds import ConsistencyThresholds, inconsistency
 
 __all__ = [
-    "ATTRIBUTES", "CRITERIA", "DAMAGES", "MUSE_TISSUES", "TISSUES", "UNITS",
-    "AnatomicalCriteria", "ConsistencyThresholds", "Correction",
-    "LevelBounds", "SliceAttributesd", "Tissue", "TissueClassesd", "TissueSlices", "ValidBank", "VolumeCorrection",
-    "attribute_table", "correct_masks", "correct_sequence", "correct_volume", "damage_masks", "inconsistency",
-    "interpolate_shapes", "least_change", "load_tissue_slices", "measure_criteria", "slice_attributes", "slice_levels",
-    "smooth_signal", "tissue_classes", "tissue_transforms",
+    "ATTRIBUTES", "CRITERIA", "DAMAGES", "MUSE_TISSUES", "TISSUES", "UNITS", "AnatomicalCriteria",
+    "ConsistencyThresholds", "Correction", "LevelBounds", "SliceAttributesd", "Tissue", "TissueClassesd",
+    "TissueSlices", "ValidBank", "attribute_table", "correct_masks", "correct_sequence", "correct_volume",
+    "damage_masks", "inconsistency", "interpolate_shapes", "least_change", "load_tissue_slices", "measure_criteria",
+    "slice_attributes", "slice_levels", "smooth_signal", "tissue_classes", "tissue_transforms",
 ]  # fmt: skip

@@ -16,6 +16,5 @@ from .volume_scale import ScaleIntensityByVolumePercentiled
 __all__ = [
     "PLANE_AXCODES", "CheckVolumed", "KeepZeroBackgroundd", "LoadVolumed", "RestoreOnInputGridd", "SaveRestoredd",
     "ScaleIntensityByVolumePercentiled", "SpacingOnlyd", "SplitSlicePhasesd", "ThesisSlicesd", "check_volume",
-    "join_phases", "plane_axcodes", "save_nifti", "split_phases", "thesis_slices", "volume_range",
-    "zero_background",
+    "join_phases", "plane_axcodes", "save_nifti", "split_phases", "thesis_slices", "zero_background",
 ]  # fmt: skip
