@@ -5,16 +5,15 @@ Read in this order: ``conditions`` (the damage), ``subjects`` (what is scored wh
 and ``statistics`` (over subjects).
 """
 
-from ..recipes.provenance import provenance, split_hash
 from .conditions import KINDS, SEVERITIES, Condition, make_conditions
-from .methods import Method, NetworkMethod, make_methods, published_networks, trained_network
+from .methods import NetworkMethod, make_methods, published_networks, trained_network
 from .statistics import bootstrap_interval
-from .step import ConditionProgress, EvaluationEvents, RestoreAndMeasure
+from .step import ConditionProgress, RestoreAndMeasure
 from .subjects import SubjectDataset, SubjectSlices, subject_slices
 from .tables import ResultTables, summarise
 
 __all__ = [
-    "KINDS", "SEVERITIES", "Condition", "ConditionProgress", "EvaluationEvents", "Method", "NetworkMethod",
-    "RestoreAndMeasure", "ResultTables", "SubjectDataset", "SubjectSlices", "bootstrap_interval", "make_conditions",
-    "make_methods", "provenance", "published_networks", "split_hash", "subject_slices", "summarise", "trained_network",
+    "KINDS", "SEVERITIES", "Condition", "ConditionProgress", "NetworkMethod", "RestoreAndMeasure", "ResultTables",
+    "SubjectDataset", "SubjectSlices", "bootstrap_interval", "make_conditions", "make_methods", "published_networks",
+    "subject_slices", "summarise", "trained_network",
 ]  # fmt: skip

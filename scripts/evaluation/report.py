@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ FORMATS = {"mse": "{:.2e}", "psnr": "{:.2f}", "dssim": "{:.4f}", "ssim": "{:.4f}
 UNITS = {"mse": "MSE", "psnr": "PSNR (dB)", "dssim": "DSSIM", "ssim": "SSIM", "hfen": "HFEN"}
 
 
+@dataclass(eq=False)
 class EvaluationReport:
     """Handler that writes ``report.html`` after the tables.
 
@@ -46,21 +48,12 @@ class EvaluationReport:
         facts: facts about the run, by name.
     """
 
-    def __init__(
-        self,
-        output_dir: str,
-        tables: ResultTables,
-        step: RestoreAndMeasure,
-        dataset: Dataset,
-        title: str,
-        facts: Mapping[str, str],
-    ) -> None:
-        self.output_dir = Path(output_dir)
-        self.tables = tables
-        self.step = step
-        self.dataset = dataset
-        self.title = title
-        self.facts = facts
+    output_dir: str
+    tables: ResultTables
+    step: RestoreAndMeasure
+    dataset: Dataset
+    title: str
+    facts: Mapping[str, str]
 
     def attach(self, engine: Engine) -> None:
         """Attach to the evaluator."""
@@ -75,7 +68,7 @@ class EvaluationReport:
         curves = severity_figure(summary, shown)
         write_page(
             Path(__file__).with_name("report.html.jinja"),
-            self.output_dir / "report.html",
+            Path(self.output_dir) / "report.html",
             title=self.title,
             facts=self.facts,
             headline=headline(summary, main.kind, main.severity),
@@ -99,7 +92,7 @@ class EvaluationReport:
         strongest = {c.kind: c for c in self.step.conditions if c.kind not in (main.kind, "clean")}
         ranks = [(main, rank, median_slice) for rank in ("best", "median")] + [(main, "worst", worst_slice)]
         ranks += [(condition, "median", median_slice) for condition in strongest.values()]
-        seen = set()
+        subjects, seen = [str(item["subject"]) for item in self.dataset.data], set()
         for condition, rank, choose in ranks:
             method, order = self._ranked(condition)
             if not order:  # only methods for other damage were evaluated
@@ -109,7 +102,8 @@ class EvaluationReport:
             if (condition, subject, choose) in seen:
                 continue
             seen.add((condition, subject, choose))
-            kept, images = self._pictures(subject, condition, choose)
+            slices = subject_slices(self.dataset[subjects.index(subject)], self.step.device)
+            kept, images = self.step.pictures(slices, condition, choose)
             size = "largest" if choose is worst_slice else "median"
             yield {
                 "title": f"{condition.name.replace('_', ' ')}: {rank} subject, {subject}, {psnr:.1f} dB",
@@ -129,13 +123,6 @@ class EvaluationReport:
         method = next((name for name in self.step.methods if name in set(rows["method"])), "")
         ordered = rows[rows["method"] == method].sort_values("psnr")
         return method, list(zip(ordered["subject"], ordered["psnr"], strict=True))
-
-    def _pictures(
-        self, subject: str, condition: Condition, choose: Callable[[Tensor], int]
-    ) -> tuple[int, dict[str, Tensor]]:
-        index = [str(item["subject"]) for item in self.dataset.data].index(subject)
-        slices = subject_slices(self.dataset[index], self.step.device)
-        return self.step.pictures(slices, condition, choose)
 
 
 def median_slice(errors: Tensor) -> int:

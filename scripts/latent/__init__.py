@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from .measures import attribute_rows, disentanglement
 from .model import LatentModel, MaskModel
 from .nearest import nearest_masks
-from .sampling import AttributeScale, ParzenWindow, Rejection, interpolation, sample_with_attribute, traversal
+from .sampling import AttributeScale, ParzenWindow, interpolation, sample_with_attribute, traversal
 
 __all__ = [
-    "AttributeScale", "LatentModel", "MaskModel", "ParzenWindow", "Rejection", "attribute_rows", "disentanglement",
-    "interpolation", "nearest_masks", "sample_with_attribute", "traversal",
+    "AttributeScale", "LatentModel", "MaskModel", "ParzenWindow", "interpolation", "nearest_masks",
+    "sample_with_attribute", "traversal",
 ]  # fmt: skip

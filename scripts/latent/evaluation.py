@@ -16,7 +16,7 @@ from . import tables
 from .decoded import attribute_path, slice_row
 from .figures import code_figure, conditional_figure
 from .measures import spearman_matrix
-from .report import LatentResults, corrected_figure, mask_sections, slice_sections, validity_sections
+from .report import LatentResults, page_sections
 from .samples import conditional_table, draw_samples, sample_table
 from .sampling import interpolation
 from .space import LatentSpace, SliceSpace, TissueSpace
@@ -103,14 +103,13 @@ def _evaluate_masks(
         "conditional": conditional_figure(wanted, measured, space.names),
     }
     for name, stages in validity.shown.items():
-        results.figures[corrected_figure(name)] = space.picture(list(stages.values()), list(stages))
-    results.sections = [*mask_sections(results), *validity_sections(results, validity)]
+        results.figures[f"corrected_{name.replace(' ', '_')}"] = space.picture(list(stages.values()), list(stages))
+    results.sections = page_sections(results, "masks")
 
 
 def _evaluate_slices(space: SliceSpace, results: LatentResults, samples: int, rng: np.random.Generator) -> None:
-    for name, make in tqdm(
-        {"dimensions": tables.dimension_table, "reconstruction": tables.psnr_table}.items(), "evaluating", unit="table"
-    ):
+    steps = {"dimensions": tables.dimension_table, "reconstruction": tables.psnr_table}
+    for name, make in tqdm(steps.items(), "evaluating", unit="table"):
         results.add(name, make(space))
     drawn, rejection = draw_samples(space, samples, rng)
     results.add("rejection", rejection)
@@ -127,7 +126,7 @@ def _evaluate_slices(space: SliceSpace, results: LatentResults, samples: int, rn
             [space.model.decode(codes[:RECONSTRUCTIONS]) for codes in drawn.values()], list(drawn)
         ),
     }
-    results.sections = slice_sections(results)
+    results.sections = page_sections(results, "slices")
 
 
 def _traversals(space: TissueSpace, folder: Path) -> Figure:

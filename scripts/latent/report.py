@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 from matplotlib.figure import Figure
 
 from ..files.atomic import replacing, write_csv, write_json
 from ..pages.page import Section, write_sections
 from ..tissue import CRITERIA, UNITS
 from .space import LatentSpace
-from .validity import Validity
 
-__all__ = ["LatentResults", "corrected_figure", "mask_sections", "slice_sections", "validity_sections"]
+__all__ = ["LatentResults", "page_sections"]
+
+SECTIONS = Path(__file__).with_name("sections.yaml")
 
 NOTE = "Research use, not for diagnosis. Decoded and sampled images are inventions of the network."
 
@@ -108,126 +111,45 @@ class LatentResults:
         return facts
 
 
-def mask_sections(results: LatentResults) -> list[Section]:
-    """Sections for tissue masks, without those of plausible anatomy."""
-    tables, figures, part = results.tables, results.figures, results.space.part
+def page_sections(results: LatentResults, kind: str) -> list[Section]:
+    """The sections of ``sections.yaml`` that there are tables or figures for.
+
+    Args:
+        results: tables and figures of the evaluation.
+        kind: ``masks`` or ``slices``.
+    """
     units = ", ".join(f"{name.replace('_', ' ')} {unit}" for name, unit in UNITS.items() if unit)
-    return [
-        Section(
-            "Attributes",
-            "Rank correlation of each attribute with its own latent dimension and with the best of the others, and the "
-            "share of steps along the dimension that raise the attribute of the decoded mask. Attributes that are "
-            "themselves correlated cannot have dimensions that are not.",
-            tables["attributes"],
-            {f"Rank correlation of attributes and dimensions, {part} subjects": figures["codes"]},
-        ),
-        *(
-            [Section("The neuron", "The attribute as the linear neuron predicts it from the code.", tables["neuron"])]
-            if "neuron" in tables
-            else []
-        ),
-        Section("Measures of disentanglement", f"Over all attributes, {part} subjects; 1 is best.", tables["measures"]),
-        Section(
-            "Traversals",
-            "One slice, one dimension moved from the smallest to the largest training value.",
-            None,
-            {"Orange: ventricles, grey: grey matter, white: white matter": figures["traversals"]},
-        ),
-        *_sample_sections(results),
-        Section(
-            "Samples for an attribute value",
-            f"Wanted and measured values. Units: {units}.",
-            tables["conditional"],
-            {"Each dot is a sample": figures["conditional"]},
-        ),
-    ]
-
-
-def corrected_figure(masks: str) -> str:
-    """Name of the figure of the corrected masks of a kind."""
-    return f"corrected_{masks.replace(' ', '_')}"
-
-
-def slice_sections(results: LatentResults) -> list[Section]:
-    """Sections for T1-weighted slices."""
-    tables, figures, part = results.tables, results.figures, results.space.part
-    spread = tables["reconstruction"].drop(columns="subject").describe().loc[["mean", "std", "min", "max"]]
-    return [
-        Section(
-            "Reconstructions",
-            f"PSNR of the {part} subjects, and the divergence from the prior in bits for each pixel.",
-            spread.reset_index(names=""),
-            {"Slices of held-out subjects, decoded from their codes, and the difference": figures["reconstructions"]},
-        ),
-        Section(
-            "Interpolation",
-            "From a slice of one held-out subject to that of another.",
-            None,
-            {"Decoded codes on a straight line": figures["interpolation"]},
-        ),
-        *_sample_sections(results),
-        Section("Dimensions", "Divergence from the prior in nats, and whether the mean varies.", tables["dimensions"]),
-    ]
-
-
-def _sample_sections(results: LatentResults) -> list[Section]:
-    table, part = results.tables["samples"], results.space.part
-    return [
-        Section(
-            "Samples",
-            "Median log-density in the Parzen window, and median difference from the nearest training image: of masks "
-            "the share of the brain, of slices the root of the mean square. The row "
-            f"{part} is real images of unseen subjects, the one below it their reconstructions, which are as smooth as "
-            "samples: samples well below these would be copies.",
-            table.groupby("source")[["log_density", "difference"]].median().reset_index(),
-            {
-                "From the prior, from the Parzen window, half way between two held-out subjects, and what rejection "
-                "sampling kept": results.figures["samples"]
-            },
-        ),
-        Section(
-            "Rejection sampling",
-            "Share of proposals that are kept, for each way to take the bound. Exact drawing needs none.",
-            results.tables["rejection"],
-        ),
-    ]
-
-
-def validity_sections(results: LatentResults, validity: Validity) -> list[Section]:
-    """Sections on plausible anatomy."""
-    tables = results.tables
-    table = tables["validity"]
-    rates = table[[name for name in table if not name.startswith(tuple(CRITERIA))]]
-    criteria = pd.DataFrame(
-        {
-            "criterion": [name.replace("_", " ") for name in CRITERIA],
-            "meaning": [criterion.meaning for criterion in CRITERIA.values()],
-            **{row["masks"]: [row[f"{name}_before"] for name in CRITERIA] for _, row in table.iterrows()},
+    tables = results.tables | _shortened(results.tables)
+    sections = []
+    for entry in yaml.safe_load(SECTIONS.read_text(encoding="utf-8"))[kind]:
+        figures = {
+            caption.format(part=results.space.part, name=_rest(name, start)): figure
+            for start, caption in entry.get("figures", {}).items()
+            for name, figure in results.figures.items()
+            if name == start or name.startswith(f"{start}_")
         }
-    )
-    sections = [
-        Section(
-            "Plausible anatomy",
-            "Share of the masks that meet all twelve criteria at their level, with bounds learned from the training "
-            "subjects' labels, before and after correction. Corrected are the implausible ones: towards the nearest "
-            "plausible code of the bank; distance is how far the code moved. Damaged segmentations are labels with a "
-            "hole, pieces outside, ventricles cut open or a bite; of the decoded mask they take only what makes them "
-            "plausible. Dice is against the undamaged labels.",
-            rates,
-            {
-                f"Implausible masks and what became of them: {name}": results.figures[corrected_figure(name)]
-                for name in validity.shown
-            },
-        ),
-        Section("Criteria", "Share of the masks, before correction, that meet each criterion.", criteria),
-    ]
-    if "smallest_area" in tables:
-        sections.append(
-            Section(
-                "Slices without ventricles",
-                "Rank correlation of the ventricle area with its dimension over the slices that show at least so much "
-                "brain, and the largest that the ties of slices without ventricles leave possible.",
-                tables["smallest_area"],
-            )
-        )
+        table = tables.get(entry.get("table"))
+        if figures or table is not None:
+            text = entry["text"].format(part=results.space.part, units=units)
+            sections.append(Section(entry["title"], text, table, figures))
     return sections
+
+
+def _shortened(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """What the page shows of the tables that are too long for it."""
+    shown = {"samples": tables["samples"].groupby("source")[["log_density", "difference"]].median().reset_index()}
+    if "validity" in tables:
+        table = tables["validity"]
+        shown["validity"] = table[[name for name in table if not name.startswith(tuple(CRITERIA))]]
+        shares = {row["masks"]: [row[f"{name}_before"] for name in CRITERIA] for _, row in table.iterrows()}
+        meanings = {name.replace("_", " "): criterion.meaning for name, criterion in CRITERIA.items()}
+        shown["criteria"] = pd.DataFrame({"criterion": meanings.keys(), "meaning": meanings.values(), **shares})
+    else:
+        spread = tables["reconstruction"].drop(columns="subject").describe().loc[["mean", "std", "min", "max"]]
+        shown["reconstruction"] = spread.reset_index(names="")
+    return shown
+
+
+def _rest(name: str, start: str) -> str:
+    """``damaged segmentation`` of the name ``corrected_damaged_segmentation``."""
+    return name.removeprefix(start).replace("_", " ").strip()

@@ -218,18 +218,15 @@ class TissueSpace(LatentSpace):
     def measured(self, masks: NDArray[np.uint8], names: Sequence[str] = ()) -> NDArray[np.float64]:
         """Attributes ``(N, L)`` of decoded masks ``(N, H, W)``: all, or only those named.
 
-        The level is that of :meth:`apparent_level`.
+        The level is that of :attr:`apparent_level`.
         """
         names = names or self.names
         level = self.apparent_level(masks) if LEVEL in names else None
         return attribute_table(masks, self.spacing_mm, level, names)
 
-    def apparent_level(self, masks: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Estimated levels ``(N,)`` of decoded masks, by :class:`LevelRegression` on the training masks."""
-        return self._level_regression(masks)
-
     @cached_property
-    def _level_regression(self) -> LevelRegression:
+    def apparent_level(self) -> LevelRegression:
+        """Function that estimates the levels ``(N,)`` of decoded masks, learned from the training masks."""
         return LevelRegression(self.images["training"], self.level["training"])
 
     def nearest(self, images: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -15,16 +15,14 @@ from .correction import Correction, ValidBank, correct_masks, least_change
 from .criteria import CRITERIA, measure_criteria
 from .damage import DAMAGES, damage_masks
 from .slices import TissueSlices, load_tissue_slices, slice_levels, tissue_transforms
-from .through_plane.correction import VolumeCorrection, correct_sequence, correct_volume
+from .through_plane.correction import correct_sequence, correct_volume
 from .through_plane.interpolation import interpolate_shapes, smooth_signal
-from .through_plane.thresholds import CONSISTENCY_ATTRIBUTES, ConsistencyThresholds, inconsistency
-from .transforms import AnatomicalCriteriad, AnatomicalValidityMetric
+from .through_plane.thresholds import ConsistencyThresholds, inconsistency
 
 __all__ = [
-    "ATTRIBUTES", "CONSISTENCY_ATTRIBUTES", "CRITERIA", "DAMAGES", "MUSE_TISSUES", "TISSUES", "UNITS",
-    "AnatomicalCriteria", "AnatomicalCriteriad", "AnatomicalValidityMetric", "ConsistencyThresholds", "Correction",
-    "LevelBounds", "SliceAttributesd", "Tissue", "TissueClassesd", "TissueSlices", "ValidBank", "VolumeCorrection",
-    "attribute_table", "correct_masks", "correct_sequence", "correct_volume", "damage_masks", "inconsistency",
-    "interpolate_shapes", "least_change", "load_tissue_slices", "measure_criteria", "slice_attributes", "slice_levels",
-    "smooth_signal", "tissue_classes", "tissue_transforms",
+    "ATTRIBUTES", "CRITERIA", "DAMAGES", "MUSE_TISSUES", "TISSUES", "UNITS", "AnatomicalCriteria",
+    "ConsistencyThresholds", "Correction", "LevelBounds", "SliceAttributesd", "Tissue", "TissueClassesd",
+    "TissueSlices", "ValidBank", "attribute_table", "correct_masks", "correct_sequence", "correct_volume",
+    "damage_masks", "inconsistency", "interpolate_shapes", "least_change", "load_tissue_slices", "measure_criteria",
+    "slice_attributes", "slice_levels", "smooth_signal", "tissue_classes", "tissue_transforms",
 ]  # fmt: skip

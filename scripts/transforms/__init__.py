@@ -8,14 +8,13 @@ from .keep_zero_background import KeepZeroBackgroundd, zero_background
 from .load_volume import LoadVolumed
 from .plane import PLANE_AXCODES, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
-from .save_restored import SaveRestoredd, nifti_image, save_nifti
+from .save_restored import SaveRestoredd, save_nifti
 from .slice_phases import SpacingOnlyd, SplitSlicePhasesd, join_phases, split_phases
 from .thesis_slices import ThesisSlicesd, thesis_slices
-from .volume_scale import ScaleIntensityByVolumePercentiled, volume_range
+from .volume_scale import ScaleIntensityByVolumePercentiled
 
 __all__ = [
     "PLANE_AXCODES", "CheckVolumed", "KeepZeroBackgroundd", "LoadVolumed", "RestoreOnInputGridd", "SaveRestoredd",
     "ScaleIntensityByVolumePercentiled", "SpacingOnlyd", "SplitSlicePhasesd", "ThesisSlicesd", "check_volume",
-    "join_phases", "nifti_image", "plane_axcodes", "save_nifti", "split_phases", "thesis_slices", "volume_range",
-    "zero_background",
+    "join_phases", "plane_axcodes", "save_nifti", "split_phases", "thesis_slices", "zero_background",
 ]  # fmt: skip

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from scripts.tissue import (
     CRITERIA,
     AnatomicalCriteria,
-    AnatomicalCriteriad,
-    AnatomicalValidityMetric,
     LevelBounds,
     load_tissue_slices,
 )
@@ -107,38 +104,6 @@ def test_a_file_of_something_else_is_refused(criteria: AnatomicalCriteria, tmp_p
             ValueError, match=r"criteria\.json holds no bounds of the 12 criteria.*scripts tissue criteria learn"
         ):
             AnatomicalCriteria.load(path)
-
-
-def test_the_transform_tells_the_numbers_and_the_verdict(criteria: AnatomicalCriteria, tmp_path: Path):
-    criteria.save(tmp_path / "criteria.json")
-    transform = AnatomicalCriteriad("pred", tmp_path / "criteria.json")
-    middle = torch.from_numpy(toy_slices(1, 0).classes[COUNT // 2][None])
-    result = transform({"pred": middle, "level": 0.5})
-    assert result["pred_valid"] is True
-    assert list(result["pred_criteria"]) == list(CRITERIA)
-    assert result["pred_criteria"]["brain_area"] == int((middle > 0).sum()) * 16
-    assert transform({"pred": middle, "level": 0.05})["pred_valid"] is False
-    assert transform({"pred": middle})["pred_valid"] is True
-
-
-def test_the_metric_is_the_share_of_valid_masks(criteria: AnatomicalCriteria):
-    slices = toy_slices(1, 0)
-    masks = torch.from_numpy(slices.classes[3:13, None].copy())
-    masks[3] = 0
-    metric = AnatomicalValidityMetric(criteria)
-    with pytest.raises(ValueError, match="no masks have been judged"):
-        metric.aggregate()
-    for rows in (slice(0, 4), slice(4, 10)):
-        metric(masks[rows], torch.from_numpy(slices.level[3:13][rows]))
-    assert metric.aggregate().item() == pytest.approx(0.9)
-    shares = metric.by_criterion()
-    assert shares["brain_area"] == pytest.approx(0.9)
-    assert shares["brain_gap"] == 1
-    metric.reset()
-    metric(masks[:2])
-    assert metric.aggregate().item() == 1
-    with pytest.raises(ValueError, match=r"shape \(B, 1, H, W\), got \(2, 56, 48\)"):
-        metric(masks[:2, 0])
 
 
 def test_shares_are_of_slices_and_of_the_worst_head(criteria: AnatomicalCriteria):
