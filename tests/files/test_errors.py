@@ -111,6 +111,8 @@ def test_monais_runner_shows_one_line_or_a_traceback(module, monkeypatch, capsys
     log = logging.StreamHandler(io.StringIO())
     monkeypatch.setattr(logging.getLogger(), "handlers", [log])
     monkeypatch.setattr(logging, "lastResort", None)
+    for name, value in {"disabled": False, "propagate": True, "level": logging.ERROR}.items():
+        monkeypatch.setattr(logging.getLogger("ignite.engine"), name, value)  # as before any logging.conf was read
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", ModuleSpec("monai.bundle.__main__", None))
     shorten_errors()
