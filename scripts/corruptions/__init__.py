@@ -9,16 +9,24 @@ line in a fragment of ``configs/corruption``.
 
 from __future__ import annotations
 
+from .background import RandDeface, RandFieldOfView, RandSkullStrip
 from .bias_field import RandBiasField, bias_field
-from .corruption import Corruption
+from .corruption import Corruption, EachSlice, VolumeCorruption
 from .draws import Draws
-from .gaussian_blur import RandGaussianBlur, gaussian_blur
-from .holes import RandDiagonalCutout, RandHoles, erase_boxes
+from .gaussian_blur import RandGaussianBlur, RandKSpaceBlur, gaussian_blur, kspace_blur
+from .holes import RandDiagonalCutout, RandHoles, RandLesionHoles, erase_boxes
+from .kspace import RandGhosting, RandGibbsRinging, RandSpikes, ghosting, gibbs_ringing, spikes
 from .min_max import RescaleMinMax, rescale_min_max
+from .motion import RandMotion, motion
 from .noise import RandGaussianNoise, RandPixelDropout, RandRicianNoise, gaussian_noise, pixel_dropout, rician_noise
+from .slices import RandThickSlices, thick_slices
+from .undersampling import RandUndersampling, undersampling
 
 __all__ = [
-    "Corruption", "Draws", "RandBiasField", "RandDiagonalCutout", "RandGaussianBlur", "RandGaussianNoise", "RandHoles",
-    "RandPixelDropout", "RandRicianNoise", "RescaleMinMax", "bias_field", "erase_boxes", "gaussian_blur",
-    "gaussian_noise", "pixel_dropout", "rescale_min_max", "rician_noise",
+    "Corruption", "Draws", "EachSlice", "RandBiasField", "RandDeface", "RandDiagonalCutout", "RandFieldOfView",
+    "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles", "RandKSpaceBlur",
+    "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip", "RandSpikes",
+    "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "bias_field", "erase_boxes",
+    "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "kspace_blur", "motion", "pixel_dropout",
+    "rescale_min_max", "rician_noise", "spikes", "thick_slices", "undersampling",
 ]  # fmt: skip

@@ -4,18 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .draws import Draws
-from .parameters import per_image, probability
+from .parameters import as_images, as_volumes, damage_chosen, per_image, probability, value_range
 
-__all__ = ["Corruption"]
+__all__ = ["Corruption", "EachSlice", "VolumeCorruption"]
+
+Step = Callable[[Tensor, Draws], Tensor]
 
 
 class Corruption:
     """Damage batches of clean images step by step; an image gets the same damage in any batch.
+
+    The images are slices ``(B, 1, H, W)``, stacks ``(B, C, H, W)`` of C neighbouring slices, or volumes
+    ``(B, 1, H, W, D)`` whose last axis counts slices.
 
     Args:
         steps: corruption steps, called in this order as ``step(images, draws)``.
@@ -24,9 +30,15 @@ class Corruption:
         keep_zero_prob: share of images in which exact zeros of the clean image stay exactly zero. Skull-stripped,
             defaced and padded images have such a background, and a network that has never seen one paints a skull
             into it.
+        number: smallest and largest number of steps that damage an image, both included, drawn from ``steps`` in
+            proportion to ``weights``; by default all steps are called.
+        weights: of the steps; equal by default.
+        background: steps that follow the damage and are done to the target alike, see
+            :mod:`~scripts.corruptions.background`.
 
     Raises:
-        ValueError: a probability outside ``[0, 1]``.
+        ValueError: a probability outside ``[0, 1]``, a number of steps that there are not, weights that are not one
+            positive number for each step.
 
     Example:
         >>> corruption = Corruption([lambda images, draws: images + 1], seed=0)
@@ -37,31 +49,53 @@ class Corruption:
 
     def __init__(
         self,
-        steps: Sequence[Callable[[Tensor, Draws], Tensor]],
+        steps: Sequence[Step],
         seed: int = 0,
         untouched_prob: float = 0.0,
         keep_zero_prob: float = 0.0,
+        number: Sequence[int] | None = None,
+        weights: Sequence[float] | None = None,
+        background: Sequence[Any] = (),
     ) -> None:
         self.steps = tuple(steps)
         self.seed = seed
         self.untouched_prob = probability(untouched_prob)
         self.keep_zero_prob = probability(keep_zero_prob)
+        self.number = None if number is None else [int(n) for n in value_range("number", number, 0, len(self.steps))]
+        self.weights = list(weights) if weights is not None else [1.0] * len(self.steps)
+        if len(self.weights) != len(self.steps) or not all(weight > 0 for weight in self.weights):
+            raise ValueError(f"weights must be {len(self.steps)} positive numbers, one for each step, got {weights}.")
+        self.background = tuple(background)
 
     def __call__(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Tensor:
         """Damage ``images``.
 
         Args:
             images: clean images, shape ``(B, C, *spatial)``.
-            keys: ``subject``, ``slice`` (integers, shape ``(B,)``, on the device of ``images``) and ``epoch``.
+            keys: ``subject``, ``slice`` (integers, shape ``(B,)``, on the device of ``images``) and ``epoch``; the
+                steps of ``background`` look for ``brain``, a mask in the shape of ``images``.
 
         Returns:
             The damaged images, shape of ``images``.
         """
+        return self.pair(images, keys)[0]
+
+    def pair(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> tuple[Tensor, Tensor]:
+        """Damaged images and their targets: the clean images, or what ``background`` leaves of them.
+
+        Args:
+            images: clean, shape ``(B, C, *spatial)``.
+            keys: as for the call.
+        """
         draws = Draws(self.seed, keys)
-        damaged = images
-        for step in self.steps:
-            damaged = step(damaged, draws)
-        return torch.where(self._unchanged(images, draws), images, damaged)
+        damaged = target = images
+        for step, chosen in zip(self.steps, self._chosen(draws), strict=True):
+            damaged = step(damaged, draws) if chosen is None else damage_chosen(damaged, chosen, step, draws)
+        damaged = torch.where(self._unchanged(images, draws), images, damaged)
+        for background in self.background:
+            lost = ~background.kept(images, draws, keys.get("brain"))
+            damaged, target = damaged.masked_fill(lost, 0.0), target.masked_fill(lost, 0.0)
+        return damaged, target
 
     def hole_mask(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Tensor | None:
         """Mask of what ``self(images, keys)`` erases: inpainting methods are given it and scored in it.
@@ -71,13 +105,34 @@ class Corruption:
             keys: same as for the call.
 
         Returns:
-            Boolean, shape ``(B, 1, *spatial)``; ``None`` if no step makes holes (has a method ``mask``).
+            Boolean, shape ``(B, 1, *spatial)``, or ``(B, C, *spatial)`` where the slices of a stack differ; ``None``
+            if no step makes holes (has a method ``mask``).
         """
         draws = Draws(self.seed, keys)
-        masks = [step.mask(images, draws) for step in self.steps if hasattr(step, "mask")]
-        if not masks:
+        if not any(map(_makes_holes, self.steps)):
             return None
-        return torch.stack(masks).any(dim=0) & ~self._unchanged(images, draws).all(dim=1, keepdim=True)
+        return self.erased(images, draws) & ~self._unchanged(images, draws).all(dim=1, keepdim=True)
+
+    def erased(self, images: Tensor, draws: Draws) -> Tensor:
+        """Where the steps erase, shape of :meth:`hole_mask`; all of them are called, for holes follow the image."""
+        damaged, erased = images, torch.zeros_like(images[:, :1], dtype=torch.bool)
+        for step, chosen in zip(self.steps, self._chosen(draws), strict=True):
+            if hasattr(step, "mask"):
+                mask = step.mask(damaged, draws)
+                erased = erased | (mask if chosen is None else mask & per_image(chosen, mask))
+            damaged = step(damaged, draws) if chosen is None else damage_chosen(damaged, chosen, step, draws)
+        return erased
+
+    def _chosen(self, draws: Draws) -> list[Tensor | None]:
+        """For each step, the images that it damages, boolean of shape ``(B,)``; ``None`` stands for all."""
+        if self.number is None:
+            return [None] * len(self.steps)
+        waiting = -draws.uniform_field(
+            "corruption.steps", (len(self.steps),)
+        ).log()  # the first ones to come are chosen
+        order = (waiting / torch.tensor(self.weights, device=waiting.device)).argsort(dim=1).argsort(dim=1)
+        number = draws.integers("corruption.number", self.number[0], self.number[1] + 1)
+        return list((order < number[:, None]).unbind(dim=1))
 
     def _unchanged(self, images: Tensor, draws: Draws) -> Tensor:
         unchanged = torch.zeros_like(images, dtype=torch.bool)
@@ -86,3 +141,70 @@ class Corruption:
         if self.untouched_prob > 0:
             unchanged |= per_image(draws.uniform("corruption.untouched") < self.untouched_prob, images)
         return unchanged
+
+
+def _makes_holes(step: Step) -> bool:
+    return any(map(_makes_holes, step.steps)) if isinstance(step, EachSlice) else hasattr(step, "mask")
+
+
+class EachSlice:
+    """Steps that damage each slice of a volume or stack by itself, with the draws of that slice.
+
+    A slice is damaged as it would be outside of its volume: the middle one of a stack has the number that the keys
+    name, the first one of a volume the number 0.
+
+    Args:
+        steps: called in this order on slices ``(B, 1, H, W)``.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = tuple(steps)
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Damage stacks ``(B, C, H, W)`` or volumes ``(B, 1, H, W, D)``."""
+        slices, own = self._slices(images, draws)
+        for step in self.steps:
+            slices = step(slices, own)
+        return self._joined(slices, images)
+
+    def mask(self, images: Tensor, draws: Draws) -> Tensor:
+        """Where the slices are erased, boolean, shape of ``images``."""
+        slices, own = self._slices(images, draws)
+        return self._joined(Corruption(self.steps).erased(slices, own), images)
+
+    @staticmethod
+    def _slices(images: Tensor, draws: Draws) -> tuple[Tensor, Draws]:
+        slices = as_volumes(images).movedim(-1, 1).flatten(0, 1)  # (B * D, 1, H, W)
+        depth = len(slices) // len(images)
+        first = depth // 2 if images.ndim == 4 else 0
+        return slices, draws.of_slices(torch.arange(depth, device=images.device) - first)
+
+    @staticmethod
+    def _joined(slices: Tensor, images: Tensor) -> Tensor:
+        return as_images(slices.unflatten(0, (len(images), -1)).movedim(1, -1), images.ndim - 2)
+
+
+class VolumeCorruption(Corruption):
+    """Damage whole volumes ``(B, 1, H, W, D)``, so that all slices of a subject share it, as they share the scan.
+
+    Its draws depend on the subject and the epoch alone; a ``slice`` among the keys does not count. Arguments as those
+    of :class:`Corruption`.
+    """
+
+    def pair(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> tuple[Tensor, Tensor]:
+        """Damaged volumes and their targets, see :meth:`Corruption.pair`.
+
+        Raises:
+            ValueError: the images are no volumes.
+        """
+        return super().pair(images, self._shared(images, keys))
+
+    def hole_mask(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Tensor | None:
+        """Where the volumes are erased, see :meth:`Corruption.hole_mask`."""
+        return super().hole_mask(images, self._shared(images, keys))
+
+    @staticmethod
+    def _shared(images: Tensor, keys: Mapping[str, Tensor | int]) -> dict[str, Tensor | int]:
+        if images.ndim != 5:
+            raise ValueError(f"volumes have the shape (B, 1, H, W, D), got {tuple(images.shape)}.")
+        return {**keys, "slice": 0}

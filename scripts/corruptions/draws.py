@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,7 @@ class Draws:
         missing = [name for name in KEY_NAMES if name not in keys]
         if missing:
             raise ValueError(f"keys must hold {', '.join(KEY_NAMES)}, got {sorted(keys)}: add {', '.join(missing)}.")
+        self.seed, self.keys = seed, dict(keys)
         subject = torch.as_tensor(keys["subject"], dtype=torch.int64)
         self.device = subject.device
         state = mix32(torch.full_like(subject, seed & MASK32))
@@ -76,6 +78,29 @@ class Draws:
             state = mix32(state ^ (value & MASK32))
             state = mix32(state ^ ((value >> 32) & MASK32))
         self._state = state  # (B,)
+
+    def __getitem__(self, rows: Tensor) -> Draws:
+        """The same draws for some images of the batch, ``rows`` (integers or boolean)."""
+        some = copy.copy(self)
+        some.keys = {name: self._key(name)[rows] for name in KEY_NAMES}
+        some._state = self._state[rows]
+        return some
+
+    def of_slices(self, offsets: Tensor) -> Draws:
+        """Draws of single slices.
+
+        Args:
+            offsets: place of each slice behind the image's own, integers of shape ``(D,)``.
+
+        Returns:
+            Draws for ``B * D`` images, the slices of an image one after another.
+        """
+        subject, epoch = (self._key(name).repeat_interleave(len(offsets)) for name in ("subject", "epoch"))
+        place = (self._key("slice")[:, None] + offsets).flatten()
+        return Draws(self.seed, {"subject": subject, "slice": place, "epoch": epoch})
+
+    def _key(self, name: str) -> Tensor:
+        return torch.as_tensor(self.keys[name], dtype=torch.int64, device=self.device).expand(len(self._state))
 
     def _bits(self, name: str, count: int) -> Tensor:
         stream = mix32(self._state ^ zlib.crc32(name.encode()))  # (B,)

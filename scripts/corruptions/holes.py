@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holes: boxes of an image set to zero, anywhere in it or, as in the thesis, along its main diagonal."""
+"""Holes: boxes anywhere in the image or, as in the thesis, along its main diagonal, and the shapes of lesions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .draws import Draws
-from .parameters import probability, value_range
+from .parameters import as_images, as_volumes, probability, sizes_mm, value_range
 
-__all__ = ["RandDiagonalCutout", "RandHoles", "box_mask", "erase_boxes"]
+__all__ = ["RandDiagonalCutout", "RandHoles", "RandLesionHoles", "blob_mask", "box_mask", "deep_places", "erase_boxes"]
+
+BUMP_VOXELS = 3
+"""Distance of the bumps on the surface of a lesion-shaped hole."""
 
 
 def box_mask(start: Tensor, stop: Tensor, spatial_shape: Sequence[int]) -> Tensor:
@@ -121,3 +125,105 @@ class RandDiagonalCutout(_RandBoxes):
         centre = draws.integers("diagonal_cutout.offset", *self.offset)
         axes = images.ndim - 2
         return torch.stack([centre - half] * axes, dim=1), torch.stack([centre + half] * axes, dim=1)
+
+
+def blob_mask(centre: Tensor, radius: Tensor, bumps: Tensor, spatial_shape: Sequence[int], roughness: float) -> Tensor:
+    """Boolean mask of bumpy ellipsoids.
+
+    Args:
+        centre: of each component in voxels, shape ``(B, components, 3)``.
+        radius: along each axis in voxels, same shape; a component of radius 0 is left out.
+        bumps: numbers in [-1, 1) on a coarse grid over the image, shape ``(B, 1, h, w, d)``.
+        spatial_shape: size along each axis.
+        roughness: how far the bumps move the surface, as a share of the radius, below 1.
+
+    Returns:
+        Shape ``(B, 1, *spatial_shape)``; the voxel nearest to the centre of each component is always in it.
+    """
+    size = list(spatial_shape)
+    reach = (1 + roughness * F.interpolate(bumps, size=size, mode="trilinear", align_corners=True)).square()
+    mask = torch.zeros_like(reach, dtype=torch.bool)
+    for number in range(centre.shape[1]):
+        squares = []
+        for axis, length in enumerate(size):
+            distance = torch.arange(length, device=centre.device) - centre[:, number, axis, None].round()
+            square = (distance / radius[:, number, axis, None].clamp(min=1e-3)).square()
+            squares.append(square.view(len(centre), 1, *[-1 if a == axis else 1 for a in range(3)]))
+        there = (radius[:, number] > 0).all(dim=1).view(-1, 1, 1, 1, 1)
+        mask |= (squares[0] + squares[1] + squares[2] < reach) & there
+    return mask
+
+
+def deep_places(volumes: Tensor, uniform: Tensor, cell: int = 4, share: float = 0.75) -> Tensor:
+    """Choose places deep in the head, where a lesion may be: far from the air, in bright tissue.
+
+    Args:
+        volumes: shape ``(B, 1, H, W, D)``.
+        uniform: numbers in [0, 1) for each place, shape ``(B, places, 4)``.
+        cell: voxels along the sides of the cells that are averaged.
+        share: mean intensity of a cell and its neighbours, as a share of the brightest one's, from which on it is deep.
+
+    Returns:
+        Positions in voxels, shape ``(B, places, 3)``.
+    """
+    sides = [min(cell, size) for size in volumes.shape[2:]]
+    cells = F.avg_pool3d(volumes, sides)  # (B, 1, h, w, d)
+    around = [3 if size >= 3 else 1 for size in cells.shape[2:]]
+    cells = F.avg_pool3d(cells, around, stride=1, padding=[width // 2 for width in around])
+    deep = cells >= share * cells.amax(dim=(1, 2, 3, 4), keepdim=True)
+    count = deep.flatten(1).cumsum(dim=1)
+    chosen = (uniform[..., 0] * count[:, -1:]).floor().long() + 1
+    index = torch.searchsorted(count, chosen)  # (B, places)
+    grid = cells.shape[2:]
+    corner = torch.stack([index // (grid[1] * grid[2]), index // grid[2] % grid[1], index % grid[2]], dim=2)
+    return (corner + uniform[..., 1:]) * torch.tensor(sides, device=volumes.device) - 0.5
+
+
+class RandLesionHoles:
+    """Some holes in the shape of lesions, through several slices, deep in the head.
+
+    Args:
+        diameter_mm: range of the diameter of each component.
+        number: smallest and largest number of components, both included.
+        roughness: how far bumps move the surface, as a share of the radius, below 1.
+        spacing_mm: voxel size, one number or those along rows, columns and slices.
+        prob: probability that an image is damaged.
+
+    Raises:
+        ValueError: a parameter is out of range.
+    """
+
+    def __init__(
+        self,
+        diameter_mm: Sequence[float] = (3.0, 20.0),
+        number: Sequence[int] = (1, 3),
+        roughness: float = 0.3,
+        spacing_mm: float | Sequence[float] = 2.0,
+        prob: float = 1.0,
+    ) -> None:
+        self.diameter_mm = value_range("diameter_mm", diameter_mm, 0.0, float("inf"))
+        self.number = [int(v) for v in value_range("number", number, 1, float("inf"))]
+        self.roughness = value_range("roughness", [0, roughness], 0.0, 0.99)[1]
+        self.mm = sizes_mm(spacing_mm)
+        self.prob = probability(prob)
+
+    def mask(self, images: Tensor, draws: Draws) -> Tensor:
+        """Where the holes of these images are, boolean, shape of ``images``."""
+        most = self.number[1]
+        chosen = draws.uniform("lesion_holes.prob") < self.prob
+        number = draws.integers("lesion_holes.number", self.number[0], most + 1) * chosen
+        low, high = self.diameter_mm
+        diameter = low + (high - low) * draws.uniform_field("lesion_holes.diameter", (most, 1))
+        diameter = diameter * (torch.arange(most, device=images.device)[:, None] < number[:, None, None])
+        flattening = 0.6 + 0.4 * draws.uniform_field("lesion_holes.flattening", (most, 3))
+        radius = diameter * flattening / 2 / torch.tensor(self.mm, device=images.device)
+        volumes = as_volumes(images)
+        centre = deep_places(volumes, draws.uniform_field("lesion_holes.place", (most, 4)))
+        coarse = [max(2, round(size / BUMP_VOXELS)) for size in volumes.shape[2:]]
+        bumps = 2 * draws.uniform_field("lesion_holes.bumps", (1, *coarse)) - 1
+        mask = blob_mask(centre, radius, bumps, volumes.shape[2:], self.roughness)
+        return as_images(mask, images.ndim - 2)
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Damage ``images`` of shape ``(B, C, *spatial)``."""
+        return images.masked_fill(self.mask(images, draws), 0.0)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
+
+from ..corruptions import Corruption
 
 __all__ = ["AttributeBatch", "CorruptBatch", "LabelBatch"]
 
@@ -20,10 +22,10 @@ class CorruptBatch:
     epoch stays 0 and the damage is always the same, as validation needs it.
 
     Args:
-        corruption: corruption, called as ``corruption(images, keys)``; ``None`` leaves the images clean.
+        corruption: corruption of the images; ``None`` leaves them clean. Its background steps change the target too.
     """
 
-    def __init__(self, corruption: Callable[[Tensor, Mapping[str, Tensor | int]], Tensor] | None) -> None:
+    def __init__(self, corruption: Corruption | None) -> None:
         self.corruption = corruption
         self.epoch = 0
 
@@ -37,12 +39,16 @@ class CorruptBatch:
     def __call__(
         self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Damaged and clean images, both ``(B, 1, H, W)``, channels last on ``device``."""
+        """Damaged and clean images, both ``(B, C, *spatial)`` on ``device``."""
         clean = batchdata["image"].to(device=device, non_blocking=non_blocking, **kwargs)
         if self.corruption is None:
             return clean, clean
-        keys = {name: batchdata[name].to(device, non_blocking=non_blocking) for name in ("subject", "slice")}
-        return self.corruption(clean, {**keys, "epoch": self.epoch}), clean
+        keys = {
+            name: batchdata[name].to(device, non_blocking=non_blocking)
+            for name in ("subject", "slice", "brain")
+            if name in batchdata
+        }
+        return self.corruption.pair(clean, {**keys, "epoch": self.epoch})
 
 
 class AttributeBatch(CorruptBatch):
@@ -73,9 +79,7 @@ class LabelBatch(CorruptBatch):
             ``network(image, mask=label)``.
     """
 
-    def __init__(
-        self, corruption: Callable[[Tensor, Mapping[str, Tensor | int]], Tensor] | None, show_label: bool = False
-    ) -> None:
+    def __init__(self, corruption: Corruption | None, show_label: bool = False) -> None:
         super().__init__(corruption)
         self.show_label = show_label
 

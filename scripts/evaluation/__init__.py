@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score a trained network on the task it trains, beside what it has to beat, subject by subject.
 
-Read in this order: ``conditions`` (the damage), ``subjects`` (what is scored where), ``step`` (one subject), ``tables``
-and ``statistics`` (over subjects).
+Read in this order: ``kinds`` and ``conditions`` (the damage), ``subjects`` (what is scored where), ``step`` (one
+subject), ``tables`` and ``statistics`` (over subjects).
 """
 
-from .conditions import KINDS, SEVERITIES, Condition, make_conditions
+from .conditions import Condition, make_conditions
+from .kinds import KINDS, SEVERITIES
 from .methods import NetworkMethod, make_methods, published_networks, trained_network
 from .statistics import bootstrap_interval
 from .step import ConditionProgress, RestoreAndMeasure

@@ -3,55 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..corruptions import (
     Corruption,
-    RandBiasField,
+    EachSlice,
     RandGaussianBlur,
     RandGaussianNoise,
     RandHoles,
     RandPixelDropout,
-    RandRicianNoise,
+    VolumeCorruption,
 )
 from ..files.errors import suggestion
+from .kinds import BACKGROUNDS, KINDS, SCAN_DAMAGE, SEVERITIES, SLICE_DAMAGE
 
-__all__ = ["KINDS", "SEVERITIES", "Condition", "make_conditions"]
-
-SEVERITIES: dict[str, tuple[float, ...]] = {
-    "mixed": (0.05, 0.1, 0.2, 0.3, 0.4),  # share of slices with a hole; the rest as below at the same severity
-    "gaussian_noise": (0.01, 0.02, 0.04, 0.06, 0.08),  # standard deviation, 1 = the volume's 99.5th percentile
-    "rician_noise": (0.01, 0.02, 0.04, 0.06, 0.08),  # the same
-    "pixel_dropout": (0.01, 0.02, 0.04, 0.08, 0.16),  # share of pixels lost
-    "holes": (10, 17, 24, 31, 38),  # side of the square in pixels
-    "blur": (0.4, 0.5, 0.6, 0.8, 1.0),  # sigma in pixels, window of three pixels
-    "bias_field": (0.2, 0.4, 0.6, 0.8, 1.0),  # largest logarithm of the gain; in the head about a third of it
-}
-"""Parameter of each kind at severity 1 to 5. All kinds but ``mixed`` damage EVERY slice alike. The default training
-draws noise and dropout up to severity 3, holes of all five sizes and blur of severity 3; ``mixed`` 3 is its damage,
-without the untouched share. The rest, Rician noise and bias fields lie outside of the training damage."""
-
-KINDS = (*SEVERITIES, "clean")
-"""All kinds of damage; ``clean`` is the control."""
-
-STEPS: dict[str, Callable[[float], Any]] = {
-    "gaussian_noise": lambda std: RandGaussianNoise(std=[std, std]),
-    "rician_noise": lambda std: RandRicianNoise(std=[std, std]),
-    "pixel_dropout": lambda rate: RandPixelDropout(rate=[rate, rate]),
-    "holes": lambda side: RandHoles(size=[int(side), int(side)], prob=1.0),
-    "blur": lambda sigma: RandGaussianBlur(sigma=sigma, prob=1.0),
-    "bias_field": lambda strength: RandBiasField(strength=[strength, strength]),
-}
-DESCRIPTIONS = {
-    "gaussian_noise": "standard deviation {:g} of the 99.5th percentile",
-    "rician_noise": "standard deviation {:g} of the 99.5th percentile, in both parts of the complex image",
-    "pixel_dropout": "a share of {:g} of the pixels lost",
-    "holes": "a hole of {0:g} x {0:g} pixels in every slice",
-    "blur": "sigma {:g} pixels",
-    "bias_field": "a smooth gain whose logarithm reaches {0:g} or -{0:g} at a corner of the slice",
-}
+__all__ = ["Condition", "make_conditions"]
 
 
 @dataclass(frozen=True)
@@ -59,8 +27,8 @@ class Condition:
     """A kind of damage at one severity.
 
     Attributes:
-        kind: one of :data:`KINDS`.
-        severity: 1 to 5; 0 for ``clean``.
+        kind: one of :data:`~scripts.evaluation.kinds.KINDS`, or several joined by ``+``.
+        severity: 1 to 5; 0 for kinds without severities.
         description: parameters in words.
         corruption: the damage, see :class:`~scripts.corruptions.corruption.Corruption`.
     """
@@ -77,55 +45,81 @@ class Condition:
 
 
 def make_conditions(
-    kinds: Iterable[str] = KINDS, severities: Iterable[int] = (1, 3, 5), seed: int = 0
+    kinds: Iterable[str] = KINDS, severities: Iterable[int] = (1, 3, 5), seed: int = 0, volumes: bool = False
 ) -> list[Condition]:
     """Set up the damage of an evaluation; it depends on (seed, subject, slice) alone and is the same for every method.
 
     Args:
-        kinds: kinds of damage, from :data:`KINDS`.
+        kinds: kinds of damage, from :data:`~scripts.evaluation.kinds.KINDS`; kinds joined by ``+`` happen one after
+            another.
         severities: severities from 1 (slight) to 5, for the kinds that have them.
         seed: seed of the random draws.
+        volumes: whether all corruptions take whole volumes ``(B, 1, H, W, D)``. Damage of single slices stays the same,
+            slice by slice.
 
     Returns:
-        The conditions, kind by kind.
+        The conditions, kind by kind; where ``volumes`` or the kind asks for it, the corruption is a
+        :class:`~scripts.corruptions.corruption.VolumeCorruption`.
 
     Raises:
         ValueError: an unknown kind (the nearest known one is named) or severity.
     """
     conditions = []
     for kind in _listed(kinds):
-        if kind not in KINDS:
-            raise ValueError(f"kind of damage {kind!r} is unknown: {suggestion(str(kind), KINDS)}")
-        for severity in [0] if kind == "clean" else _listed(severities):
-            if kind != "clean" and severity not in range(1, 6):
+        parts = str(kind).split("+")
+        for part in parts:
+            if part not in KINDS:
+                raise ValueError(f"kind of damage {part!r} is unknown: {suggestion(part, KINDS)}")
+        damaging = any(part in SEVERITIES for part in parts)
+        whole = volumes or any(part in SCAN_DAMAGE or part in BACKGROUNDS for part in parts)
+        background = [BACKGROUNDS[part][0]() for part in parts if part in BACKGROUNDS]
+        for severity in _listed(severities) if damaging else [0]:
+            if damaging and severity not in range(1, 6):
                 raise ValueError(f"severity must be a whole number from 1 to 5, got {severity!r}.")
-            steps, description = _damage(kind, severity)
-            conditions.append(Condition(kind, severity, description, Corruption(steps, seed)))
+            steps = [step for part in parts if part in SEVERITIES for step in _steps(part, severity, whole)]
+            corruption = (VolumeCorruption if whole else Corruption)(steps, seed, background=background)
+            words = "; ".join(_words(part, severity) for part in parts)
+            conditions.append(Condition(kind, severity, words, corruption))
     if not conditions:
         raise ValueError("there is no damage to evaluate: give at least one kind and, for most kinds, a severity.")
     return conditions
 
 
-def _damage(kind: str, severity: int) -> tuple[list[Any], str]:
-    """Corruption steps of a condition, and their description."""
+def _steps(kind: str, severity: int, whole: bool) -> list[Any]:
+    """Corruption steps of a kind, for slices or for whole volumes."""
+    if kind in SCAN_DAMAGE:
+        return [SCAN_DAMAGE[kind].step(SEVERITIES[kind][severity - 1])]
+    if kind == "mixed":
+        share, rate, std, sigma = _mixture(severity)
+        steps: list[Any] = [
+            RandPixelDropout(rate=[0.0, rate]),
+            RandGaussianNoise(std=[0.0, std]),
+            RandHoles(size=[10, 38], prob=share),
+            RandGaussianBlur(sigma=sigma, prob=0.1),
+        ]
+    else:
+        steps = [SLICE_DAMAGE[kind].step(SEVERITIES[kind][severity - 1])]
+    return [EachSlice(steps)] if whole else steps
+
+
+def _words(kind: str, severity: int) -> str:
+    """Description of a kind."""
     if kind == "clean":
-        return [], "no damage: what a method does to a good image"
+        return "no damage: what a method does to a good image"
+    if kind in BACKGROUNDS:
+        return BACKGROUNDS[kind][1]
     if kind != "mixed":
-        value = SEVERITIES[kind][severity - 1]
-        return [STEPS[kind](value)], DESCRIPTIONS[kind].format(value)
-    share, rate, std, sigma = (
-        SEVERITIES[name][severity - 1] for name in ("mixed", "pixel_dropout", "gaussian_noise", "blur")
-    )
-    steps = [
-        RandPixelDropout(rate=[0.0, rate]),
-        RandGaussianNoise(std=[0.0, std]),
-        RandHoles(size=[10, 38], prob=share),
-        RandGaussianBlur(sigma=sigma, prob=0.1),
-    ]
-    return steps, (
+        return (SLICE_DAMAGE | SCAN_DAMAGE)[kind].words.format(SEVERITIES[kind][severity - 1])
+    share, rate, std, sigma = _mixture(severity)
+    return (
         f"pixel dropout up to {100 * rate:g} % and Gaussian noise up to {std:g} in every slice, a hole of 10 to 38 "
         f"pixels anywhere in {100 * share:g} % of the slices, blur (sigma {sigma:g}) in 10 %"
     )
+
+
+def _mixture(severity: int) -> list[float]:
+    """Share of holes, rate of dropout, standard deviation of noise and sigma of blur of ``mixed``."""
+    return [SEVERITIES[name][severity - 1] for name in ("mixed", "pixel_dropout", "gaussian_noise", "blur")]
 
 
 def _listed(values: Any) -> list[Any]:

@@ -92,9 +92,11 @@ class RestoreAndMeasure:
         rows = []
         for condition in self.conditions:
             holes = subject.holes(condition.corruption)
-            regions = subject.with_holes(holes)
-            scores_here = scores if "hole" not in regions else RestorationMetrics(subject.target, regions)
-            for name, restored in self._restored(subject.damage(condition.corruption), holes):
+            damaged, target = subject.pair(condition.corruption)
+            regions = subject.with_holes(holes, target)
+            same = target is subject.target and "hole" not in regions
+            scores_here = scores if same else RestorationMetrics(target, regions)
+            for name, restored in self._restored(damaged, holes):
                 for region, values in scores_here(restored).items():
                     damage = {"corruption": condition.kind, "severity": condition.severity}
                     scored = {"region": region, "method": name, "slices": len(subject.target), **values}
@@ -124,11 +126,11 @@ class RestoreAndMeasure:
         Returns:
             Index of the slice in the volume, and images ``(H, W)``: ``clean``, ``damaged`` and that of each method.
         """
-        damaged, holes = subject.damage(condition.corruption), subject.holes(condition.corruption)
+        (damaged, target), holes = subject.pair(condition.corruption), subject.holes(condition.corruption)
         _, restored = next(self._restored(damaged, holes))
-        position = choose((restored - subject.target).square().flatten(1).mean(dim=1))
+        position = choose((restored - target).square().flatten(1).mean(dim=1))
         one = slice(position, position + 1)
-        images = {"clean": subject.target[one], "damaged": damaged[one]}
+        images = {"clean": target[one], "damaged": damaged[one]}
         restorations = self._restored(damaged[one], None if holes is None else holes[one])
         images |= {name: image for name, image in restorations if self.methods[name] is not identity}
         return int(subject.indices[position]), {name: image[0, 0].float().cpu() for name, image in images.items()}

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..anatomy.brain_mask import brain_from_labels
 from ..anatomy.head_mask import head_mask
-from ..corruptions import Corruption
+from ..corruptions import Corruption, VolumeCorruption
 from ..data.slices import subject_key
 from ..files.errors import failure_reason
 
@@ -33,29 +33,57 @@ class SubjectSlices:
         indices: indices of the slices in the volume, shape ``(N,)``.
         target: clean slices, shape ``(N, 1, H, W)``, 1 = the volume's 99.5th percentile.
         regions: boolean masks, the shape of ``target``: ``head``, and ``brain`` where a label or mask is known.
+        volume: the clean volume from which the slices are, shape ``(1, 1, H, W, D)``, for damage of whole volumes.
+        brain: mask of the brain, where known, shape of ``volume``.
     """
 
     subject: str
     indices: Tensor
     target: Tensor
     regions: dict[str, Tensor]
+    volume: Tensor | None = None
+    brain: Tensor | None = None
+
+    def pair(self, corruption: Corruption) -> tuple[Tensor, Tensor]:
+        """Damaged slices and their target; the draws depend on the subject and the slice, never on the batch."""
+        if isinstance(corruption, VolumeCorruption):
+            damaged, target = corruption.pair(self._whole(), self._volume_keys())
+            return self._kept(damaged), self._kept(target) if corruption.background else self.target
+        return corruption.pair(self.target, self._keys())
 
     def damage(self, corruption: Corruption) -> Tensor:
-        """Damage the slices; the draws depend on the subject and the slice, never on the batch."""
-        return corruption(self.target, self._keys())
+        """The damaged slices of :meth:`pair`."""
+        return self.pair(corruption)[0]
 
     def holes(self, corruption: Corruption) -> Tensor | None:
         """Mask of what :meth:`damage` erases, shape of ``target``; ``None`` if the damage has no holes."""
+        if isinstance(corruption, VolumeCorruption):
+            mask = corruption.hole_mask(self._whole(), self._volume_keys())
+            return None if mask is None else self._kept(mask)
         return corruption.hole_mask(self.target, self._keys())
 
-    def with_holes(self, holes: Tensor | None) -> dict[str, Tensor]:
-        """The regions and, if there are any, the ``hole``: erased pixels of the head that were not zero before."""
-        erased = None if holes is None else holes & (self.target != 0) & self.regions["head"]
+    def with_holes(self, holes: Tensor | None, target: Tensor | None = None) -> dict[str, Tensor]:
+        """The regions and, if there are any, the ``hole``: erased pixels of the head that are not 0 in the target."""
+        there = (self.target if target is None else target) != 0
+        erased = None if holes is None else holes & there & self.regions["head"]
         return self.regions if erased is None or not erased.any() else {**self.regions, "hole": erased}
 
     def _keys(self) -> dict[str, Tensor | int]:
         subject = torch.full_like(self.indices, subject_key(self.subject))
         return {"subject": subject, "slice": self.indices, "epoch": 0}
+
+    def _whole(self) -> Tensor:
+        if self.volume is None:
+            raise ValueError(f"{self.subject}: damage of whole volumes needs the volume, not only its slices.")
+        return self.volume
+
+    def _volume_keys(self) -> dict[str, Tensor | int]:
+        subject = torch.tensor([subject_key(self.subject)], device=self.target.device)
+        keys: dict[str, Tensor | int] = {"subject": subject, "slice": 0, "epoch": 0}
+        return keys if self.brain is None else {**keys, "brain": self.brain}
+
+    def _kept(self, volume: Tensor) -> Tensor:
+        return volume[0, 0][..., self.indices].permute(2, 0, 1)[:, None].contiguous()
 
 
 def subject_slices(item: Mapping[str, Any], device: torch.device | str = "cpu") -> SubjectSlices:
@@ -90,6 +118,8 @@ def subject_slices(item: Mapping[str, Any], device: torch.device | str = "cpu") 
         indices=torch.tensor(kept, dtype=torch.int64, device=device),
         target=_cut(volume, kept).to(device),
         regions={name: _cut(_fit(mask, volume), kept).to(device) for name, mask in masks.items()},
+        volume=volume[None, None].to(device),
+        brain=_fit(masks["brain"], volume)[None, None].to(device) if "brain" in masks else None,
     )
 
 

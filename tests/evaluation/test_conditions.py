@@ -5,16 +5,30 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
+from scripts.corruptions import VolumeCorruption
 from scripts.evaluation import KINDS, SEVERITIES, make_conditions
+from scripts.evaluation.kinds import BACKGROUNDS, SCAN_DAMAGE, SLICE_DAMAGE
 
 
 def keys(count, first=0):
     return {"subject": torch.full((count,), 7), "slice": torch.arange(first, first + count), "epoch": 0}
 
 
+def subjects(count, first=0):
+    return {"subject": torch.arange(first, first + count), "epoch": 0}
+
+
+def head(count, *shape):
+    """Bright in the middle, with detail, air around."""
+    images = torch.zeros(count, 1, *shape)
+    inside = (slice(None), slice(None), *(slice(size // 6, -(size // 6)) for size in shape))
+    images[inside] = 0.5 + 0.5 * torch.rand(images[inside].shape, generator=torch.Generator().manual_seed(0))
+    return images
+
+
 def test_every_kind_at_every_severity_but_clean_once():
     conditions = make_conditions(severities=[1, 2, 3, 4, 5])
-    assert len(conditions) == 5 * len(SEVERITIES) + 1
+    assert len(conditions) == 5 * len(SEVERITIES) + len(BACKGROUNDS) + 1
     assert {condition.kind for condition in conditions} == set(KINDS)
     assert [c.name for c in conditions if c.kind in ("holes", "clean")] == [
         *(f"holes {s}" for s in range(1, 6)),
@@ -32,17 +46,66 @@ def test_mixed_3_is_the_damage_of_the_training(root):
     assert torch.equal(mixed.corruption(images, keys(40)), training(images, keys(40)))
 
 
-@pytest.mark.parametrize("kind", list(SEVERITIES))
+@pytest.mark.parametrize("kind", ["mixed", *SLICE_DAMAGE])
 def test_damage_grows_with_severity_and_is_the_same_in_any_batch(kind):
-    images = torch.rand(6, 1, 48, 40, generator=torch.Generator().manual_seed(0))
+    count = 60 if kind == "some_holes" else 6
+    images = torch.rand(count, 1, 48, 40, generator=torch.Generator().manual_seed(0))
     errors = []
     for condition in make_conditions([kind], [1, 2, 3, 4, 5]):
-        damaged = condition.corruption(images, keys(6))
-        apart = torch.cat([condition.corruption(images[:2], keys(2)), condition.corruption(images[2:], keys(4, 2))])
-        torch.testing.assert_close(damaged, apart, rtol=0, atol=0)
+        damaged = condition.corruption(images, keys(count))
+        first, rest = keys(2), keys(count - 2, 2)
+        apart = torch.cat([condition.corruption(images[:2], first), condition.corruption(images[2:], rest)])
+        torch.testing.assert_close(damaged, apart, rtol=0, atol=1e-6 if kind == "gaussian_blur" else 0)
         errors.append((damaged - images).square().mean().item())
     assert errors == sorted(errors)
     assert errors[0] > 0
+
+
+@pytest.mark.parametrize("kind", list(SCAN_DAMAGE))
+def test_damage_of_the_scan_grows_with_severity_and_is_the_same_in_any_batch(kind):
+    volumes = head(8, 24, 28, 20)
+    errors = []
+    for condition in make_conditions([kind], [1, 2, 3, 4, 5]):
+        assert isinstance(condition.corruption, VolumeCorruption)
+        damaged = condition.corruption(volumes, subjects(8))
+        alone = condition.corruption(volumes[5:6], subjects(1, 5))
+        torch.testing.assert_close(damaged[5:6], alone, rtol=0, atol=1e-6)  # FFTs round
+        errors.append((damaged - volumes).square().mean().item())
+    assert errors == sorted(errors)
+    assert errors[0] > 0
+
+
+@pytest.mark.parametrize("kind", list(BACKGROUNDS))
+def test_a_head_without_a_part_is_its_own_target(kind):
+    (condition,) = make_conditions([kind], [1, 3, 5])
+    volumes = torch.rand(3, 1, 36, 40, 30) + 0.5
+    damaged, target = condition.corruption.pair(volumes, subjects(3))
+    assert torch.equal(damaged, target)
+    assert (target == 0).flatten(1).any(1).all()
+    assert torch.equal(target[target != 0], volumes[target != 0])
+    assert condition.severity == 0
+
+
+@pytest.mark.parametrize("kind", ["mixed", "holes", "gaussian_blur", "clean"])
+def test_damage_of_volumes_is_that_of_their_slices(kind):
+    volume = head(1, 48, 40, 9)
+    (slices,), (whole,) = make_conditions([kind], [3]), make_conditions([kind], [3], volumes=True)
+    expected = slices.corruption(volume[0].permute(3, 0, 1, 2), keys(9))[:, 0]
+    damaged = whole.corruption(volume, subjects(1, 7))
+    torch.testing.assert_close(damaged[0, 0].permute(2, 0, 1), expected, rtol=0, atol=1e-6)
+
+
+def test_joined_kinds_happen_one_after_another():
+    volumes = head(2, 36, 40, 12)
+    (both,) = make_conditions(["motion+gaussian_noise+skull_stripped"], [2])
+    (motion,), (noise,) = make_conditions(["motion"], [2]), make_conditions(["gaussian_noise"], [2], volumes=True)
+    (stripped,) = make_conditions(["skull_stripped"])
+    damaged, target = both.corruption.pair(volumes, subjects(2))
+    expected = noise.corruption(motion.corruption(volumes, subjects(2)), subjects(2))
+    kept = stripped.corruption(torch.ones_like(volumes) * (volumes > 0), subjects(2)) > 0
+    torch.testing.assert_close(damaged, expected * kept, rtol=0, atol=1e-6)
+    assert torch.equal(target, volumes * kept)
+    assert (both.name, both.description.count(";")) == ("motion+gaussian_noise+skull_stripped 2", 2)
 
 
 def test_parameters_are_those_of_the_table():
@@ -76,6 +139,7 @@ def test_clean_changes_nothing_and_mixed_leaves_most_pixels_with_noise_alone():
     ("arguments", "message"),
     [
         ({"kinds": ["gausian_noise"]}, "'gausian_noise' is unknown: did you mean gaussian_noise"),
+        ({"kinds": ["motion+gosting"]}, "'gosting' is unknown: did you mean ghosting"),
         ({"kinds": ["xyz"]}, "choose from mixed, gaussian_noise"),
         ({"severities": [0]}, "whole number from 1 to 5, got 0"),
         ({"kinds": ["mixed"], "severities": [6]}, "whole number from 1 to 5, got 6"),
