@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads without a part of themselves: skull-stripped, defaced, cropped or padded, with exact zeros around.
+"""Skull-stripped, defaced, cropped and padded heads: parts of the image set to exactly zero.
 
-This is no damage: nobody wants the face back. A step of this kind says what is kept; it follows all damage and is done
-to the damaged image and to its target alike, as the programs that strip, deface and crop follow the scanner
-(``background`` of :class:`~scripts.corruptions.corruption.Corruption`).
+These are variants of a head, not damage: nobody wants the face back. Such steps follow all damage, as the programs that
+strip, deface and crop follow the scanner, and change the image and its target alike (``background`` of
+:class:`~scripts.corruptions.corruption.Corruption`).
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from .parameters import per_image, probability, sizes_mm, value_range
 __all__ = ["RandDeface", "RandFieldOfView", "RandSkullStrip", "depth_in_head", "dilated"]
 
 TISSUE = 0.15
-"""Intensity above which a voxel is no air, 1 = the volume's 99.5th percentile."""
+"""Intensity above which a voxel is not air, 1 = the volume's 99.5th percentile."""
 CLOSING_MM = 8.0
 """Half the width of the gaps, such as the skull, that are closed in the head."""
 
 
 def dilated(mask: Tensor, reach: Sequence[int]) -> Tensor:
-    """Grow a mask by a box, in a time that does not depend on its size.
+    """Dilate a mask by a box; the time does not depend on the size of the box.
 
     Args:
-        mask: boolean, shape ``(B, 1, *spatial)``.
-        reach: voxels along each axis.
+        mask: boolean mask, shape ``(B, 1, *spatial)``.
+        reach: growth along each axis in voxels.
 
     Returns:
-        The grown mask, same shape.
+        The dilated mask, same shape.
     """
     for axis, (width, size) in enumerate(zip(reach, mask.shape[2:], strict=True)):
         padding = [0, 0] * (mask.ndim - 3 - axis) + [width + 1, width]
@@ -44,14 +44,14 @@ def dilated(mask: Tensor, reach: Sequence[int]) -> Tensor:
 
 
 def depth_in_head(images: Tensor, mm: Sequence[float]) -> Tensor:
-    """Distance from the air, or from the border of the image, along the nearest axis.
+    """Distance to the nearest air, or border of the image, along the axes.
 
     Args:
-        images: shape ``(B, C, H, W)`` or ``(B, 1, H, W, D)``; in slices and stacks each slice counts by itself.
+        images: slices or stacks ``(B, C, H, W)``, whose slices are separate, or volumes ``(B, 1, H, W, D)``.
         mm: voxel size along rows, columns and slices.
 
     Returns:
-        Millimetres, 0 in the air, shape of ``images``.
+        Distance in millimetres, 0 in the air, shape of ``images``.
     """
     flat = images if images.ndim == 5 else images.flatten(0, 1)[:, None]
     closing = [round(CLOSING_MM / mm[axis]) for axis in range(flat.ndim - 2)]
@@ -69,10 +69,10 @@ def depth_in_head(images: Tensor, mm: Sequence[float]) -> Tensor:
 
 
 class _Background:
-    """A step that keeps a part of the image and sets the rest to zero.
+    """Base of the steps that keep a part of the image and set the rest to zero.
 
     Args:
-        prob: probability that it happens to an image.
+        prob: probability that an image loses a part.
 
     Raises:
         ValueError: a parameter is out of range.
@@ -82,16 +82,21 @@ class _Background:
         self.prob = probability(prob)
 
     def kept(self, images: Tensor, draws: Draws, brain: Tensor | None = None) -> Tensor:
-        """What stays of the clean ``images``, boolean, of a shape that broadcasts to theirs.
+        """Mask of what stays of the images.
 
         Args:
-            images: clean, shape ``(B, C, *spatial)``.
-            draws: of the batch.
-            brain: mask of the brain where it is known, shape of ``images``.
+            images: clean images, shape ``(B, C, *spatial)``.
+            draws: draws of the batch.
+            brain: mask of the brain if known, shape of ``images``.
+
+        Returns:
+            Boolean, shape of ``images``.
         """
-        name = type(self).__name__
-        chosen = per_image(draws.uniform(f"{name}.prob") < self.prob, images)
-        return self._part(images, draws, brain) | ~chosen
+        rows = (draws.uniform(f"{type(self).__name__}.prob") < self.prob).nonzero()[:, 0]
+        kept = torch.ones_like(images, dtype=torch.bool)
+        if len(rows) > 0:
+            kept[rows] &= self._part(images[rows], draws[rows], None if brain is None else brain[rows])
+        return kept
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """Set all but :meth:`kept` to zero."""
@@ -102,11 +107,11 @@ class _Background:
 
 
 class RandSkullStrip(_Background):
-    """The brain alone; where no mask of it is given, what lies deeper in the head than a drawn depth.
+    """Keep the brain alone or, where no mask of it is given, what lies deeper in the head than a random depth.
 
     Args:
-        depth_mm: range of that depth.
-        spacing_mm: voxel size, one number or those along rows, columns and slices.
+        depth_mm: range of the depth.
+        spacing_mm: voxel size, one number or one each for rows, columns and slices.
         prob: probability that an image is stripped.
 
     Raises:
@@ -128,7 +133,7 @@ class RandSkullStrip(_Background):
 
 
 class RandDeface(_Background):
-    """The head behind a plane from the brow to below the chin.
+    """Keep the head behind a plane from the brow to below the chin.
 
     Args:
         brow: range of the height at which the plane meets the front of the head, from 0 (crown) to 1 (lower end).
@@ -177,7 +182,7 @@ class RandDeface(_Background):
 
 
 class RandFieldOfView(_Background):
-    """A box of the image: a field of view that cuts the head, or, with small margins, a padded image.
+    """Keep a box: a field of view that cuts the head or, with small margins, a padded image.
 
     Args:
         margin: range of the share of each axis that is lost at each of its ends.

@@ -32,13 +32,13 @@ class Corruption:
             into it.
         number: smallest and largest number of steps that damage an image, both included, drawn from ``steps`` in
             proportion to ``weights``; by default all steps are called.
-        weights: of the steps; equal by default.
-        background: steps that follow the damage and are done to the target alike, see
+        weights: relative probabilities of the steps; equal by default.
+        background: steps applied after the damage, to the image and its target alike, see
             :mod:`~scripts.corruptions.background`.
 
     Raises:
-        ValueError: a probability outside ``[0, 1]``, a number of steps that there are not, weights that are not one
-            positive number for each step.
+        ValueError: a probability is outside ``[0, 1]``, ``number`` exceeds the number of steps, or ``weights`` is not
+            one positive number per step.
 
     Example:
         >>> corruption = Corruption([lambda images, draws: images + 1], seed=0)
@@ -81,11 +81,14 @@ class Corruption:
         return self.pair(images, keys)[0]
 
     def pair(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> tuple[Tensor, Tensor]:
-        """Damaged images and their targets: the clean images, or what ``background`` leaves of them.
+        """Damage ``images``, and give the targets too.
 
         Args:
-            images: clean, shape ``(B, C, *spatial)``.
-            keys: as for the call.
+            images: clean images, shape ``(B, C, *spatial)``.
+            keys: same as for the call.
+
+        Returns:
+            The damaged images and their targets: the clean images, or what ``background`` leaves of them.
         """
         draws = Draws(self.seed, keys)
         damaged = target = images
@@ -114,7 +117,7 @@ class Corruption:
         return self.erased(images, draws) & ~self._unchanged(images, draws).all(dim=1, keepdim=True)
 
     def erased(self, images: Tensor, draws: Draws) -> Tensor:
-        """Where the steps erase, shape of :meth:`hole_mask`; all of them are called, for holes follow the image."""
+        """Mask of what the steps erase, shape of :meth:`hole_mask`; holes may depend on the damage before them."""
         damaged, erased = images, torch.zeros_like(images[:, :1], dtype=torch.bool)
         for step, chosen in zip(self.steps, self._chosen(draws), strict=True):
             if hasattr(step, "mask"):
@@ -124,13 +127,12 @@ class Corruption:
         return erased
 
     def _chosen(self, draws: Draws) -> list[Tensor | None]:
-        """For each step, the images that it damages, boolean of shape ``(B,)``; ``None`` stands for all."""
+        """Mask of the images that each step damages, shape ``(B,)``; ``None`` stands for all."""
         if self.number is None:
             return [None] * len(self.steps)
-        waiting = -draws.uniform_field(
-            "corruption.steps", (len(self.steps),)
-        ).log()  # the first ones to come are chosen
-        order = (waiting / torch.tensor(self.weights, device=waiting.device)).argsort(dim=1).argsort(dim=1)
+        waiting = -draws.uniform_field("corruption.steps", (len(self.steps),)).log()
+        waiting = waiting / torch.tensor(self.weights, device=waiting.device)  # exponential: the first ones are chosen
+        order = waiting.argsort(dim=1).argsort(dim=1)
         number = draws.integers("corruption.number", self.number[0], self.number[1] + 1)
         return list((order < number[:, None]).unbind(dim=1))
 
@@ -148,13 +150,13 @@ def _makes_holes(step: Step) -> bool:
 
 
 class EachSlice:
-    """Steps that damage each slice of a volume or stack by itself, with the draws of that slice.
+    """Apply steps to each slice of a volume or stack separately, with the draws of that slice.
 
-    A slice is damaged as it would be outside of its volume: the middle one of a stack has the number that the keys
-    name, the first one of a volume the number 0.
+    A slice is damaged exactly as it is outside of its volume. The slice key is that of the middle slice of a stack; the
+    first slice of a volume has index 0.
 
     Args:
-        steps: called in this order on slices ``(B, 1, H, W)``.
+        steps: corruption steps, called in this order on slices ``(B, 1, H, W)``.
     """
 
     def __init__(self, steps: Sequence[Step]) -> None:
@@ -168,7 +170,7 @@ class EachSlice:
         return self._joined(slices, images)
 
     def mask(self, images: Tensor, draws: Draws) -> Tensor:
-        """Where the slices are erased, boolean, shape of ``images``."""
+        """Mask of what is erased, shape of ``images``."""
         slices, own = self._slices(images, draws)
         return self._joined(Corruption(self.steps).erased(slices, own), images)
 
@@ -185,22 +187,22 @@ class EachSlice:
 
 
 class VolumeCorruption(Corruption):
-    """Damage whole volumes ``(B, 1, H, W, D)``, so that all slices of a subject share it, as they share the scan.
+    """Damage whole volumes ``(B, 1, H, W, D)``: all slices of a subject share the damage, as they share the scan.
 
-    Its draws depend on the subject and the epoch alone; a ``slice`` among the keys does not count. Arguments as those
-    of :class:`Corruption`.
+    The draws depend on the subject and the epoch alone; the key ``slice`` is ignored. The arguments are those of
+    :class:`Corruption`.
     """
 
     def pair(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> tuple[Tensor, Tensor]:
         """Damaged volumes and their targets, see :meth:`Corruption.pair`.
 
         Raises:
-            ValueError: the images are no volumes.
+            ValueError: the images are not volumes.
         """
         return super().pair(images, self._shared(images, keys))
 
     def hole_mask(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Tensor | None:
-        """Where the volumes are erased, see :meth:`Corruption.hole_mask`."""
+        """Mask of what is erased, see :meth:`Corruption.hole_mask`."""
         return super().hole_mask(images, self._shared(images, keys))
 
     @staticmethod

@@ -186,7 +186,7 @@ class RandLesionHoles:
         diameter_mm: range of the diameter of each component.
         number: smallest and largest number of components, both included.
         roughness: how far bumps move the surface, as a share of the radius, below 1.
-        spacing_mm: voxel size, one number or those along rows, columns and slices.
+        spacing_mm: voxel size, one number or one each for rows, columns and slices.
         prob: probability that an image is damaged.
 
     Raises:

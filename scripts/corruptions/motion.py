@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rigid motion during the scan: parts of k-space belong to a head that lies elsewhere."""
+"""Rigid motion during the scan: segments of k-space are measured in different poses of the head."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rotate(images: Tensor, plane: tuple[int, int], angle: Tensor, mm: Sequence[f
     Args:
         images: shape ``(B, C, *spatial)``.
         plane: the two spatial axes that turn into each other.
-        angle: in radians, from the first axis to the second, shape ``(B,)``; small, for the corners wrap around.
+        angle: angle in radians from the first axis to the second, shape ``(B,)``; small, for the corners wrap around.
         mm: voxel size along each spatial axis.
 
     Returns:
@@ -75,7 +75,7 @@ def motion(
         images: shape ``(B, C, H, W)`` or ``(B, C, H, W, D)``.
         rotation: angles of each moved pose in radians, shape ``(B, poses, 3)``: in the plane of rows and columns, of
             rows and slices, of columns and slices, in this order. Slices use the first one.
-        translation: of each moved pose in voxels along rows, columns and slices, after the rotation, same shape.
+        translation: shift of each moved pose in voxels along rows, columns and slices, after the rotation, same shape.
         pose: the pose in which each point of k-space is measured, in the order of the FFT, integers of shape
             ``(B, H, W)``: 0 for the head as it is, else 1 and up.
         mm: voxel size along rows, columns and slices.
@@ -116,7 +116,7 @@ class RandMotion:
         millimetres: largest translation along each axis.
         poses: smallest and largest number of poses, the one of the clean image included.
         centre: central share of the lines in which the head never moves.
-        spacing_mm: voxel size, one number or those along rows, columns and slices.
+        spacing_mm: voxel size, one number or one each for rows, columns and slices.
         prob: probability that an image is damaged.
 
     Raises:
