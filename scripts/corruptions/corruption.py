@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .draws import Draws
-from .parameters import as_images, as_volumes, damage_chosen, per_image, probability, value_range
+from .parameters import as_images, as_volumes, damage_chosen, per_image, probability
 
 __all__ = ["Corruption", "EachSlice", "VolumeCorruption"]
 
@@ -30,15 +30,15 @@ class Corruption:
         keep_zero_prob: share of images in which exact zeros of the clean image stay exactly zero. Skull-stripped,
             defaced and padded images have such a background, and a network that has never seen one paints a skull
             into it.
-        number: smallest and largest number of steps that damage an image, both included, drawn from ``steps`` in
-            proportion to ``weights``; by default all steps are called.
+        numbers: numbers of steps that damage an image, of which one is drawn, such as ``[1, 1, 2]``; the steps are
+            drawn in proportion to ``weights`` and called in their order. By default all steps are called.
         weights: relative probabilities of the steps; equal by default.
         background: steps applied after the damage, to the image and its target alike, see
             :mod:`~scripts.corruptions.background`.
 
     Raises:
-        ValueError: a probability is outside ``[0, 1]``, ``number`` exceeds the number of steps, or ``weights`` is not
-            one positive number per step.
+        ValueError: a probability is outside ``[0, 1]``, one of ``numbers`` exceeds the number of steps, or ``weights``
+            is not one positive number per step.
 
     Example:
         >>> corruption = Corruption([lambda images, draws: images + 1], seed=0)
@@ -53,7 +53,7 @@ class Corruption:
         seed: int = 0,
         untouched_prob: float = 0.0,
         keep_zero_prob: float = 0.0,
-        number: Sequence[int] | None = None,
+        numbers: Sequence[int] | None = None,
         weights: Sequence[float] | None = None,
         background: Sequence[Any] = (),
     ) -> None:
@@ -61,7 +61,9 @@ class Corruption:
         self.seed = seed
         self.untouched_prob = probability(untouched_prob)
         self.keep_zero_prob = probability(keep_zero_prob)
-        self.number = None if number is None else [int(n) for n in value_range("number", number, 0, len(self.steps))]
+        self.numbers = None if numbers is None else list(numbers)
+        if numbers is not None and not (numbers and all(n in range(len(self.steps) + 1) for n in numbers)):
+            raise ValueError(f"numbers must be some from 0 to {len(self.steps)}, the number of steps, got {numbers}.")
         self.weights = list(weights) if weights is not None else [1.0] * len(self.steps)
         if len(self.weights) != len(self.steps) or not all(weight > 0 for weight in self.weights):
             raise ValueError(f"weights must be {len(self.steps)} positive numbers, one for each step, got {weights}.")
@@ -128,12 +130,13 @@ class Corruption:
 
     def _chosen(self, draws: Draws) -> list[Tensor | None]:
         """Mask of the images that each step damages, shape ``(B,)``; ``None`` stands for all."""
-        if self.number is None:
+        if self.numbers is None:
             return [None] * len(self.steps)
         waiting = -draws.uniform_field("corruption.steps", (len(self.steps),)).log()
         waiting = waiting / torch.tensor(self.weights, device=waiting.device)  # exponential: the first ones are chosen
         order = waiting.argsort(dim=1).argsort(dim=1)
-        number = draws.integers("corruption.number", self.number[0], self.number[1] + 1)
+        drawn = draws.integers("corruption.number", 0, len(self.numbers))
+        number = torch.tensor(self.numbers, device=drawn.device)[drawn]
         return list((order < number[:, None]).unbind(dim=1))
 
     def _unchanged(self, images: Tensor, draws: Draws) -> Tensor:

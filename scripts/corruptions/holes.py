@@ -154,7 +154,7 @@ def blob_mask(centre: Tensor, radius: Tensor, bumps: Tensor, spatial_shape: Sequ
     return mask
 
 
-def deep_places(volumes: Tensor, uniform: Tensor, cell: int = 4, share: float = 0.75) -> Tensor:
+def deep_places(volumes: Tensor, uniform: Tensor, cell: int = 4, share: float = 0.7) -> Tensor:
     """Choose places deep in the head, where a lesion may be: far from the air, in bright tissue.
 
     Args:

@@ -15,6 +15,9 @@ from .parameters import damage_chosen, probability, sizes_mm, value_range
 
 __all__ = ["RandMotion", "motion", "rotate", "shift"]
 
+QUIET = 0.06
+"""Share of the lines at each end of k-space during which the head does not move: nobody would see it."""
+
 
 def shift(images: Tensor, axis: int, voxels: Tensor) -> Tensor:
     """Shift lines along an axis by a phase ramp in k-space, exact for any part of a voxel.
@@ -115,7 +118,7 @@ class RandMotion:
         degrees: largest rotation about each axis.
         millimetres: largest translation along each axis.
         poses: smallest and largest number of poses, the one of the clean image included.
-        centre: central share of the lines in which the head never moves.
+        centre: central share of the lines during which the head never moves.
         spacing_mm: voxel size, one number or one each for rows, columns and slices.
         prob: probability that an image is damaged.
 
@@ -135,7 +138,7 @@ class RandMotion:
         self.degrees = value_range("degrees", [0, degrees], 0.0, 45.0)[1]
         self.millimetres = value_range("millimetres", [0, millimetres], 0.0, float("inf"))[1]
         self.poses = [int(v) for v in value_range("poses", poses, 2, float("inf"))]
-        self.centre = value_range("centre", [0, centre], 0.0, 0.9)[1]
+        self.centre = value_range("centre", [0, centre], 0.0, 0.7)[1]
         self.mm = sizes_mm(spacing_mm)
         self.prob = probability(prob)
 
@@ -153,8 +156,9 @@ class RandMotion:
     def _poses(self, size: int, draws: Draws) -> Tensor:
         """The pose of each line, in the order of the FFT, ``(B, size)``."""
         most = self.poses[1]
-        moves = draws.uniform_field("motion.time", (most - 1,)) * (1 - self.centre)
-        moves = moves + self.centre * (moves > (1 - self.centre) / 2)  # none in the middle
+        outer = 1 - self.centre - 2 * QUIET
+        moves = outer * draws.uniform_field("motion.time", (most - 1,))
+        moves = QUIET + moves + self.centre * (moves > outer / 2)  # none in the middle
         number = draws.integers("motion.poses", self.poses[0], most + 1) - 1
         moves = moves.where(torch.arange(most - 1, device=moves.device) < number[:, None], 2.0)  # after the end
         times = (torch.arange(size, device=moves.device) + 0.5) / size

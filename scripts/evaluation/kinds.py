@@ -99,7 +99,7 @@ SCAN_DAMAGE: dict[str, Damage] = {
         "Rician noise of standard deviation {:g} on average, up to four times as strong in one place as in another",
     ),
     "volume_bias": Damage(
-        (0.1, 0.2, 0.3, 0.4, 0.5),
+        (0.12, 0.23, 0.35, 0.46, 0.58),
         lambda strength: RandBiasField(strength=[strength, strength], degree=2, inscribed=True),
         "a gain, smooth in three dimensions, whose logarithm reaches {0:g} or -{0:g} in the head",
     ),
@@ -114,7 +114,7 @@ SCAN_DAMAGE: dict[str, Damage] = {
         "every second line of k-space scaled to {:g}, give or take 0.15",
     ),
     "spikes": Damage(
-        (0.12, 0.22, 0.35, 0.5, 0.65),
+        (0.12, 0.22, 0.36, 0.5, 0.65),
         lambda share: RandSpikes(amplitude=[0.6 * share, 1.4 * share]),
         "1 to 3 points of k-space raised by {:g} of its centre, give or take 40 %",
     ),
