@@ -83,6 +83,8 @@ class RandThickSlices:
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """Damage ``images`` of shape ``(B, C, *spatial)``."""
+        if as_volumes(images).shape[-1] == 1:
+            return images
         thickness = draws.uniform("thick_slices.thickness", *self.thickness)
         offset = (draws.uniform("thick_slices.offset") * thickness).floor()
         chosen = draws.uniform("thick_slices.prob") < self.prob
