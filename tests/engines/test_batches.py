@@ -4,7 +4,7 @@ from __future__ import annotations
 import torch
 from ignite.engine import Engine
 
-from scripts.corruptions import Corruption, RandGaussianNoise
+from scripts.corruptions import Corruption, RandGaussianNoise, RandSkullStrip
 from scripts.engines import CorruptBatch
 
 
@@ -20,6 +20,15 @@ def test_training_damage_follows_the_epoch_and_validation_damage_does_not():
     first, clean = validation(batch, torch.device("cpu"))
     assert torch.equal(first, validation(batch, torch.device("cpu"))[0])
     assert torch.equal(clean, batch["image"])
+
+
+def test_the_target_loses_what_the_image_loses():
+    image, brain = torch.rand(2, 1, 8, 8), torch.rand(2, 1, 8, 8) > 0.5
+    keys = {"subject": torch.tensor([1, 2]), "slice": torch.tensor([3, 4])}
+    batch = CorruptBatch(Corruption([], background=[RandSkullStrip()]))
+    damaged, target = batch({"image": image, "brain": brain, **keys}, torch.device("cpu"))
+    assert torch.equal(damaged, target)
+    assert torch.equal(target, image * brain)
 
 
 def test_without_corruption_input_is_target():
