@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loss of restored volumes: the PSNR of each, and the likelihood of the predicted standard deviation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["RestorationLoss"]
+
+
+class RestorationLoss(nn.Module):
+    r"""Logarithm of each volume's weighted mean square error, and a Gaussian likelihood for the standard deviation.
+
+    .. math:: L = \frac{1}{B} \sum_b \log_{10}\Bigl(1 + \frac{m_b}{\epsilon}\Bigr)
+        + \lambda \overline{\frac{(y - \hat y)^2}{2 \hat\sigma^2} + \log\frac{\hat\sigma}{\sigma_0}}
+
+    The first term counts decibels, so that a slightly damaged volume matters as much as a ruined one: a mean square
+    error would be dominated by the latter, and leave the former worse than it was. The second term changes the standard
+    deviation alone, as its residuals :math:`y - \hat y` are held fixed.
+
+    Args:
+        floor: :math:`\epsilon`, mean square error below which an improvement counts for little.
+        sd_weight: :math:`\lambda`.
+        lowest_log_sd: :math:`\log \sigma_0`, below which the predicted logarithm is cut off.
+
+    Raises:
+        ValueError: ``floor`` is not positive.
+
+    References:
+        Nix and Weigend, Estimating the mean and variance of the target probability distribution, ICNN 1994.
+
+    Example:
+        >>> prediction = torch.full((1, 2, 1, 1, 1), 0.1)
+        >>> target = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1, 1)
+        >>> RestorationLoss(floor=1e-4, sd_weight=0.0)(prediction, target)
+        tensor(2.0043)
+    """
+
+    def __init__(self, floor: float = 1e-5, sd_weight: float = 0.02, lowest_log_sd: float = -7.0) -> None:
+        super().__init__()
+        if not floor > 0:
+            raise ValueError(f"floor must be positive, got {floor}.")
+        self.floor, self.sd_weight, self.lowest_log_sd = floor, sd_weight, lowest_log_sd
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss, a scalar.
+
+        Args:
+            prediction: restored volume and logarithm of its standard deviation, ``(B, 2, *spatial)``.
+            target: clean volume and weight of each voxel, same shape.
+        """
+        restored, log_sd = prediction.unbind(dim=1)
+        clean, weight = (part.flatten(1) for part in target.unbind(dim=1))
+        square = (restored.flatten(1) - clean).square()
+        total = weight.sum(dim=1).clamp(min=1e-6)
+        mean_square = (weight * square).sum(dim=1) / total
+        decibels = torch.log10(1 + mean_square / self.floor).mean()
+        log_sd = log_sd.flatten(1).clamp(min=self.lowest_log_sd)
+        deviance = 0.5 * square.detach() * torch.exp(-2 * log_sd) + log_sd - self.lowest_log_sd
+        likelihood = ((weight * deviance).sum(dim=1) / total).mean()
+        return decibels + self.sd_weight * likelihood

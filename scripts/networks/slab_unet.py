@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""U-Net that restores whole volumes in slabs of neighbouring slices, each with the whole volume in view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .blocks import check_input
+
+__all__ = ["SlabUNet"]
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions whose result is added to the input; the second starts at zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape of ``x``, ``(B, C, H, W)``."""
+        return x + self.conv2(torch.relu(self.conv1(x)))
+
+
+class ThroughSlabs(nn.Module):
+    """Convolution across neighbouring slabs at each place of the plane, added to the input; it starts at zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0))
+        self.conv2 = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor, volumes: int) -> Tensor:
+        """Shape of ``x``, ``(B * slabs, C, H, W)``, of ``volumes`` B."""
+        _, channels, height, width = x.shape
+        # (B, C, slabs, H * W): a 2D convolution is the fast one on every device
+        across = x.reshape(volumes, -1, channels, height * width).transpose(1, 2)
+        across = self.conv2(torch.relu(self.conv1(across)))
+        return x + across.transpose(1, 2).reshape(x.shape)
+
+
+class SlabUNet(nn.Module):
+    """U-Net for volumes: 2D convolutions on slabs of slices at half resolution, mixed through the whole volume.
+
+    A volume is cut along its last axis into slabs of ``slab`` slices, which the network sees with ``margin`` slices
+    more on either side. A slab's slices and the four pixels of each 2x2 square are the channels of one image of half
+    the size, so that neighbours cost little, and all slices of a slab come out at once. At the lowest of the three
+    resolutions, a quarter of that again, features pass from slab to slab, and the means of all features of the volume
+    set a gain and an offset for each channel of the decoder: how noisy, how blurred and how uneven the volume is shows
+    in all of it.
+
+    The first output channel is the first input channel plus a correction, the second the logarithm of the standard
+    deviation of the first one's error. The last convolution starts at zero, so that an untrained network returns its
+    input.
+
+    Args:
+        in_channels: channels of the input. The first is the image; a second, such as a mask of voxels to be filled, may
+            be left out of the input where it is zero.
+        out_channels: channels of the output.
+        channels: channels at the three resolutions.
+        blocks: residual blocks at each of them, in the encoder and the decoder each.
+        slab: slices that come out at once.
+        margin: slices that are seen on either side of them.
+        residual_output: whether the network predicts a correction of the first channel of its input.
+
+    Raises:
+        ValueError: ``channels`` and ``blocks`` are not three numbers each, or a size is not positive.
+
+    References:
+        Shi et al., Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural
+        network, CVPR 2016 (pixels as channels). Perez et al., FiLM: visual reasoning with a general conditioning layer,
+        AAAI 2018 (gains and offsets).
+
+    Example:
+        >>> SlabUNet(channels=(8, 8, 8))(torch.rand(1, 1, 16, 24, 10)).shape
+        torch.Size([1, 2, 16, 24, 10])
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 2,
+        out_channels: int = 2,
+        channels: Sequence[int] = (64, 96, 112),
+        blocks: Sequence[int] = (1, 1, 2),
+        slab: int = 10,
+        margin: int = 3,
+        residual_output: bool = True,
+    ) -> None:
+        super().__init__()
+        if len(channels) != 3 or len(blocks) != 3 or min(*channels, *blocks, slab, margin + 1) < 1:
+            raise ValueError(
+                f"channels and blocks must be three positive numbers each, slab positive and margin not negative, got "
+                f"{list(channels)}, {list(blocks)}, {slab} and {margin}."
+            )
+        self.slab, self.margin, self.residual_output = slab, margin, residual_output
+        self.seen = 4 * (slab + 2 * margin)
+        self.stem = nn.Conv2d(in_channels * self.seen, channels[0], 3, padding=1)
+        self.encoder = nn.ModuleList(_blocks(width, number) for width, number in zip(channels, blocks, strict=True))
+        pairs = list(zip(channels[:-1], channels[1:], strict=True))
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
+        self.through = nn.ModuleList(ThroughSlabs(channels[2]) for _ in range(2))
+        self.describe = nn.Sequential(nn.Linear(sum(channels), 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels)))
+        nn.init.zeros_(self.describe[2].weight)
+        nn.init.zeros_(self.describe[2].bias)
+        self.widths = list(channels)
+        self.bottleneck = _blocks(channels[2], blocks[2])
+        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
+        self.decoder = nn.ModuleList(_blocks(width, number) for width, number in zip(channels[:2], blocks, strict=False))
+        self.head = nn.Conv2d(channels[0], out_channels * 4 * slab, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Restore volumes.
+
+        Args:
+            x: shape ``(B, C, H, W, D)``, H and W multiples of 8; C is ``in_channels``, or 1.
+
+        Returns:
+            Shape ``(B, out_channels, H, W, D)``.
+        """
+        if not torch.jit.is_scripting():
+            check_input(x[..., 0])
+        fine = self.encoder[0](self._stem(self._slabs(x)))
+        middle = self.encoder[1](self.down[0](fine))
+        coarse = self.encoder[2](self.down[1](middle))
+        levels = [fine, middle, coarse]
+        means = torch.cat([level.unflatten(0, (len(x), -1)).mean(dim=(1, 3, 4)) for level in levels], dim=1)
+        gains, offsets = self.describe(means).chunk(2, dim=1)
+        slabs = len(fine) // len(x)
+        modulated = [
+            level * (1 + _per_slab(gain, slabs)) + _per_slab(offset, slabs)
+            for level, gain, offset in zip(
+                levels, gains.split(self.widths, dim=1), offsets.split(self.widths, dim=1), strict=True
+            )
+        ]
+        y = self.through[0](modulated[2], len(x))
+        y = self.through[1](self.bottleneck(y), len(x))
+        y = self.decoder[1](self.up[1](y) + modulated[1])
+        y = self.decoder[0](self.up[0](y) + modulated[0])
+        y = self._volumes(self.head(y), x)
+        return torch.cat([x[:, :1] + y[:, :1], y[:, 1:]], dim=1) if self.residual_output else y
+
+    def _slabs(self, x: Tensor) -> Tensor:
+        """Slabs at half resolution, ``(B * slabs, C * 4 * (slab + 2 * margin), H / 2, W / 2)``."""
+        depth = x.shape[-1]
+        x = F.pad(x, (self.margin, self.margin + -depth % self.slab, 0, 0, 0, 0), mode="replicate")
+        slabs = x.unfold(4, self.slab + 2 * self.margin, self.slab)  # (B, C, H, W, slabs, seen)
+        slabs = slabs.permute(0, 4, 1, 5, 2, 3).flatten(0, 1).flatten(1, 2)
+        return F.pixel_unshuffle(slabs, 2)
+
+    def _stem(self, slabs: Tensor) -> Tensor:
+        """First convolution; channels that are left out of the input are zero and cost nothing."""
+        return F.conv2d(slabs, self.stem.weight[:, : slabs.shape[1]], self.stem.bias, padding=1)
+
+    def _volumes(self, slabs: Tensor, x: Tensor) -> Tensor:
+        slices = F.pixel_shuffle(slabs, 2)  # (B * slabs, out * slab, H, W)
+        slices = slices.unflatten(1, (-1, self.slab)).unflatten(0, (len(x), -1))  # (B, slabs, out, slab, H, W)
+        return slices.permute(0, 2, 4, 5, 1, 3).flatten(4)[..., : x.shape[-1]]
+
+
+def _blocks(channels: int, number: int) -> nn.Sequential:
+    return nn.Sequential(*[ResidualBlock(channels) for _ in range(number)])
+
+
+def _per_slab(values: Tensor, slabs: int) -> Tensor:
+    """A number per volume and channel, ``(B, C)``, for each of its slabs, ``(B * slabs, C, 1, 1)``."""
+    return values.repeat_interleave(slabs, dim=0)[:, :, None, None]

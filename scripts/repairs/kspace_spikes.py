@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spikes undone: single points of k-space that stand out, and the stripes that they draw."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["find_spikes", "remove_spikes"]
+
+LONE, SHARED = 2.8, 1.8
+"""How far the logarithm of a point's magnitude must lie above those around it: in one slice, or in many slices."""
+MANY = 0.3
+"""Share of the slices that are many."""
+NEAREST = 0.08
+"""Distance from the centre of k-space, as a share of the highest frequency, within which no spike is looked for."""
+MOST = 3
+"""Spikes that are looked for in a slice."""
+FEW_ROUNDS, ROUNDS = 3, 5
+"""Improvements of the estimated amplitudes, to choose among waves and to take them out."""
+
+
+def find_spikes(volumes: Tensor) -> tuple[Tensor, Tensor]:
+    """Points of each slice's k-space that stand out of their neighbourhood.
+
+    Args:
+        volumes: magnitude images, shape ``(B, 1, H, W, D)``.
+
+    Returns:
+        Frequencies along rows and columns in cycles per field of view, shape ``(B, D, spikes, 2)``, and whether there
+        is a spike, boolean of shape ``(B, D, spikes)``.
+    """
+    height, width = volumes.shape[2:4]
+    spectrum = torch.fft.rfft2(volumes[:, 0].movedim(-1, 1)).abs()  # (B, D, H, W / 2 + 1)
+    level = spectrum.clamp(min=1e-12).log().flatten(0, 1)[:, None]
+    padded = F.pad(level, (0, 0, 3, 3), mode="circular")
+    padded = F.pad(padded, (3, 3, 0, 0), mode="reflect")
+    wide = F.avg_pool2d(padded, 7, stride=1)
+    narrow = F.avg_pool2d(padded, 3, stride=1)[..., 2:-2, 2:-2]
+    above = (level - (49 * wide - 9 * narrow) / 40).view(*spectrum.shape)
+    rows = torch.fft.fftfreq(height, 1 / height, device=volumes.device)
+    columns = torch.arange(spectrum.shape[-1], device=volumes.device)
+    distance = torch.maximum(rows.abs()[:, None] / (height / 2), columns[None] / (width / 2))
+    above = above.masked_fill(distance < NEAREST, 0.0)
+    many = (above > SHARED).float().mean(dim=1, keepdim=True) > MANY
+    found = above * ((above > LONE) | (many & (above > SHARED)))
+    peak = found == F.max_pool2d(found, 7, stride=1, padding=3)  # its side lobes are no spikes
+    values, places = (spectrum * peak * (found > 0)).flatten(2).topk(MOST, dim=2)
+    frequency = torch.stack([rows[places // len(columns)], (places % len(columns)).float()], dim=3)
+    return frequency, values > 0
+
+
+def remove_spikes(volumes: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Take the waves of spikes out of slices.
+
+    A spike adds a complex wave to the real image, of which the magnitude :math:`m = |f + s|` was kept. With the wave
+    known, :math:`f = \sqrt{m^2 - (\operatorname{Im} s)^2} - \operatorname{Re} s`. Its amplitude is what leaves nothing
+    of it in k-space.
+
+    Args:
+        volumes: magnitude images, shape ``(B, 1, H, W, D)``.
+
+    Returns:
+        The volumes, and the share of the slices that had spikes, shape ``(B,)``: 0 where nothing was changed.
+    """
+    frequency, there = find_spikes(volumes)
+    share = there.any(dim=2).float().mean(dim=1)
+    slices = volumes[:, 0].movedim(-1, 1)  # (B, D, H, W)
+    chosen = there.any(dim=2)
+    if not chosen.any():
+        return volumes, share
+    images, waves = slices[chosen], frequency[chosen]
+    clean = _without_waves(images, waves, there[chosen])
+    slices = slices.clone()
+    slices[chosen] = clean
+    return slices.movedim(1, -1)[:, None], share
+
+
+def _without_waves(images: Tensor, frequency: Tensor, there: Tensor) -> Tensor:
+    """Images ``(N, H, W)`` without the waves of some of ``frequency``, ``(N, spikes, 2)``: those that leave the least.
+
+    Two waves make a third one at the sum or the difference of their frequencies, which is no spike; and the magnitude
+    does not tell a wave from its conjugate, only two waves that turn the same way from two that do not.
+    """
+    smooth = F.avg_pool2d(images, 9, stride=1, padding=4)
+    bright = smooth > images.mean(dim=(1, 2), keepdim=True)
+    least, best = _variation(images, bright), torch.zeros_like(there, dtype=frequency.dtype)
+    for number in range(1, MOST + 1):
+        rows = there[:, number - 1].nonzero()[:, 0]  # the strongest ones
+        if len(rows) == 0:
+            break
+        for others in itertools.product((1.0, -1.0), repeat=number - 1):
+            signs = torch.tensor([1.0, *others, *[0.0] * (MOST - number)], device=images.device)
+            clean = _fitted(images[rows], frequency[rows] * signs[:, None], signs != 0, FEW_ROUNDS)
+            variation = _variation(clean, bright[rows])
+            better = variation < least[rows]
+            best[rows] = torch.where(better[:, None], signs, best[rows])
+            least[rows] = torch.minimum(variation, least[rows])
+    clean = _fitted(images, frequency * best[:, :, None], best != 0, ROUNDS)
+    return torch.where((best != 0).any(dim=1)[:, None, None], clean, images)
+
+
+def _variation(images: Tensor, bright: Tensor) -> Tensor:
+    """Total variation within ``bright``: in the air the two values of a pixel cannot be told apart."""
+    rows = images.diff(dim=1).abs() * bright[:, 1:]
+    columns = images.diff(dim=2).abs() * bright[:, :, 1:]
+    return rows.sum(dim=(1, 2)) + columns.sum(dim=(1, 2))
+
+
+def _fitted(images: Tensor, frequency: Tensor, there: Tensor, rounds: int) -> Tensor:
+    """Images without all of the waves that are ``there``."""
+    planes = []
+    for axis, size in enumerate(images.shape[1:]):
+        angle = 2 * math.pi / size * frequency[:, :, axis, None] * torch.arange(size, device=images.device)
+        planes.append(torch.polar(torch.ones_like(angle), angle))  # (N, spikes, size)
+    rows, columns = planes
+    share = 2 * there / images[0].numel()
+
+    def coefficient(image: Tensor) -> Tensor:
+        along = image.to(rows.dtype) @ columns.conj().transpose(1, 2)  # (N, H, spikes)
+        return (rows.conj() * along.transpose(1, 2)).sum(dim=2) * share
+
+    amplitude = coefficient(images)
+    for _ in range(rounds):
+        wave = (rows * amplitude[:, :, None]).transpose(1, 2) @ columns  # (N, H, W)
+        clean = _without_wave(images, wave)
+        bright = F.avg_pool2d(clean, 9, stride=1, padding=4) > 2 * amplitude.abs().sum(dim=1).view(-1, 1, 1)
+        weight = F.avg_pool2d(bright.to(clean.dtype), 9, stride=1, padding=4)
+        amplitude = amplitude + coefficient(weight * clean) / weight.mean(dim=(1, 2)).clamp(min=0.05)[:, None]
+    return clean
+
+
+def _without_wave(magnitude: Tensor, wave: Tensor) -> Tensor:
+    """The image f >= 0 of magnitude ``|f + wave|``; of two possible values the one nearer to the surroundings."""
+    root = (magnitude.square() - wave.imag.square()).clamp(min=0).sqrt()
+    high, low = root - wave.real, -root - wave.real
+    sure = (low <= 0).to(high.dtype)
+    around = F.avg_pool2d(torch.stack([high.clamp(min=0) * sure, sure], dim=1), 7, stride=1, padding=3)
+    expected = around[:, 0] / around[:, 1].clamp(min=1e-6)
+    return torch.where((low > 0) & (expected < -wave.real), low, high).clamp(min=0)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ghosts undone: alternate lines of k-space brought to the same gain."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["equalise_lines", "line_gains"]
+
+LEAST_GAIN = 0.06
+"""Absolute logarithm of the gain from which lines are equalised; undamaged heads stay below, see ``docs/damage.md``."""
+CENTRES = (-1, 0, 2, 4)
+"""Lines, counted from the centre of k-space, up to which both gains may have been equal; at -1 not even line 0 is."""
+AIR = 0.25
+"""Share of the voxels that are surely air, where a wrong centre leaves a ghost."""
+
+
+def line_gains(volumes: Tensor) -> Tensor:
+    r"""Logarithm of the gain of the odd lines of k-space against the even ones, along each axis.
+
+    The energy :math:`E_k` of a line falls smoothly with its frequency, so that :math:`\log E_k` lies between those of
+    its neighbours, unless every second line has another gain.
+
+    Args:
+        volumes: magnitude images, shape ``(B, 1, H, W, D)``.
+
+    Returns:
+        Shape ``(B, 3)``; 0 where all lines are alike.
+    """
+    gains = []
+    for axis in (2, 3, 4):
+        size = volumes.shape[axis]
+        others = [a for a in (1, 2, 3, 4) if a != axis]
+        energy = torch.fft.rfft(volumes, dim=axis).abs().square().sum(dim=others)  # (B, size / 2 + 1)
+        level = energy.clamp(min=1e-30).log()
+        bend = level[:, 1:-1] - 0.5 * (level[:, :-2] + level[:, 2:])  # at line 1, 2, ...
+        bend = bend[:, 2 : max(size // 4, 6)]  # from line 3, where it falls smoothly, to where noise begins
+        gains.append((bend[:, 0::2].median(dim=1).values - bend[:, 1::2].median(dim=1).values) / 4)
+    return torch.stack(gains, dim=1)
+
+
+def equalise_lines(volumes: Tensor) -> tuple[Tensor, Tensor]:
+    """Raise every second line of k-space to the gain of its neighbours, where it has another.
+
+    The axis is the one along which gains differ most, the lines those that are weaker. How many lines around the centre
+    had the right gain all the same is what leaves the air darkest.
+
+    Args:
+        volumes: magnitude images, shape ``(B, 1, H, W, D)``.
+
+    Returns:
+        The volumes, and the logarithm of the gain that was undone, shape ``(B,)``: 0 where nothing was changed.
+    """
+    gains = line_gains(volumes)
+    largest, axis = gains.abs().max(dim=1)
+    wrong = largest > LEAST_GAIN
+    log_gain = gains.gather(1, axis[:, None])[:, 0] * wrong
+    if not wrong.any():
+        return volumes, log_gain
+    equal = volumes.clone()
+    for number in range(3):
+        rows = (wrong & (axis == number)).nonzero()[:, 0]
+        if len(rows) > 0:
+            equal[rows] = _equalised(volumes[rows].movedim(number + 2, -1), log_gain[rows]).movedim(-1, number + 2)
+    return equal, log_gain
+
+
+def _equalised(volumes: Tensor, log_gain: Tensor) -> Tensor:
+    """Lines along the last axis made equal."""
+    size = volumes.shape[-1]
+    spectrum = torch.fft.rfft(volumes)
+    frequency = torch.arange(spectrum.shape[-1], device=volumes.device)
+    weak = (frequency % 2 == 1) == (log_gain < 0)[:, None]  # (B, lines)
+    best, darkest = volumes, torch.full_like(log_gain, float("inf"))
+    for centre in CENTRES:
+        raised = weak & (frequency > centre)
+        weights = torch.where(raised, log_gain.abs()[:, None].exp(), 1.0)
+        equal = torch.fft.irfft(spectrum * weights[:, None, None, None], n=size).abs()
+        some = equal.flatten(1)[:, ::7]
+        air = some.kthvalue(max(1, int(AIR * some.shape[1])), dim=1).values
+        air = torch.where(some <= air[:, None], some, 0.0).sum(dim=1)
+        better = (air < darkest).view(-1, 1, 1, 1, 1)
+        best, darkest = torch.where(better, equal, best), torch.minimum(air, darkest)
+    return best
