@@ -21,7 +21,15 @@ from .parameters import as_images, as_volumes, probability, sizes_mm, value_rang
 
 __all__ = ["RandAnomalies"]
 
-LEAST_MM = {"cluster": 8.0, "shell": 10.0, "texture": 6.0, "equal": 6.0, "blur": 6.0, "swelling": 6.0, "shrinking": 6.0}
+LEAST_MM = {
+    "cluster": 12.0,
+    "shell": 10.0,
+    "texture": 6.0,
+    "equal": 6.0,
+    "blur": 6.0,
+    "swelling": 6.0,
+    "shrinking": 6.0,
+}
 """Smallest diameters: in a voxel or two there is no texture, and nothing to displace."""
 ROUGHNESS = 0.3
 """How far bumps move the surface, as a share of the radius."""
@@ -29,8 +37,8 @@ BUMP_MM = 6.0
 """Distance of the bumps."""
 BALLS = 6
 """Largest number of small lesions in a cluster."""
-CANDIDATES = 8
-"""Places of which that at the strongest edge, such as the wall of a ventricle, gets a flat anomaly."""
+EDGES = 8
+"""Deep places of which that at the strongest edge, such as the wall of a ventricle, gets a flat anomaly."""
 FULL_CHANGE = 0.4
 """Local root mean square of the change that counts as severity 1, 1 = the volume's 99.5th percentile."""
 
@@ -174,19 +182,20 @@ class RandAnomalies:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Centres in voxels, ``(B, N, 3)``, axes, ``(B, N, 3, 3)``, and places elsewhere, ``(B, N, 3)``."""
         count, mm = self.number[1], torch.tensor(self.mm, device=clean.device)
-        uniform = draws.uniform_field("anomalies.place", (count * (CANDIDATES + 1), 4))
-        found = places(clean, uniform, brain)
-        slopes = gradient_at(clean, found, self.mm).unflatten(1, (count, -1))[:, :, 1:]
-        found = found.unflatten(1, (count, -1))
-        flat = _is("flat", SHAPES, shape)
-        steepest = slopes.square().sum(dim=3).argmax(dim=2) * flat
-        chosen = steepest[..., None, None].expand(-1, -1, 1, 3)
-        centre, slope = found[:, :, 1:].gather(2, chosen)[:, :, 0], slopes.gather(2, chosen)[:, :, 0]
+        centre, elsewhere = places(clean, draws.uniform_field("anomalies.place", (2 * count, 4)), brain).chunk(2, dim=1)
+        edges = places(clean, draws.uniform_field("anomalies.edges", (count * EDGES, 4)), brain, deep=True)
+        slopes = gradient_at(clean, edges, self.mm).unflatten(1, (count, EDGES))
+        steepest = slopes.square().sum(dim=3).argmax(dim=2)[..., None, None].expand(-1, -1, 1, 3)
+        edge, slope = (
+            edges.unflatten(1, (count, EDGES)).gather(2, steepest)[:, :, 0],
+            slopes.gather(2, steepest)[:, :, 0],
+        )
+        flat = _is("flat", SHAPES, shape)[..., None]
         normal = draws.normal_field("anomalies.axes", (2, count, 3))
-        axes = axes_along(torch.where(flat[..., None], slope + 1e-6 * normal[:, 0], normal[:, 0]), normal[:, 1])
-        off = (axes[..., 0, :] * radius[..., :1] / mm).round().long() * flat[..., None]  # beside the edge, where bright
+        axes = axes_along(torch.where(flat, slope + 1e-6 * normal[:, 0], normal[:, 0]), normal[:, 1])
+        beside = edge + (axes[..., 0, :] * radius[..., :1] / mm).round().long()  # on the bright side
         last = torch.tensor(clean.shape[2:], device=clean.device) - 1
-        return torch.minimum((centre + off).clamp(min=0), last), axes, found[:, :, 0]
+        return torch.minimum(torch.where(flat, beside, centre).clamp(min=0), last), axes, elsewhere
 
     def _shapes(
         self,
@@ -199,18 +208,21 @@ class RandAnomalies:
         sides: Sequence[int],
     ) -> Shapes:
         """Shapes of the anomalies, each field of shape ``(B, N, ...)``."""
-        count, deformed = self.number[1], _is(DEFORMATIONS, CONTENTS, content)
+        count, mm, deformed = self.number[1], sum(self.mm) / 3, _is(DEFORMATIONS, CONTENTS, content)
         uniform = draws.uniform_field("anomalies.edge", (3, count))
         smallest, longest = radius.amin(dim=2), radius.amax(dim=2)
-        low, high = (value * sum(self.mm) / 3 for value in self.softness)
-        sigma = torch.minimum(low + (high - low) * uniform[:, 0], smallest / 2).clamp(min=1e-3)
-        coarse = [max(2, round(side * mm / BUMP_MM)) for side, mm in zip(sides, self.mm, strict=True)]
+        wall = smallest * (0.3 + 0.2 * uniform[:, 1])
+        thin = smallest.where(~_is("shell", SHAPES, shape), wall / 2)
+        thin = thin.where(~_is("cluster", SHAPES, shape), 0.15 * longest)
+        low, high = ((thin / 2).clamp(max=softness * mm) for softness in self.softness)
+        sigma = (low + (high - low) * uniform[:, 0]).clamp(min=1e-3)
+        coarse = [max(2, round(side * size / BUMP_MM)) for side, size in zip(sides, self.mm, strict=True)]
         bumps = ROUGHNESS * (2 * draws.uniform_field("anomalies.bumps", (count, *coarse)) - 1)
         smooth = _is(("ellipsoid", "flat"), SHAPES, shape)
         ball = draws.uniform_field("anomalies.balls", (count, BALLS, 4))
         first = torch.arange(BALLS, device=ball.device) == 0  # a ball at the centre, so that no cluster is empty
         balls = (2 * ball[..., :3] - 1) * (0.65 * longest)[..., None, None] * ~first[:, None]
-        ball_radius = longest[..., None] * (0.5 * ball[..., 3] - 0.1)
+        ball_radius = longest[..., None] * (0.15 + 0.2 * ball[..., 3]) * (ball[..., 3] > 0.25)  # a quarter is left out
         return Shapes(
             shape,
             centre,
@@ -219,8 +231,8 @@ class RandAnomalies:
             torch.where(deformed, smallest / 2, sigma),
             bumps * ~smooth[..., None, None, None],
             balls,
-            ball_radius.where(~first, 0.25 * longest[..., None]),
-            smallest * (0.3 + 0.2 * uniform[:, 1]),
+            ball_radius.where(~first, 0.2 * longest[..., None]),
+            wall,
             -0.6 * uniform[:, 2],
         )
 
@@ -231,7 +243,7 @@ class RandAnomalies:
         sign = torch.where(uniform[1] < 0.5, -1.0, 1.0)
         return Strengths(
             contrast=sign * low * (high / low) ** uniform[0],
-            texture=0.2 + 0.8 * uniform[2],
+            texture=0.03 * 6 ** uniform[2],
             blur=1.5 + (SMOOTH_MM - 1.5) * uniform[3],
             share=0.3 + 0.7 * uniform[4],
             matched=(uniform[5] < 0.5).float(),

@@ -33,8 +33,7 @@ class Strengths(NamedTuple):
 
     Attributes:
         contrast: change of intensity, negative for dark ones; relative for ``gain``.
-        texture: standard deviation of the texture, as a share of the contrast where it is added, of the tissue's own
-            standard deviation where it has the tissue's mean.
+        texture: standard deviation of the texture.
         blur: standard deviation of the Gaussian of a blur in millimetres.
         share: share of the foreign tissue in the mixture.
         matched: whether the foreign tissue gets the mean of its new place, 0 or 1.
@@ -76,15 +75,14 @@ def contents(
     """
     contrast, grain, blur, share, matched, pull = (values[:, None, None, None] for values in strengths)
     level = box_mean(boxes, weight)
-    spread = box_mean((boxes - level).square(), weight).sqrt()
     smooth = box_smooth(boxes, blur[:, 0, 0] / torch.tensor(mm, device=boxes.device), mm)
     tissue = patches + matched * (level - box_mean(patches, weight))
     filled = [
         boxes + contrast * profile,
         boxes * (1 + contrast * profile),
-        boxes + 0.5 * grain * contrast * weight * texture,
-        boxes + weight * (level + contrast + 0.2 * grain * texture - boxes),
-        boxes + weight * (level + (0.02 + grain * spread) * texture - boxes),
+        boxes + grain * weight * texture,
+        boxes + weight * (level + contrast + 0.5 * grain * texture - boxes),
+        boxes + weight * (level + grain * texture - boxes),
         boxes + weight * (smooth - boxes),
         boxes + share * weight * (tissue - boxes),
         deform(boxes, offsets, -pull * weight, mm),

@@ -164,18 +164,22 @@ def box_offsets(centre: Tensor, sides: Sequence[int], mm: Sequence[float]) -> tu
     return x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]
 
 
-def places(volumes: Tensor, uniform: Tensor, brain: Tensor | None = None) -> Tensor:
+def places(volumes: Tensor, uniform: Tensor, brain: Tensor | None = None, deep: bool = False) -> Tensor:
     """Choose voxels in the brain or, where no mask of it is given, deep in the head.
 
     Args:
         volumes: shape ``(B, 1, H, W, D)``.
         uniform: numbers in [0, 1), shape ``(B, places, 4)``.
         brain: mask of the brain, shape of ``volumes``.
+        deep: about 12 mm and more inside of the surface of the brain, at 2 mm.
 
     Returns:
         ``int64``, shape ``(B, places, 3)``.
     """
-    found = deep_places(volumes, uniform) if brain is None else deep_places(brain.float(), uniform, cell=2, share=0.6)
+    if brain is None:
+        found = deep_places(volumes, uniform)
+    else:
+        found = deep_places(brain.float(), uniform, *((4, 0.98) if deep else (2, 0.6)))
     last = torch.tensor(volumes.shape[2:], device=volumes.device) - 1
     return torch.minimum(found.round().long().clamp(min=0), last)
 
