@@ -9,6 +9,7 @@ line in a fragment of ``configs/corruption``.
 
 from __future__ import annotations
 
+from .anomalies import RandAnomalies
 from .background import RandDeface, RandFieldOfView, RandSkullStrip
 from .bias_field import RandBiasField, bias_field
 from .corruption import Corruption, EachSlice, VolumeCorruption
@@ -23,10 +24,10 @@ from .slices import RandThickSlices, thick_slices
 from .undersampling import RandUndersampling, undersampling
 
 __all__ = [
-    "Corruption", "Draws", "EachSlice", "RandBiasField", "RandDeface", "RandDiagonalCutout", "RandFieldOfView",
-    "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles", "RandKSpaceBlur",
-    "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip", "RandSpikes",
-    "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "bias_field", "erase_boxes",
-    "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "kspace_blur", "motion", "pixel_dropout",
-    "rescale_min_max", "rician_noise", "spikes", "thick_slices", "undersampling",
+    "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface", "RandDiagonalCutout",
+    "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles",
+    "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip",
+    "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "bias_field",
+    "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "kspace_blur", "motion",
+    "pixel_dropout", "rescale_min_max", "rician_noise", "spikes", "thick_slices", "undersampling",
 ]  # fmt: skip
