@@ -63,7 +63,9 @@ class HeadDataset(SliceDataset):
         masks = []
         for item in self.data:
             if "mask" not in item:
-                raise ValueError(f"{item['subject']} has no mask. Prepare the folder again, with brain masks or labels.")
+                raise ValueError(
+                    f"{item['subject']} has no mask. Prepare the folder again, with brain masks or labels."
+                )
             mask = convert_to_tensor(transform(dict(item))["mask"], track_meta=False)
             masks.append(_centred(mask > 0, (*self.images.shape[2:], self.depth)))
         return torch.stack(masks).to(self.images.device)  # (N, 1, H, W, D)
@@ -72,8 +74,15 @@ class HeadDataset(SliceDataset):
         return len(self.data)
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """A whole batch: ``image`` float32 and, where it is read, boolean ``brain``, ``(B, 1, H, W, D)``; ``subject``
-        and ``slice``, which is 0, ``(B,)`` integers."""
+        """A whole batch of volumes.
+
+        Args:
+            indices: numbers of the volumes.
+
+        Returns:
+            ``image`` float32 and, where masks are read, boolean ``brain``, ``(B, 1, H, W, D)``; ``subject`` and
+            ``slice``, which is 0, ``(B,)`` integers.
+        """
         rows = torch.as_tensor(indices)
         slices = (rows[:, None] * self.depth + torch.arange(self.depth)).flatten()
         images = super().__getitems__(slices)["image"].unflatten(0, (len(rows), self.depth))
@@ -84,7 +93,7 @@ class HeadDataset(SliceDataset):
             "slice": torch.zeros_like(subjects),
         }
         if self.masks is not None:
-            batch["brain"] = self._moved(self.masks[rows.to(self.masks.device)].cpu()) if self.masks.device.type == "cpu" else self.masks[rows.to(self.masks.device)]
+            batch["brain"] = self.masks.to(self.device)[rows.to(self.device)]
         return batch
 
 

@@ -15,8 +15,10 @@ from .latent_terms import (
 )
 from .reconstruction import ClassOverlap, SquaredError
 from .regulariser import KernelL2, Regulariser
+from .restoration import AnomalyLoss, RestorationLoss
 
 __all__ = [
-    "AttributeRegularisation", "AutoencoderLoss", "ClassOverlap", "DSSIMLoss", "InfoNCE", "KLDivergence", "KernelL2",
-    "LinearConstraint", "Regulariser", "SquaredError", "attribute_loss", "kl_per_dimension", "ssim_map",
+    "AnomalyLoss", "AttributeRegularisation", "AutoencoderLoss", "ClassOverlap", "DSSIMLoss", "InfoNCE",
+    "KLDivergence", "KernelL2", "LinearConstraint", "Regulariser", "RestorationLoss", "SquaredError", "attribute_loss",
+    "kl_per_dimension", "ssim_map",
 ]  # fmt: skip

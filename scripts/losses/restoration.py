@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loss of restored volumes: the PSNR of each, and the likelihood of the predicted standard deviation."""
+"""Losses of whole volumes: restored ones with their standard deviation, and anomalies."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["RestorationLoss"]
+__all__ = ["AnomalyLoss", "RestorationLoss"]
 
 
 class RestorationLoss(nn.Module):
@@ -60,3 +61,45 @@ class RestorationLoss(nn.Module):
         deviance = 0.5 * square.detach() * torch.exp(-2 * log_sd) + log_sd - self.lowest_log_sd
         likelihood = ((weight * deviance).sum(dim=1) / total).mean()
         return decibels + self.sd_weight * likelihood
+
+
+class AnomalyLoss(nn.Module):
+    r"""Loss of a detector that shows the healthy head and the odds of an anomaly.
+
+    .. math:: L = \log_{10}\Bigl(1 + \frac{m}{\epsilon}\Bigr) + \text{BCE} + (1 - \text{Dice})
+
+    The mean square error m is that within anomalies and, with equal weight, elsewhere in the brain; cross-entropy and
+    the overlap of the batch are counted in the brain.
+
+    Args:
+        floor: :math:`\epsilon`.
+        restoration_weight: weight of the first term.
+
+    Example:
+        >>> prediction = torch.tensor([0.0, 8.0]).view(1, 2, 1, 1, 1)
+        >>> target = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1, 1)
+        >>> AnomalyLoss()(prediction, target) < 0.01
+        tensor(True)
+    """
+
+    def __init__(self, floor: float = 1e-3, restoration_weight: float = 0.3) -> None:
+        super().__init__()
+        self.floor, self.restoration_weight = floor, restoration_weight
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss, a scalar.
+
+        Args:
+            prediction: healthy image and log odds of an anomaly, ``(B, 2, *spatial)``.
+            target: healthy image and weight of the anomaly, -1 where nothing counts, same shape.
+        """
+        healthy, odds = prediction.unbind(dim=1)
+        clean, anomaly = target.unbind(dim=1)
+        inside, there = (anomaly >= 0).to(odds.dtype), anomaly.clamp(min=0)
+        square = (healthy - clean).square()
+        parts = [(weight * square).sum() / weight.sum().clamp(min=1) for weight in (there, inside * (1 - there))]
+        decibels = torch.log10(1 + 0.5 * sum(parts) / self.floor)
+        entropy = F.binary_cross_entropy_with_logits(odds, there, weight=inside, reduction="sum")
+        share = torch.sigmoid(odds) * inside
+        overlap = (2 * (share * there).sum() + 1) / (share.square().sum() + there.square().sum() + 1)
+        return self.restoration_weight * decibels + entropy / inside.sum().clamp(min=1) + 1 - overlap

@@ -16,11 +16,12 @@ from .residual_unet import ResidualUNet
 from .segmentation_unet import SegmentationUNet
 from .shallow_residual import ShallowResidualOriginal, ShallowResidualPreactivation
 from .skip_cae import SkipCAE
+from .slab_unet import SlabUNet
 from .thesis_network import ThesisNetwork
 
 __all__ = [
     "NETWORKS", "THESIS_NETWORKS", "CompressiveAutoencoder", "MyronenkoCAE", "ResidualUNet", "SegmentationUNet",
-    "ShallowResidualOriginal", "ShallowResidualPreactivation", "SkipCAE", "ThesisNetwork",
+    "ShallowResidualOriginal", "ShallowResidualPreactivation", "SkipCAE", "SlabUNet", "ThesisNetwork",
 ]  # fmt: skip
 
 THESIS_NETWORKS: dict[str, type[ThesisNetwork]] = {

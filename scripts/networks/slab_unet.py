@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -105,7 +106,7 @@ class SlabUNet(nn.Module):
         self.seen = 4 * (slab + 2 * margin)
         self.stem = nn.Conv2d(in_channels * self.seen, channels[0], 3, padding=1)
         self.encoder = nn.ModuleList(_blocks(width, number) for width, number in zip(channels, blocks, strict=True))
-        pairs = list(zip(channels[:-1], channels[1:], strict=True))
+        pairs = list(itertools.pairwise(channels))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.through = nn.ModuleList(ThroughSlabs(channels[2]) for _ in range(2))
         self.describe = nn.Sequential(nn.Linear(sum(channels), 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels)))
@@ -114,7 +115,9 @@ class SlabUNet(nn.Module):
         self.widths = list(channels)
         self.bottleneck = _blocks(channels[2], blocks[2])
         self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
-        self.decoder = nn.ModuleList(_blocks(width, number) for width, number in zip(channels[:2], blocks, strict=False))
+        self.decoder = nn.ModuleList(
+            _blocks(width, number) for width, number in zip(channels[:2], blocks, strict=False)
+        )
         self.head = nn.Conv2d(channels[0], out_channels * 4 * slab, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
