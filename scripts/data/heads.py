@@ -29,6 +29,7 @@ class HeadDataset(SliceDataset):
         transform: transform from an item to a dictionary whose ``image`` has the shape ``(1, H, W, D)``.
         depth: slices of each volume; smaller volumes are padded with zeros, larger ones cropped, both centred.
         mask_transform: the same for ``mask``; by default masks are not read.
+        repeats: how many times an epoch shows each volume, each time with other damage.
         **kwargs: arguments of :class:`~scripts.data.slices.SliceDataset`.
 
     Raises:
@@ -41,12 +42,13 @@ class HeadDataset(SliceDataset):
         transform: Callable[[Any], Any],
         depth: int,
         mask_transform: Callable[[Any], Any] | None = None,
+        repeats: int = 1,
         cache_dir: str | os.PathLike[str] = "",
         **kwargs: Any,
     ) -> None:
         if depth < 1:
             raise ValueError(f"depth must be a positive number of slices, got {depth}.")
-        self.depth = depth
+        self.depth, self.repeats = depth, repeats
         items = [{**item, "slices": list(range(depth))} for item in data]
         super().__init__(items, transform, cache_dir=cache_dir, **kwargs)
         self.masks = None if mask_transform is None else self._masks(mask_transform)
@@ -71,7 +73,7 @@ class HeadDataset(SliceDataset):
         return torch.stack(masks).to(self.images.device)  # (N, 1, H, W, D)
 
     def __len__(self) -> int:
-        return len(self.data)
+        return self.repeats * len(self.data)
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """A whole batch of volumes.
@@ -81,16 +83,16 @@ class HeadDataset(SliceDataset):
 
         Returns:
             ``image`` float32 and, where masks are read, boolean ``brain``, ``(B, 1, H, W, D)``; ``subject`` and
-            ``slice``, which is 0, ``(B,)`` integers.
+            ``repeat``, which counts from 0, ``(B,)`` integers.
         """
-        rows = torch.as_tensor(indices)
+        numbers = torch.as_tensor(indices)
+        rows = numbers % len(self.data)
         slices = (rows[:, None] * self.depth + torch.arange(self.depth)).flatten()
-        images = super().__getitems__(slices)["image"].unflatten(0, (len(rows), self.depth))
-        subjects = self.subjects[self._moved(rows * self.depth)]
+        images = super().__getitems__(slices.tolist())["image"].unflatten(0, (len(rows), self.depth))
         batch = {
             "image": images.permute(0, 2, 3, 4, 1),
-            "subject": subjects,
-            "slice": torch.zeros_like(subjects),
+            "subject": self.subjects[self._moved(rows * self.depth)],
+            "repeat": self._moved(numbers // len(self.data)),
         }
         if self.masks is not None:
             batch["brain"] = self.masks.to(self.device)[rows.to(self.device)]

@@ -6,9 +6,10 @@ from __future__ import annotations
 from .acceleration import accelerate, bfloat16_pays, fold_batch_norm, keep_freed_memory
 from .batches import AttributeBatch, CorruptBatch, LabelBatch
 from .heads import AnomalyBatch, BrainMaskBatch, RestorationBatch
+from .steps import StepsPerBatch
 from .variants import RandVariants
 
 __all__ = [
     "AnomalyBatch", "AttributeBatch", "BrainMaskBatch", "CorruptBatch", "LabelBatch", "RandVariants",
-    "RestorationBatch", "accelerate", "bfloat16_pays", "fold_batch_norm", "keep_freed_memory",
+    "RestorationBatch", "StepsPerBatch", "accelerate", "bfloat16_pays", "fold_batch_norm", "keep_freed_memory",
 ]  # fmt: skip

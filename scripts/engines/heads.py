@@ -24,6 +24,8 @@ STRIDE = 11
 """Every how many voxels one counts for the percentile."""
 ORIENTATIONS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 """Axes of a volume as rows, columns and slices."""
+MOST_REPEATS = 1024
+"""More than an epoch shows a head."""
 MULTIPLE = 8
 """Divisor of rows and columns."""
 TISSUE, AIR_WEIGHT = 0.08, 0.1
@@ -60,7 +62,8 @@ class _HeadBatch(CorruptBatch):
         """Heads, their brains, keys and draws."""
         batch = {name: value.to(device, non_blocking=non_blocking) for name, value in batchdata.items()}
         heads, brain = batch["image"], batch.get("brain")
-        keys = {"subject": batch["subject"], "slice": batch["slice"], "epoch": self.epoch}
+        epoch = self.epoch * MOST_REPEATS + batch["repeat"]
+        keys: dict[str, Any] = {"subject": batch["subject"], "slice": torch.zeros_like(epoch), "epoch": epoch}
         draws = Draws(self.corruption.seed, keys)
         if self.training and self.variants is not None:
             heads, brain = self.variants(heads, brain, draws)
@@ -121,7 +124,7 @@ class RestorationBatch(_HeadBatch):
         self.lesions = lesions
         self.other_damage_prob = other_damage_prob
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Input, image and mask to be filled, and target, image and weight, both ``(B, 2, H, W, D)``."""
@@ -156,7 +159,7 @@ class RestorationBatch(_HeadBatch):
 class BrainMaskBatch(_HeadBatch):
     """Varied and damaged heads, whole or stripped, whose target is the brain mask."""
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Image and brain mask, both ``(B, 1, H, W, D)``, and float32."""
@@ -191,7 +194,7 @@ class AnomalyBatch(_HeadBatch):
         super().__init__(corruption, variants, other_plane_prob)
         self.anomalies, self.strip_prob, self.margin = anomalies, strip_prob, margin
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Image ``(B, 1, H, W, D)``, and healthy image and anomaly, ``(B, 2, H, W, D)``.

@@ -7,9 +7,9 @@ from .checkpoints import BestModel, BroadcastBuffers, EpochSeed, ResumeCheckpoin
 from .history import History, Progress
 from .image_panel import ImagePanel
 from .latent_statistics import LatentStatistics
-from .schedule import EarlyStop, LrScheduleByStep, reference
+from .schedule import EarlyStop, LrScheduleByStep, TimedSchedule, reference
 
 __all__ = [
     "BestModel", "BroadcastBuffers", "EarlyStop", "EpochSeed", "History", "ImagePanel", "LatentStatistics",
-    "LrScheduleByStep", "Progress", "ResumeCheckpoint", "reference",
+    "LrScheduleByStep", "Progress", "ResumeCheckpoint", "TimedSchedule", "reference",
 ]  # fmt: skip

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any, TypeVar
 
 from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer, Workflow
 from monai.handlers import LrScheduleHandler
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-__all__ = ["EarlyStop", "LrScheduleByStep", "reference"]
+__all__ = ["EarlyStop", "LrScheduleByStep", "TimedSchedule", "reference"]
 
 
 class EarlyStop:
@@ -85,6 +87,62 @@ def _made_a_step(engine: SupervisedTrainer, iteration: Any) -> bool:
     """Whether the trainer's last batch ended a step: the last of ``accumulation_steps``, or of the epoch."""
     batch = (engine.state.iteration - 1) % engine.state.epoch_length + 1
     return batch % engine.accumulation_steps == 0 or batch == engine.state.epoch_length
+
+
+class TimedSchedule:
+    """Learning rate that rises and falls within a given time, at the end of which the training ends.
+
+    A linear rise and half a period of a cosine, as ``OneCycleLR`` has them, but over the clock: how many steps a
+    machine makes is not known beforehand. So a training that was resumed has the length, but not the weights, of one
+    that was not.
+
+    Args:
+        optimizer: optimiser whose learning rate is set.
+        max_lr: highest learning rate.
+        minutes: length of the training.
+        pct_start: share of the time in which the rate rises.
+
+    Raises:
+        ValueError: ``minutes`` is not positive, or ``pct_start`` not between 0 and 1.
+    """
+
+    def __init__(self, optimizer: Optimizer, max_lr: float, minutes: float, pct_start: float = 0.05) -> None:
+        if not minutes > 0 or not 0 < pct_start < 1:
+            raise ValueError(f"minutes must be positive and pct_start in (0, 1), got {minutes} and {pct_start}.")
+        self.optimizer, self.max_lr, self.minutes, self.pct_start = optimizer, max_lr, minutes, pct_start
+        self.elapsed = 0.0
+        self.last: float | None = None
+        self._set()
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._end)
+
+    def _step(self, engine: Engine) -> None:
+        now = time.monotonic()
+        self.elapsed += now - (now if self.last is None else self.last)
+        self.last = now
+        self._set()
+
+    def _set(self) -> None:
+        done = min(self.elapsed / (60 * self.minutes), 1.0)
+        falling = max(done - self.pct_start, 0.0) / (1 - self.pct_start)
+        rate = self.max_lr * min(done / self.pct_start, 1.0) * 0.5 * (1 + math.cos(math.pi * falling))
+        for group in self.optimizer.param_groups:
+            group["lr"] = max(rate, 1e-3 * self.max_lr)
+
+    def _end(self, engine: Engine) -> None:
+        if self.elapsed >= 60 * self.minutes:
+            engine.terminate()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seconds so far."""
+        return {"elapsed": self.elapsed}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after the seconds of an earlier run."""
+        self.elapsed = state["elapsed"]
 
 
 Handler = TypeVar("Handler")

@@ -97,8 +97,10 @@ class AnomalyLoss(nn.Module):
         clean, anomaly = target.unbind(dim=1)
         inside, there = (anomaly >= 0).to(odds.dtype), anomaly.clamp(min=0)
         square = (healthy - clean).square()
-        parts = [(weight * square).sum() / weight.sum().clamp(min=1) for weight in (there, inside * (1 - there))]
-        decibels = torch.log10(1 + 0.5 * sum(parts) / self.floor)
+        within, elsewhere = (
+            (weight * square).sum() / weight.sum().clamp(min=1) for weight in (there, inside * (1 - there))
+        )
+        decibels = torch.log10(1 + 0.5 * (within + elsewhere) / self.floor)
         entropy = F.binary_cross_entropy_with_logits(odds, there, weight=inside, reduction="sum")
         share = torch.sigmoid(odds) * inside
         overlap = (2 * (share * there).sum() + 1) / (share.square().sum() + there.square().sum() + 1)

@@ -22,8 +22,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        _start_at_zero(self.conv2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape of ``x``, ``(B, C, H, W)``."""
@@ -37,8 +36,7 @@ class ThroughSlabs(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0))
         self.conv2 = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        _start_at_zero(self.conv2)
 
     def forward(self, x: Tensor, volumes: int) -> Tensor:
         """Shape of ``x``, ``(B * slabs, C, H, W)``, of ``volumes`` B."""
@@ -110,8 +108,7 @@ class SlabUNet(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.through = nn.ModuleList(ThroughSlabs(channels[2]) for _ in range(2))
         self.describe = nn.Sequential(nn.Linear(sum(channels), 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels)))
-        nn.init.zeros_(self.describe[2].weight)
-        nn.init.zeros_(self.describe[2].bias)
+        _start_at_zero(self.describe[2])
         self.widths = list(channels)
         self.bottleneck = _blocks(channels[2], blocks[2])
         self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
@@ -119,8 +116,7 @@ class SlabUNet(nn.Module):
             _blocks(width, number) for width, number in zip(channels[:2], blocks, strict=False)
         )
         self.head = nn.Conv2d(channels[0], out_channels * 4 * slab, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        _start_at_zero(self.head)
 
     def forward(self, x: Tensor) -> Tensor:
         """Restore volumes.
@@ -178,3 +174,8 @@ def _blocks(channels: int, number: int) -> nn.Sequential:
 def _per_slab(values: Tensor, slabs: int) -> Tensor:
     """A number per volume and channel, ``(B, C)``, for each of its slabs, ``(B * slabs, C, 1, 1)``."""
     return values.repeat_interleave(slabs, dim=0)[:, :, None, None]
+
+
+def _start_at_zero(layer: nn.Module) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
