@@ -51,7 +51,8 @@ class RandAnomalies:
         diameter_mm: range of the diameter, drawn log-uniformly; a displacement reaches twice as far.
         contrast: range of the change of intensity, drawn log-uniformly, bright or dark, 1 = the volume's 99.5th
             percentile; for ``gain`` it is relative.
-        softness: range of the standard deviation of the edge in voxels, at most half of the smallest radius.
+        softness: range of the standard deviation of the edge in voxels; at least an eighth of a voxel, and at most half
+            of what the anomaly measures from its surface inwards.
         shapes: some of :data:`~scripts.corruptions.anomaly_shapes.SHAPES`, each as likely; displacements are
             ellipsoids.
         contents: some of :data:`~scripts.corruptions.anomaly_contents.CONTENTS`, each as likely.
@@ -70,7 +71,7 @@ class RandAnomalies:
     def __init__(
         self,
         number: Sequence[int] = (1, 4),
-        diameter_mm: Sequence[float] = (3.0, 24.0),
+        diameter_mm: Sequence[float] = (3.0, 30.0),
         contrast: Sequence[float] = (0.08, 0.8),
         softness: Sequence[float] = (0.0, 3.0),
         shapes: Sequence[str] = SHAPES,
@@ -174,7 +175,7 @@ class RandAnomalies:
         ratio = 0.6 + 0.4 * draws.uniform_field("anomalies.flattening", (self.number[1], 3))
         ratio = ratio / ratio.amax(dim=2, keepdim=True)
         thin = torch.tensor([0.35, 1.0, 1.0], device=ratio.device)
-        ratio = torch.where(_is("flat", SHAPES, shape)[..., None], ratio * thin, ratio)
+        ratio = torch.where(_is(["flat"], SHAPES, shape)[..., None], ratio * thin, ratio)
         return ratio * diameter[..., None] / 2
 
     def _places(
@@ -190,7 +191,7 @@ class RandAnomalies:
             edges.unflatten(1, (count, EDGES)).gather(2, steepest)[:, :, 0],
             slopes.gather(2, steepest)[:, :, 0],
         )
-        flat = _is("flat", SHAPES, shape)[..., None]
+        flat = _is(["flat"], SHAPES, shape)[..., None]
         normal = draws.normal_field("anomalies.axes", (2, count, 3))
         axes = axes_along(torch.where(flat, slope + 1e-6 * normal[:, 0], normal[:, 0]), normal[:, 1])
         beside = edge + (axes[..., 0, :] * radius[..., :1] / mm).round().long()  # on the bright side
@@ -212,10 +213,10 @@ class RandAnomalies:
         uniform = draws.uniform_field("anomalies.edge", (3, count))
         smallest, longest = radius.amin(dim=2), radius.amax(dim=2)
         wall = smallest * (0.3 + 0.2 * uniform[:, 1])
-        thin = smallest.where(~_is("shell", SHAPES, shape), wall / 2)
-        thin = thin.where(~_is("cluster", SHAPES, shape), 0.15 * longest)
+        thin = smallest.where(~_is(["shell"], SHAPES, shape), wall / 2)
+        thin = thin.where(~_is(["cluster"], SHAPES, shape), 0.15 * longest)
         low, high = ((thin / 2).clamp(max=softness * mm) for softness in self.softness)
-        sigma = (low + (high - low) * uniform[:, 0]).clamp(min=1e-3)
+        sigma = (low + (high - low) * uniform[:, 0]).clamp(min=mm / 8)  # sharp at any grid
         coarse = [max(2, round(side * size / BUMP_MM)) for side, size in zip(sides, self.mm, strict=True)]
         bumps = ROUGHNESS * (2 * draws.uniform_field("anomalies.bumps", (count, *coarse)) - 1)
         smooth = _is(("ellipsoid", "flat"), SHAPES, shape)
@@ -272,7 +273,7 @@ def _start(centre: Tensor, sides: Sequence[int], volumes: Tensor) -> Tensor:
     return torch.minimum((centre - side // 2).clamp(min=0), size - side)
 
 
-def _is(some: str | Sequence[str], names: Sequence[str], codes: Tensor) -> Tensor:
+def _is(some: Sequence[str], names: Sequence[str], codes: Tensor) -> Tensor:
     """Whether codes are the indices of some of the names, boolean."""
     wanted = torch.tensor([name in some for name in names], device=codes.device)
     return wanted[codes]
