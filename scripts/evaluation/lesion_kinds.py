@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LESION_KINDS", "Kind", "Site"]
+__all__ = ["LESION_KINDS", "Kind", "Site", "cubic"]
 
 Volume = NDArray[np.float64]
 WAVES = 24
@@ -65,7 +65,7 @@ class Site:
     def moved(self, shift_mm: Volume) -> Volume:
         """The box with the source of each voxel ``shift_mm`` away, shape ``(3, h, w, d)``."""
         indices = np.indices(self.image.shape)
-        return _cubic(self.image, indices + shift_mm / self.spacing_mm[:, None, None, None])
+        return cubic(self.image, indices + shift_mm / self.spacing_mm[:, None, None, None])
 
 
 def soft_ellipsoid(site: Site) -> Volume:
@@ -118,7 +118,7 @@ def asymmetry(site: Site) -> Volume:
     return site.moved(shift) * (1 + 0.3 * site.contrast * site.weight)
 
 
-def _cubic(image: Volume, source: Volume) -> Volume:
+def cubic(image: Volume, source: Volume) -> Volume:
     """Values between voxels by cubic convolution (Catmull-Rom), the border repeated outwards.
 
     Args:

@@ -24,11 +24,10 @@ def heads(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return ((tissue + 0.02 * noise) * (radius < 18)).clamp(min=0), (radius < 18).expand(count, 1, *SHAPE)
 
 
-@pytest.mark.parametrize("content", CONTENTS)
-@pytest.mark.parametrize("shape", SHAPES)
-def test_nothing_outside_of_the_mask_is_changed(content, shape):
+@pytest.mark.parametrize("kinds", [{"contents": [c]} for c in CONTENTS] + [{"shapes": [s]} for s in SHAPES], ids=str)
+def test_nothing_outside_of_the_mask_is_changed(kinds):
     images, brain = heads(3)
-    step = RandAnomalies(number=[1, 2], shapes=[shape], contents=[content], prob=1.0)
+    step = RandAnomalies(number=[1, 2], prob=1.0, **kinds)
     changed, mask, severity = step.sample(images, draws(3), brain)
     outside = mask == 0
     assert torch.equal(changed[outside], images[outside])
@@ -42,7 +41,7 @@ def test_nothing_outside_of_the_mask_is_changed(content, shape):
 
 def test_a_head_gets_the_same_anomalies_in_any_batch():
     images, brain = heads(4)
-    step = RandAnomalies(prob=1.0)
+    step = RandAnomalies([2, 3], prob=1.0)
     whole = step.sample(images, draws(4), brain)
     for rows in ([2], [3, 0]):
         some = step.sample(images[rows], draws(4)[torch.tensor(rows)], brain[rows])
