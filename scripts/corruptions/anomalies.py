@@ -138,8 +138,7 @@ class RandAnomalies:
                 Strengths(*(values[:, number] for values in strengths)),
                 self.mm,
             )
-            new = filled[content[:, number], torch.arange(len(weight), device=weight.device)]
-            changed[index] = torch.where(weight > 0, new, changed[index])
+            changed[index] = filled[content[:, number], torch.arange(len(weight), device=weight.device)]
             mask[index] = torch.maximum(mask[index], weight)
         result = torch.where(mask > 0, changed.to(images.dtype), as_volumes(images)[:, 0])
         severity = (_local_rms(changed - clean[:, 0]) / FULL_CHANGE).clamp(max=1) * (mask > 0)

@@ -201,7 +201,7 @@ class _Head:
         lateral = abs(centre[self.lateral_axis] - self.middle) * self.spacing_mm[self.lateral_axis]
         return bool(
             self.inside[box][core].mean() >= INSIDE
-            and self.image[box][core].mean() >= TISSUE * self.level
+            and self.image[box][core & self.inside[box]].mean() >= TISSUE * self.level
             and not self.labels[box][shape.distance < 2].any()
             and (kind != "asymmetry" or lateral > SUPPORT * shape.radius)
         )

@@ -52,7 +52,7 @@ def test_a_head_gets_the_same_anomalies_in_any_batch():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
 def test_the_type_of_the_images_is_kept(dtype):
-    images = heads(2)[0].to(dtype)
+    images = (1.1 * heads(2)[0].double()).to(dtype)
     changed, mask, _ = RandAnomalies(prob=1.0).sample(images, draws(2))
     assert changed.dtype == dtype
     assert torch.equal(changed[mask == 0], images[mask == 0])
@@ -130,6 +130,15 @@ def test_foreign_tissue_comes_from_the_donors_at_the_same_place():
     changed = step.sample(images, draws(20)[torch.arange(3)], brain, donors)[0]
     assert changed.max() > 1.5  # not matched in the mean
     assert step.sample(images, draws(3), brain)[0].max() < 1.2
+    torch.testing.assert_close(step.sample(images, draws(3), brain, images)[0], images)
+
+
+def test_no_cluster_is_empty():
+    images, brain = heads(60)
+    step = RandAnomalies(
+        [1, 1], [3.0, 3.0], softness=[0, 0], shapes=["cluster"], contents=["shift"], spacing_mm=8.0, prob=1.0
+    )
+    assert step.sample(images, draws(60), brain)[1].flatten(1).amax(1).min() > 0.85
 
 
 def test_nothing_waits_for_the_host():

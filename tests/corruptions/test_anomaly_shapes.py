@@ -67,6 +67,8 @@ def test_a_cluster_is_the_union_of_its_balls_without_those_of_no_size():
     weight, _ = shape_weights(shapes("cluster"), OFFSETS)
     first, second = RADIAL < 5, ((OFFSETS[0] - 16) ** 2 + OFFSETS[1] ** 2 + OFFSETS[2] ** 2).sqrt()[0] < 5
     assert torch.equal(weight[0] > 0.5, first | second)
+    soft, _ = shape_weights(shapes("cluster", sigma=2.0), OFFSETS)
+    assert soft[0, 15, 23, 15] == 0
     distance = cluster_distance(OFFSETS, torch.zeros(1, 1, 3), torch.tensor([[5.0]]))[0]
     torch.testing.assert_close(distance, 5 - RADIAL)
 

@@ -23,7 +23,7 @@ def site(contrast: float, image: np.ndarray, radius: float = 12.0) -> Site:
     offsets = 2.0 * (np.indices(image.shape) - (np.array(image.shape)[:, None, None, None] - 1) / 2)
     distance = np.sqrt((offsets**2).sum(0)) / radius
     return Site(
-        image, offsets, distance, (distance < 1).astype(float), radius, contrast, image[::-1], np.full(3, 2.0), 2,
+        image, offsets, distance, (distance < 1).astype(float), radius, contrast, image[::-1] / 2, np.full(3, 2.0), 2,
         np.random.default_rng(1),
     )  # fmt: skip
 
@@ -68,6 +68,10 @@ def test_bright_and_dark_lesions_have_their_contrast(kind, sign):
     assert lesions[0].contrast == pytest.approx(sign * 0.2)
     middle = ndimage.binary_erosion(mask > 0, iterations=2)
     assert (image - HEAD)[middle].mean() == pytest.approx(sign * 0.2, abs=0.03)
+    noise = RNG.random((25, 25, 25))
+    there = site(0.2, noise).distance < 1
+    filled = LESION_KINDS[kind].fill(site(0.2, noise))
+    np.testing.assert_allclose(filled[there], (noise[there] + noise[there].mean()) / 2 + 0.2)
 
 
 def test_diameters_are_those_of_balls_of_the_same_volume():
@@ -139,6 +143,21 @@ def test_cubic_is_exact_on_voxels_and_on_quadratics():
     expected = source[0] ** 2 - 2 * source[1] * source[2] + source[2] ** 2
     np.testing.assert_allclose(cubic(image, source), expected, atol=1e-9)
     np.testing.assert_array_equal(cubic(HEAD[:9, :9, 20:30], np.indices((9, 9, 10)).astype(float)), HEAD[:9, :9, 20:30])
+
+
+@pytest.mark.parametrize("kind", ["bright", "wrong_texture", "foreign"])
+def test_what_lies_outside_of_the_brain_does_not_count(kind):
+    bright = np.where(BRAIN, HEAD, 5).astype(np.float32)
+    donor = np.where(BRAIN, HEAD[::-1], 0)
+    first, second = (put_lesions(image, BRAIN, kind, 3, donor=donor) for image in (HEAD, bright))
+    np.testing.assert_allclose(first[0][BRAIN], second[0][BRAIN], rtol=1e-6)
+
+
+def test_lesions_lie_in_tissue():
+    half = np.where(GRID[0] < 0, 0.1 * HEAD, HEAD)
+    lesions = [lesion for seed in range(5) for lesion in put_lesions(half, BRAIN, "bright", seed)[2]]
+    assert len(lesions) >= 5
+    assert min(lesion.centre[0] for lesion in lesions) >= SHAPE[0] / 2 - 3
 
 
 def test_a_head_without_room_gets_fewer_lesions():
