@@ -20,7 +20,7 @@ import pytest
 TESTS = Path(__file__).parent
 SCRIPTS = TESTS.parent / "scripts"
 ORDER = (
-    ("files", "corruptions", "anatomy"),
+    ("files", "corruptions", "anatomy", "repairs"),
     ("transforms", "networks"),
     ("losses",),
     ("metrics", "data"),

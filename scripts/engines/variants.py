@@ -85,14 +85,14 @@ class RandVariants:
         return images, brain
 
     def _interpolated(self, images: Tensor, draws: Draws) -> Tensor:
-        chosen = draws.uniform("variants.interpolation") < self.interpolation_prob
-        parts = 0.5 * draws.uniform_field("variants.part", (3,)) * chosen[:, None]
+        rows = (draws.uniform("variants.interpolation") < self.interpolation_prob).nonzero()[:, 0]
+        if len(rows) == 0:
+            return images
+        parts, some = 0.5 * draws.uniform_field("variants.part", (3,))[rows], images[rows]
         for axis in range(3):
-            part = per_image(parts[:, axis], images)
-            first = images.narrow(axis + 2, 0, 1)
-            before = torch.cat([first, images.narrow(axis + 2, 0, images.shape[axis + 2] - 1)], dim=axis + 2)
-            images = torch.where(part > 0, (1 - part) * images + part * before, images)
-        return images
+            first, rest = some.narrow(axis + 2, 0, 1), some.narrow(axis + 2, 0, some.shape[axis + 2] - 1)
+            some = torch.lerp(some, torch.cat([first, rest], dim=axis + 2), per_image(parts[:, axis], some))
+        return images.index_copy(0, rows, some)
 
     def _other_contrast(self, images: Tensor, draws: Draws) -> Tensor:
         if self.curve_prob == 0:

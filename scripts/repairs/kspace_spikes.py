@@ -86,7 +86,7 @@ def _without_waves(images: Tensor, frequency: Tensor, there: Tensor) -> Tensor:
     Two waves make a third one at the sum or the difference of their frequencies, which is no spike; and the magnitude
     does not tell a wave from its conjugate, only two waves that turn the same way from two that do not.
     """
-    smooth = F.avg_pool2d(images, 9, stride=1, padding=4)
+    smooth = _box_mean(images, 9)
     bright = smooth > images.mean(dim=(1, 2), keepdim=True)
     least, best = _variation(images, bright), torch.zeros_like(there, dtype=frequency.dtype)
     for number in range(1, MOST + 1):
@@ -125,13 +125,13 @@ def _fitted(images: Tensor, frequency: Tensor, there: Tensor, rounds: int) -> Te
         return (rows.conj() * along.transpose(1, 2)).sum(dim=2) * share
 
     amplitude = coefficient(images)
+    faint = amplitude.abs().sum(dim=1).view(-1, 1, 1)
+    weight = _box_mean((_box_mean(images, 9) > 3 * faint).to(images.dtype), 9)  # where the image outshines the waves
     for _ in range(rounds):
         wave = (rows * amplitude[:, :, None]).transpose(1, 2) @ columns  # (N, H, W)
-        clean = _without_wave(images, wave)
-        bright = F.avg_pool2d(clean, 9, stride=1, padding=4) > 2 * amplitude.abs().sum(dim=1).view(-1, 1, 1)
-        weight = F.avg_pool2d(bright.to(clean.dtype), 9, stride=1, padding=4)
+        clean = (images.square() - wave.imag.square()).clamp(min=0).sqrt() - wave.real
         amplitude = amplitude + coefficient(weight * clean) / weight.mean(dim=(1, 2)).clamp(min=0.05)[:, None]
-    return clean
+    return _without_wave(images, wave)
 
 
 def _without_wave(magnitude: Tensor, wave: Tensor) -> Tensor:
@@ -139,6 +139,11 @@ def _without_wave(magnitude: Tensor, wave: Tensor) -> Tensor:
     root = (magnitude.square() - wave.imag.square()).clamp(min=0).sqrt()
     high, low = root - wave.real, -root - wave.real
     sure = (low <= 0).to(high.dtype)
-    around = F.avg_pool2d(torch.stack([high.clamp(min=0) * sure, sure], dim=1), 7, stride=1, padding=3)
-    expected = around[:, 0] / around[:, 1].clamp(min=1e-6)
+    expected = _box_mean(high.clamp(min=0) * sure, 7) / _box_mean(sure, 7).clamp(min=1e-6)
     return torch.where((low > 0) & (expected < -wave.real), low, high).clamp(min=0)
+
+
+def _box_mean(images: Tensor, side: int) -> Tensor:
+    """Mean over a square about each pixel of ``(N, H, W)``, zeros outside."""
+    rows = F.avg_pool2d(images, (side, 1), stride=1, padding=(side // 2, 0))
+    return F.avg_pool2d(rows, (1, side), stride=1, padding=(0, side // 2))
