@@ -108,8 +108,6 @@ class RestorationBatch(_HeadBatch):
         variants: see the base class.
         other_plane_prob: see the base class.
         other_damage_prob: probability that a batch is damaged in another plane than the one it is cut along.
-        crop: slices, at a random place, that are left of a volume in training; by default all. A CPU learns faster from
-            parts of many heads.
     """
 
     def __init__(
@@ -122,13 +120,11 @@ class RestorationBatch(_HeadBatch):
         variants: RandVariants | None = None,
         other_plane_prob: float = 0.25,
         other_damage_prob: float = 0.2,
-        crop: int | None = None,
     ) -> None:
         super().__init__(corruption, variants, other_plane_prob)
         self.fill, self.fill_prob = fill, fill_prob
         self.lesions, self.lesions_prob = lesions, lesions_prob
         self.other_damage_prob = other_damage_prob
-        self.crop = crop
 
     def __call__(
         self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
@@ -140,9 +136,6 @@ class RestorationBatch(_HeadBatch):
             heads = damage_chosen(heads, rows, self._with_lesions, draws)
         damaged, clean = self._pair(heads, keys)
         damaged, _ = equalise_lines(damaged)
-        if self.training and self.crop is not None:
-            first = int(torch.randint(damaged.shape[-1] - self.crop + 1, ()))
-            heads, damaged, clean = (part[..., first : first + self.crop] for part in (heads, damaged, clean))
         damaged, _ = remove_spikes(damaged)
         filling = per_image(draws.uniform("heads.fill") < self.fill_prob, heads)
         sound = filling & per_image(draws.uniform("heads.sound") < 0.7, heads)

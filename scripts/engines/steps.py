@@ -20,16 +20,17 @@ class StepsPerBatch:
 
     Args:
         size: images of a step; the last part of a batch may be smaller.
+        slices: largest number of slices of a step, into which volumes are cut along their last axis; by default all.
         max_norm: largest norm of the gradient; a larger one is scaled down.
 
     Raises:
         ValueError: ``size`` is not positive.
     """
 
-    def __init__(self, size: int, max_norm: float = 1.0) -> None:
+    def __init__(self, size: int, slices: int | None = None, max_norm: float = 1.0) -> None:
         if size < 1:
             raise ValueError(f"size must be a positive number of images, got {size}.")
-        self.size, self.max_norm = size, max_norm
+        self.size, self.slices, self.max_norm = size, slices, max_norm
 
     def __call__(self, engine: SupervisedTrainer, batchdata: dict[str, Tensor]) -> dict[str, Any]:
         """One iteration: input, target, prediction and loss of the last step."""
@@ -38,7 +39,7 @@ class StepsPerBatch:
         network, optimizer = engine.network, engine.optimizer
         network.train()
         losses = []
-        for image, target in zip(images.split(self.size), targets.split(self.size), strict=True):
+        for image, target in zip(self._parts(images), self._parts(targets), strict=True):
             optimizer.zero_grad()
             prediction = engine.inferer(image, network)
             loss = engine.loss_function(prediction, target)
@@ -49,3 +50,7 @@ class StepsPerBatch:
         output = {"image": image, "label": target, "pred": prediction, "loss": torch.stack(losses).mean()}
         engine.state.output = output
         return output
+
+    def _parts(self, images: Tensor) -> list[Tensor]:
+        depth = self.slices or images.shape[-1]
+        return [part for some in images.split(self.size) for part in some.split(depth, dim=-1)]
