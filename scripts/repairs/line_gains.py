@@ -10,8 +10,10 @@ __all__ = ["equalise_lines", "line_gains"]
 
 LEAST_GAIN = 0.06
 """Absolute logarithm of the gain from which lines are equalised; undamaged heads stay below, see ``docs/damage.md``."""
-CENTRES = (-1, 0, 2, 4)
-"""Lines, counted from the centre of k-space, up to which both gains may have been equal; at -1 not even line 0 is."""
+SHORTEST = 24
+"""Voxels along an axis below which its few lines tell nothing."""
+CENTRES = (0, 2, 4)
+"""Lines, counted from the centre of k-space, up to which both gains may have been equal."""
 AIR = 0.25
 """Share of the voxels that are surely air, where a wrong centre leaves a ghost."""
 
@@ -31,11 +33,14 @@ def line_gains(volumes: Tensor) -> Tensor:
     gains = []
     for axis in (2, 3, 4):
         size = volumes.shape[axis]
+        if size < SHORTEST:
+            gains.append(torch.zeros(len(volumes), device=volumes.device))
+            continue
         others = [a for a in (1, 2, 3, 4) if a != axis]
         energy = torch.fft.rfft(volumes, dim=axis).abs().square().sum(dim=others)  # (B, size / 2 + 1)
         level = energy.clamp(min=1e-30).log()
         bend = level[:, 1:-1] - 0.5 * (level[:, :-2] + level[:, 2:])  # at line 1, 2, ...
-        bend = bend[:, 2 : max(size // 4, 6)]  # from line 3, where it falls smoothly, to where noise begins
+        bend = bend[:, 2 : size // 4]  # from line 3, where it falls smoothly, to where noise begins
         gains.append((bend[:, 0::2].median(dim=1).values - bend[:, 1::2].median(dim=1).values) / 4)
     return torch.stack(gains, dim=1)
 
