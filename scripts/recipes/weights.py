@@ -23,7 +23,7 @@ def load_weights(network: Network, path: str | Path) -> Network:
 
     Args:
         network: network, changed in place.
-        path: ``model.pt`` of a training, see :func:`read_weights`.
+        path: ``model.pt`` of a training, see :func:`read_weights`; empty: the network stays as it is.
 
     Returns:
         ``network``.
@@ -32,6 +32,8 @@ def load_weights(network: Network, path: str | Path) -> Network:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, or its weights are not finite or those of another network.
     """
+    if not str(path):
+        return network
     try:
         network.load_state_dict(read_weights(path))
     except RuntimeError as error:
