@@ -176,11 +176,13 @@ def _converted(folder: str, state: int, identifier: str) -> list[nib.Nifti1Image
 
 
 def _series(headers: tuple[Header, ...]) -> _Series:
+    volumes: tuple[SeriesVolume, ...] = ()
+    error = ""
     try:
         volumes = tuple(volumes_of(headers))
-        error = refused(headers, volumes)
     except (ValueError, OSError) as failure:
-        volumes, error = (), failure_reason(failure)
+        error = failure_reason(failure)
+    error = refused(headers, volumes) or error
     return _Series(headers, volumes if not error else (), error)
 
 

@@ -73,15 +73,20 @@ def _found(
 
 
 def _on_grid(image: nib.Nifti1Image, expected: SeriesVolume) -> nib.Nifti1Image | None:
-    """The image with its axes turned to those that are expected; None where it lies elsewhere."""
+    """The image with its axes turned to those that are expected; None where it lies elsewhere.
+
+    The affine is that of the headers: converters take the distance of the first two slices, rounded, for that of all.
+    """
     if expected.affine is None:
         return image.as_reoriented(FROM_BOTTOM)
     wanted, given = (nib.io_orientation(affine) for affine in (expected.affine, image.affine))
     turned = image.as_reoriented(nib.orientations.ornt_transform(given, wanted))
-    corners = np.vstack([np.diag(np.array(expected.shape) - 1), np.zeros(3)])
-    off = np.subtract(*(nib.affines.apply_affine(affine, corners) for affine in (turned.affine, expected.affine)))
-    far = np.abs(off).max() > TOLERANCE * nib.affines.voxel_sizes(expected.affine).min()
-    return None if far or turned.shape != expected.shape else turned
+    off = np.linalg.norm((turned.affine - expected.affine)[:3], axis=0)
+    sizes = nib.affines.voxel_sizes(expected.affine)
+    off[2] *= expected.shape[2] > 1  # a single slice has no distance
+    if turned.shape != expected.shape or (off[:3] > TOLERANCE * sizes).any() or off[3] > sizes.min() / 2:
+        return None
+    return nib.Nifti1Image(turned.dataobj, expected.affine)
 
 
 class _Frames:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 from threading import Timer
 from typing import TypeAlias
 
@@ -95,15 +95,15 @@ def convert(headers: Sequence[Header], volumes: Sequence[SeriesVolume]) -> list[
         OSError: the temporary folder is full, or a file has disappeared.
     """
     needed = BYTES * sum(map(pixel_bytes, headers))
-    free = shutil.disk_usage(gettempdir()).free
+    free = shutil.disk_usage(tempfile.gettempdir()).free
     if needed > free:
         raise ValueError(
-            f"converting it takes {needed / 1e9:.3g} GB of {gettempdir()}, which has {free / 1e9:.3g} GB: "
+            f"converting it takes {needed / 1e9:.3g} GB of {tempfile.gettempdir()}, which has {free / 1e9:.3g} GB: "
             "set TMPDIR to another folder."
         )
     problem: ValueError | None = None
     for run in _ways(headers, volumes):
-        with TemporaryDirectory(prefix="dicom-") as name:
+        with tempfile.TemporaryDirectory(prefix="dicom-") as name:
             try:
                 return confirmed(run(Path(name), headers, volumes), headers, volumes)
             except ValueError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
@@ -23,9 +24,20 @@ Edit = Callable[[Dataset, int], Any]
 def stored(shape: tuple[int, int, int] = (20, 18, 17), dtype: str = "<u2", seed: int = 0) -> np.ndarray:
     """A volume without any symmetry: noise upon a ramp."""
     noise = np.random.default_rng(seed).integers(0, 200, shape)
-    return (
-        noise + 10 * np.add.outer(np.add.outer(np.arange(shape[0]), np.arange(shape[1])), np.arange(shape[2]))
-    ).astype(dtype)
+    return (noise + 10 * sum(np.indices(shape))).astype(dtype)
+
+
+def classic_affine(
+    plane: str = "axial", tilts: Sequence[float] = (0, 0, 0), spacing: Sequence[float] = (1.0, 1.2, 2.0)
+) -> np.ndarray:
+    """Affine (RAS) of columns, rows and slices along their normal, turned about the three axes of space (radians)."""
+    axes = {
+        "axial": [[-1, 0, 0], [0, -1, 0], [0, 0, 1]],
+        "sagittal": [[0, 0, 1], [-1, 0, 0], [0, -1, 0]],
+        "coronal": [[-1, 0, 0], [0, 0, -1], [0, -1, 0]],
+    }
+    matrix = nib.eulerangles.euler2mat(*tilts[::-1]) @ np.array(axes[plane], dtype=float) @ np.diag(spacing)
+    return nib.affines.from_matvec(matrix, (-9.0, -11.0, -7.0))
 
 
 def dicom_affine(affine: np.ndarray) -> tuple[list[str], Callable[[int], list[str]], list[str]]:
