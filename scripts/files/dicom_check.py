@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,9 @@ class _Frames:
             return True
         pixels = self.pixels(header)
         if pixels is None:
-            if self.several:
+            if self.several and header.compressed:
                 raise ValueError("it has several volumes in a compressed file: decompress it, with gdcmconv --raw.")
-            return True  # its place is confirmed, and no second reader is there
+            return header.compressed or not find_spec("pydicom")  # its place is confirmed, no second reader is there
         expected = pixels[number] * frame.slope + frame.intercept
         near = 1e-5 * max(1.0, float(np.abs(expected).max()))
         return stored.shape == expected.shape and np.allclose(stored * slope + intercept, expected, rtol=0, atol=near)

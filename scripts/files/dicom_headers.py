@@ -38,7 +38,7 @@ TAGS = {
 BINARY = ("samples", "rows", "columns", "bits")
 """Those that are numbers of two bytes, not text."""
 UNCOMPRESSED = ("", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
-DEFLATED = b"1.2.840.10008.1.2.1.99\0"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 MOST_DEFLATED = 2**21
 """Bytes of a file that is compressed as a whole, and so must be expanded, up to a thousandfold, to see its header."""
 ALONG_SLICES = (0x00209057, 0x00200032, 0x00201041)
@@ -97,11 +97,11 @@ def _claims_to_be(path: Path, start: bytes) -> bool:
     return path.suffix.lower() in SUFFIXES or start[128:] == b"DICM"
 
 
-def _start(path: Path) -> bytes:
+def _start(path: Path, length: int = 132) -> bytes:
     """First bytes of a file; none of what is no file: to open a named pipe would be to wait."""
     try:
         with path.open("rb") if path.is_file() else BytesIO() as file:
-            return file.read(132)
+            return file.read(length)
     except OSError:
         return b""
 
@@ -196,7 +196,18 @@ def _itk_tags(files: list[str]) -> Iterator[dict[str, str]]:
         middle = len(files) // 2
         yield from [{}] if middle == 0 else [*_itk_tags(files[:middle]), *_itk_tags(files[middle:])]
     else:
-        yield from ({names[key]: value.strip(" \0") for key, value in values.items()} for values in answer)
+        for file, values in zip(files, answer, strict=True):
+            yield {**_file_meta(Path(file)), **{names[key]: value.strip(" \0") for key, value in values.items()}}
+
+
+def _file_meta(file: Path) -> dict[str, str]:
+    """Class and transfer syntax, which ITK does not tell."""
+    start = _start(file, 1024)
+    found = {
+        name: re.search(rb"\x02\0" + TAGS[name].to_bytes(4, "little")[:2] + rb"UI..([0-9.]+)", start, re.DOTALL)
+        for name in ("media_class", "syntax")
+    }
+    return {name: match[1].decode() for name, match in found.items() if match}
 
 
 def _pydicom_tags(file: Path) -> dict[str, str]:
@@ -204,11 +215,10 @@ def _pydicom_tags(file: Path) -> dict[str, str]:
 
     names = {tag: name for name, tag in TAGS.items()}
     last = max(names)
+    if DEFLATED in _start(file, 512) and file.stat().st_size > MOST_DEFLATED:
+        return {}
     try:
         with file.open("rb") as stream:
-            if DEFLATED in stream.read(512) and file.stat().st_size > MOST_DEFLATED:
-                return {}
-            stream.seek(0)
             data = read_partial(stream, lambda tag, vr, length: tag > last, specific_tags=list(names), force=True)
             read = stream.tell()
         elements = [source.get_item(tag) for source in (data.file_meta, data) for tag in source.keys()]  # noqa: SIM118

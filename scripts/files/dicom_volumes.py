@@ -57,6 +57,8 @@ def volumes_of(headers: Sequence[Header]) -> list[SeriesVolume]:
     Raises:
         ValueError: the slices make no whole volumes; one line that says why.
     """
+    if any(header.size[2] != 1 for header in headers):
+        raise ValueError("its pixels are colours: give a series of grey values.")
     for header in headers:
         _check_length(header)
     if headers[0].mosaic:
@@ -76,8 +78,7 @@ def volumes_of(headers: Sequence[Header]) -> list[SeriesVolume]:
 def _check_length(header: Header) -> None:
     """Refuse a file with fewer pixels than it claims to have."""
     claimed, length = pixel_bytes(header), header.file.stat().st_size
-    colours = header.size[2] > 1  # of which not all may be stored
-    if claimed > MOST_COMPRESSED * length or not (header.compressed or colours or header.start + claimed <= length):
+    if claimed > MOST_COMPRESSED * length or not (header.compressed or header.start + claimed <= length):
         raise ValueError(f"{header.file.name} is truncated: it ends before its pixels do.")
 
 
