@@ -106,6 +106,9 @@ def test_a_folder_that_changes_is_read_anew(tmp_path):
     with pytest.raises(FileNotFoundError, match="no longer holds this DICOM series"):
         read_volume(tmp_path, series)
     assert only_series(tmp_path) == "1.2.3"
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"0.9\\1.3", b"0.8\\1.3"))
+    np.testing.assert_allclose(np.linalg.norm(read_volume(tmp_path).affine[:3, :2], axis=0), [1.3, 0.8])
 
 
 def test_several_volumes_are_converted_once(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from tests.helpers.dicom_kinds import BOTH, ONLY_DCM2NIIX, deflated, frames, mos
 OWN_FILES = (
     "693_J2KI.dcm", "CT_small.dcm", "MR_small.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm", "MR_small_expb.dcm",
     "MR_small_implicit.dcm", "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm", "MR_small_padded.dcm",
+    "examples_overlay.dcm",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from pydicom.data import get_testdata_file
 from scripts.files import dicom_headers
 from scripts.files.dicom_headers import is_dicom, pixel_bytes, read_headers
 from tests.helpers.dicom_files import PATIENT
-from tests.helpers.dicom_kinds import bare, deflated, frames, mosaics, one, rle, without_preamble
+from tests.helpers.dicom_kinds import bare, deflated, frames, mosaics, one, rle, without, without_preamble
 
 REPORTS = ("DICOMDIR", "reportsi.dcm", "test-SR.dcm", "rtplan.dcm", "rtstruct.dcm", "waveform_ecg.dcm")
 
@@ -56,6 +56,15 @@ def test_damaged_files_are_named_and_reports_are_counted(tmp_path):
     reports = [get_testdata_file(name, download=False) for name in REPORTS]
     headers, bad, without_images = read_headers([*unreadable, *map(type(tmp_path), reports)])
     assert (headers, set(bad), without_images) == ([], set(unreadable), len(REPORTS))
+
+
+def test_a_report_of_an_image_class_is_one(tmp_path):
+    file = single(tmp_path, edit=without("PixelData", "Rows", "Columns"))
+    assert read_headers([file]) == ([], [file], 0)
+    data = pydicom.dcmread(file)
+    data.Modality = "SR"
+    data.save_as(file)
+    assert read_headers([file]) == ([], [], 1)
 
 
 def test_a_file_that_only_begins_like_one_is_neither(tmp_path):

@@ -92,7 +92,9 @@ def put_pixels(ds: Dataset, pixels: np.ndarray) -> None:
 def save(ds: FileDataset, path: Path) -> None:
     """Write a file; the same slice gets the same identifier again."""
     place = str(ds.get("ImagePositionPatient", ""))
-    ds.SOPInstanceUID = generate_uid(entropy_srcs=[str(ds.get("SeriesInstanceUID")), place, ds.PixelData.hex()])
+    ds.SOPInstanceUID = generate_uid(
+        entropy_srcs=[str(ds.get("SeriesInstanceUID")), place, ds.get("PixelData", b"").hex()]
+    )
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     path.parent.mkdir(parents=True, exist_ok=True)
     little = ds.file_meta.TransferSyntaxUID != ExplicitVRBigEndian
