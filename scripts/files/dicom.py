@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import nibabel as nib
@@ -182,7 +183,8 @@ def _series(headers: tuple[Header, ...]) -> _Series:
         volumes = tuple(volumes_of(headers))
     except (ValueError, OSError) as failure:
         error = failure_reason(failure)
-    error = refused(headers, volumes) or error
+    if not error or (headers[0].enhanced and not find_spec("pydicom")):  # which would have read the frames
+        error = refused(headers, volumes) or error
     return _Series(headers, volumes if not error else (), error)
 
 

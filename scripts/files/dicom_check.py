@@ -110,7 +110,7 @@ class _Frames:
         same_scale = np.allclose((slope, intercept), (frame.slope, frame.intercept), rtol=1e-6)
         if same_scale and not (header.enhanced or header.compressed) and stored.tobytes() in header.file.read_bytes():
             return True
-        pixels = self.pixels(header)
+        pixels = self.pixels(header.file, header.size[1::-1])
         if pixels is None:
             if self.several and header.compressed:
                 raise ValueError("it has several volumes in a compressed file: decompress it, with gdcmconv --raw.")
@@ -120,11 +120,11 @@ class _Frames:
         return stored.shape == expected.shape and np.allclose(stored * slope + intercept, expected, rtol=0, atol=near)
 
 
-def _pixels(header: Header) -> np.ndarray | None:
+def _pixels(file: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     """The frames of a file as stored, ``(frames, rows, columns)``; None where pydicom cannot decode them."""
     try:
         from pydicom import dcmread
 
-        return dcmread(header.file, force=True).pixel_array.reshape(-1, *header.size[1::-1])
+        return dcmread(file, force=True).pixel_array.reshape(-1, *shape)
     except Exception:  # it is missing, the file is damaged, or it needs a plugin for the compression
         return None

@@ -42,6 +42,8 @@ REASONS = {
 NOT_A_COPY = ("_Eq", "_Tilt")
 """Endings of volumes that dcm2niix has interpolated."""
 IN_STACK_POSITION = 0x00209057
+KEPT_GROUPS, KEPT = (0x0020, 0x0028, 0x5200, 0x7FE0), (0x00080008, 0x00080016, 0x00080018, 0x00080060)
+"""Of an enhanced file that is written anew: relations, pixels and frames, and that it is an MR image; no patient."""
 BYTES = 4
 """Of a voxel of the result, at most."""
 
@@ -187,7 +189,9 @@ def _write_in_order(folders: Sequence[Path], headers: Sequence[Header], volumes:
     shape = headers[0].size[1::-1]
     pixels = np.concatenate([part.pixel_array.reshape(-1, *shape) for part in data])
     one = data[0]
-    one.Manufacturer, one.file_meta.TransferSyntaxUID = "", ExplicitVRLittleEndian
+    for tag in [tag for tag in one.keys() if tag.group not in KEPT_GROUPS and tag not in KEPT]:  # noqa: SIM118
+        del one[tag]
+    one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     one.DimensionIndexSequence = [Dataset()]
     one.DimensionIndexSequence[0].DimensionIndexPointer = IN_STACK_POSITION
     for folder, volume in zip(folders, volumes, strict=True):
@@ -216,6 +220,7 @@ def _by_dcm2niix(scaling: str, source: Path, target: Path, headers: Sequence[Hea
             in_time = watch.is_alive()
             watch.cancel()
             process.kill()  # this process was interrupted
+            process.wait()
         if not in_time:
             raise TimeoutError(f"dcm2niix does not end within {_seconds(headers):.0f} s.")
         log.seek(0)

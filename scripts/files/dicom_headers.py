@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the headers of DICOM files say about their slices, read by pydicom or, where that is missing, by ITK.
 
-Nothing about the patient is read, so nothing of it can reach a log, a report or a name.
+Nothing about the patient is kept, so nothing of it can reach a log, a report or a name.
 """
 
 from __future__ import annotations

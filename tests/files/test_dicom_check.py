@@ -123,7 +123,7 @@ def test_what_cannot_be_decoded_is_taken_by_its_place_unless_there_are_several(t
     rle(tmp_path / "in/a")
     right = [image(stored(seed=seed)) for seed in range(2)]
     assert len(result(tmp_path, *right)) == 2
-    monkeypatch.setattr("scripts.files.dicom_check._pixels", lambda header: None)
+    monkeypatch.setattr("scripts.files.dicom_check._pixels", lambda *given: None)
     with pytest.raises(ValueError, match="it has several volumes in a compressed file: decompress it"):
         result(tmp_path, *right)
     frames(tmp_path / "in")

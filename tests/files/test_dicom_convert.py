@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 
 from scripts.files import dicom, dicom_convert
 from scripts.files.dicom import find_series, read_volume
+from tests.helpers.dicom_files import PATIENT
 from tests.helpers.dicom_kinds import BOTH, ONLY_DCM2NIIX, deflated, frames, mosaics, numbered, one, scaled, several
 
 OWN_FILES = (
@@ -136,6 +137,21 @@ def test_nothing_is_written_beside_the_files_or_left_behind(tmp_path, monkeypatc
     assert list(scratch.iterdir()) == []
     scratch.rmdir()
     assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_what_is_written_anew_has_no_patient(tmp_path, monkeypatch):
+    written = []
+
+    def convert(scaling, source, target, headers):
+        written.extend(file.read_bytes() for file in source.glob("volume.dcm"))
+        raise ValueError("enough")
+
+    frames(tmp_path, 2, Manufacturer="SIEMENS")
+    monkeypatch.setattr(dicom_convert, "_by_dcm2niix", convert)
+    with pytest.raises(ValueError, match="enough"):
+        images(tmp_path)
+    assert written
+    assert not any(value.encode() in content for value in PATIENT.values() for content in written)
 
 
 def test_a_full_disk_is_seen_before(tmp_path, monkeypatch):
