@@ -169,6 +169,7 @@ def test_without_any_package_the_first_that_is_missing_is_named(tmp_path, monkey
 
 def test_a_file_that_vanishes_is_one_line(tmp_path, monkeypatch):
     one(tmp_path)
+    monkeypatch.setitem(sys.modules, "itk", None)
     series = only_series(tmp_path)
     monkeypatch.setattr(dicom, "_state", lambda folder: 1)
     only_series(tmp_path)
