@@ -24,6 +24,8 @@ WITHOUT_PREAMBLE = re.compile(rb"[\x02\x08]\x00[\x00-\x20]\x00(?:[A-Z]{2}|[\x00-
 
 IMAGE_CLASS = re.compile(r"1\.2\.840\.10008\.5\.1\.4\.1\.1\.(?!4\.2$)(?:1|2|3|4|6|7|12|13|20|77|128|130)(?:\.\d+)*")
 """Storage classes of images; MR spectroscopy (4.2) is none."""
+ENHANCED_CLASS = re.compile(r"1\.2\.840\.10008\.5\.1\.4\.1\.1\.(?:2\.[12]|4\.[134]|128\.1|130)")
+"""Those of which each frame has a place of its own."""
 NO_IMAGES = ("SR", "PR", "KO", "DOC", "AU", "ECG", "PLAN")
 """Modalities of reports and the like."""
 
@@ -139,8 +141,12 @@ def read_headers(files: Sequence[Path]) -> tuple[list[Header], list[Path], int]:
 
 def _has_no_images(tags: Mapping[str, str]) -> bool:
     """Whether a file is whole without images: a directory, a report."""
-    sop_class = tags.get("sop_class") or tags.get("media_class", "")
+    sop_class = _sop_class(tags)
     return tags.get("modality") in NO_IMAGES or bool(sop_class and not IMAGE_CLASS.fullmatch(sop_class))
+
+
+def _sop_class(tags: Mapping[str, str]) -> str:
+    return tags.get("sop_class") or tags.get("media_class", "")
 
 
 def _header(file: Path, tags: Mapping[str, str]) -> Header | None:
@@ -149,7 +155,7 @@ def _header(file: Path, tags: Mapping[str, str]) -> Header | None:
     if columns < 1 or rows < 1:
         return None
     count = max(1, int(float(tags.get("frames") or 1)))
-    enhanced = count > 1 or "position" not in tags
+    enhanced = count > 1 or ENHANCED_CLASS.fullmatch(_sop_class(tags)) is not None
     number = tags.get("number", "")
     return Header(
         file=file,
