@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["log_end", "run_logged"]
+__all__ = ["limit_memory", "log_end", "run_logged"]
 
 LINES_SHOWN = 15
 
@@ -49,6 +50,19 @@ def run_logged(
             process.wait()
     if status:
         raise ChildProcessError(f"{log.stem} ended with status {status}; the end of {log}:\n{log_end(log)}")
+
+
+def limit_memory(process: int, size: int) -> None:
+    """Let a running process have no more than so many bytes of address space; only Linux can do that.
+
+    Args:
+        process: its number.
+        size: bytes.
+    """
+    with suppress(ImportError, AttributeError, OSError):  # another system, or the process has ended
+        import resource
+
+        resource.prlimit(process, resource.RLIMIT_AS, (size, size))
 
 
 def log_end(log: Path, lines: int = LINES_SHOWN) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 __all__ = ["OPTIONAL_PACKAGES", "cache_folder", "missing_package"]
 
 OPTIONAL_PACKAGES: dict[str, tuple[str, str]] = {
+    "dcm2niix": ("dcm2niix", "dicom"),
     "filelock": ("filelock", "train"),
     "h5py": ("h5py", "train"),
     "isal": ("isal", "speed"),
@@ -19,6 +20,7 @@ OPTIONAL_PACKAGES: dict[str, tuple[str, str]] = {
     "nilearn": ("nilearn", "train"),
     "pandas": ("pandas", "train"),
     "PIL": ("pillow", "report"),
+    "pydicom": ("pydicom", "dicom"),
     "scipy": ("scipy", "train"),
     "skimage": ("scikit-image", "train"),
     "sklearn": ("scikit-learn", "train"),

@@ -98,6 +98,7 @@ class RestorationReport:
         self.outputs: dict[str, str] = {}
         self.restored: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
+        self.dicom_without_images = 0
 
     def restore(self, name: str, output: str, **facts: Any) -> None:
         """Note a volume that was written."""
@@ -121,7 +122,13 @@ class RestorationReport:
         """
         if self.output_dir.exists() and not self.output_dir.is_dir():
             raise NotADirectoryError(f"output_dir '{self.output_dir}' is a file: give a folder.")
-        content = {"dataset_dir": str(self.dataset_dir), "restored": self.restored, "skipped": self.skipped}
+        content: dict[str, Any] = {
+            "dataset_dir": str(self.dataset_dir),
+            "restored": self.restored,
+            "skipped": self.skipped,
+        }
+        if self.dicom_without_images:
+            content["dicom_without_images"] = self.dicom_without_images
         write_json(self.output_dir / "report.json", content)
         write_derivative_description(self.dataset_dir, self.output_dir, "brain-mri-autoencoders", __version__)
 
@@ -177,6 +184,8 @@ class RestorationEvaluator(SupervisedEvaluator):
         The report is written first, so that a folder that cannot be written to ends the run before any work, and again
         at the end, even when the run is interrupted.
         """
+        loader: Any = self.data_loader
+        self.report.dicom_without_images = getattr(loader.dataset.data, "without_images", 0)
         self.report.write()
         try:
             with ThreadPoolExecutor(1, "finish") as self.finisher:

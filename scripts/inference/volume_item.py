@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..files.dicom import find_series
+from ..files.dicom import only_series
 from ..files.errors import failure_reason
 
 __all__ = ["VolumeLike", "prepare", "volume_item"]
@@ -85,12 +85,7 @@ def _only_series(path: Path) -> str:
         raise FileNotFoundError(f"image '{path}' does not exist: give a file, or a folder with one DICOM series.")
     if not path.is_dir():
         return ""
-    series = list(find_series(path))
-    if not series:
-        raise FileNotFoundError(f"folder '{path}' holds no DICOM series: give a file, or a folder with one series.")
-    if len(series) > 1:
-        raise ValueError(f"folder '{path}' holds {len(series)} DICOM series: give a folder with one.")
-    return series[0]
+    return only_series(path)
 
 
 def _with_affine(array: np.ndarray, affine: ArrayLike | None) -> nib.Nifti1Image:

@@ -19,7 +19,7 @@ from typing import Any
 from monai.data import Dataset, list_data_collate
 
 from ..files.bids import described_name
-from ..files.dicom import find_series, is_dicom, series_number
+from ..files.dicom import find_series, is_dicom
 from ..files.errors import failure_reason
 
 __all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes"]
@@ -28,12 +28,18 @@ __all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes"]
 VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
 
 
+class FoundVolumes(list[dict[str, str]]):
+    """Items, and the number of DICOM files that were passed over because they hold no images (directories, reports)."""
+
+    without_images = 0
+
+
 def find_volumes(
     dataset_dir: str | Path,
     output_dir: str | Path,
     patterns: Sequence[str] = VOLUME_PATTERNS,
     description: str = "restored",
-) -> list[dict[str, str]]:
+) -> FoundVolumes:
     """List the volume files and DICOM series under a folder, and name the result of each.
 
     Hidden files and ``output_dir`` itself are left out. A folder that cannot be read, and a file that claims to be
@@ -61,18 +67,22 @@ def find_volumes(
         raise NotADirectoryError(f"dataset_dir '{dataset_dir}' is a file: give the folder that holds it.")
     if root.resolve() == results.resolve():
         raise ValueError(f"output_dir '{output_dir}' is dataset_dir: give another folder for the results.")
-    items: list[dict[str, str]] = []
+    items = FoundVolumes()
     unreadable: list[OSError] = []
     for folder, files in _folders(root, results, unreadable):
         volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)]
         items += [_file_item(root, file, description) for file in volumes]
-        items += _series_items(root, folder, [file for file in files if file not in volumes], description)
+        series, without_images = _series_items(root, folder, set(files) - set(volumes), description)
+        items += series
+        items.without_images += without_images
     items += [_item(root, Path(error.filename), Path(), error=failure_reason(error)) for error in unreadable]
     if not items:
         raise FileNotFoundError(
-            f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is DICOM."
+            f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is a DICOM "
+            "image."
         )
-    return sorted(items, key=lambda item: item["name"])
+    items.sort(key=lambda item: item["name"])
+    return items
 
 
 def _folders(root: Path, results: Path, unreadable: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
@@ -106,33 +116,29 @@ def _file_item(root: Path, file: Path, description: str) -> dict[str, str]:
     return _item(root, file, file.relative_to(root).with_name(described_name(stem, description) + ".nii.gz"))
 
 
-def _series_items(root: Path, folder: Path, files: list[Path], description: str) -> list[dict[str, str]]:
-    """The DICOM series of a folder; the result lies beside the folder and carries its name."""
-    candidates = [file for file in files if is_dicom(file)]
-    if not candidates:
-        return []
-    try:
-        series = find_series(folder)
-    except ModuleNotFoundError as error:
-        return [_item(root, folder, folder.relative_to(root), error=failure_reason(error))]
-    known = {file.name for members in series.values() for file in members}
-    broken = [
-        _item(root, file, file.relative_to(root), error="the file is not readable as DICOM.")
-        for file in candidates
-        if file.name not in known
-    ]
+def _series_items(root: Path, folder: Path, files: set[Path], description: str) -> tuple[list[dict[str, str]], int]:
+    """The volumes of the DICOM series of a folder, and the number of its DICOM files without images.
+
+    A result lies beside the folder and carries its name.
+    """
+    if not any(map(is_dicom, files)):
+        return [], 0
     place = folder.relative_to(root)
     base = place if place.name else Path(root.resolve().name)
-    numbers = [series_number(members[0]) for members in series.values()]
-    if "" in numbers or len(set(numbers)) < len(numbers):
-        numbers = [str(position) for position in range(1, len(series) + 1)]
-    found = []
-    for uid, number in zip(series, numbers, strict=True):
-        label = f"_series-{number}" if len(series) > 1 else ""
-        output = base.with_name(described_name(base.name + label, description) + ".nii.gz")
-        item = _item(root, folder, output, uid)
-        found.append({**item, "name": item["name"] + (f" (series {number})" if label else "")})
-    return broken + found
+    try:
+        found = find_series(folder)
+    except Exception as error:  # whatever its files make of the readers: it concerns this folder alone
+        return [_item(root, folder, place, error=failure_reason(error))], 0
+    items = [
+        _item(root, file, file.relative_to(root), error="the file is not readable as DICOM.")
+        for file in found.unreadable
+        if file in files
+    ]
+    for volume in found.volumes:
+        output = base.with_name(described_name(base.name + volume.suffix, description) + ".nii.gz")
+        item = _item(root, folder, output, volume.series, volume.error)
+        items.append({**item, "name": item["name"] + (f" ({volume.label})" if volume.label else "")})
+    return items, found.without_images
 
 
 class VolumeDataset(Dataset):

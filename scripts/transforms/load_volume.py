@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ from monai.config import KeysCollection
 from monai.data import ImageReader, NibabelReader
 from monai.transforms import LoadImaged
 
-from ..files.dicom import SeriesReader
+from ..files.dicom import read_volume
 from .check_volume import check_affine
 
 __all__ = ["LoadVolumed"]
@@ -35,13 +36,15 @@ class LoadVolumed(LoadImaged):
         allow_missing_keys: skip a key that is absent.
 
     Raises:
-        ValueError: the file is empty, or its voxels are no real numbers; slices of a series are missing.
+        ValueError: the file is empty, or its voxels are no real numbers; the series is not whole, or several are there.
         OSError: the file cannot be opened or read to its end.
-        ModuleNotFoundError: the file is MHA, NRRD or DICOM, and the package itk is missing.
+        ModuleNotFoundError: a package that reads the format is missing: itk, or for DICOM dcm2niix and pydicom.
     """
 
     def __init__(self, keys: KeysCollection, series_key: str = "series", allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, ensure_channel_first=True, image_only=True, allow_missing_keys=allow_missing_keys)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")  # where pydicom is installed
+            super().__init__(keys, ensure_channel_first=True, image_only=True, allow_missing_keys=allow_missing_keys)
         self.series_key = series_key
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
@@ -49,11 +52,11 @@ class LoadVolumed(LoadImaged):
         d = dict(data)
         for key in self.key_iterator(d):
             source: str | Path | nib.Nifti1Pair = d[key]
+            if reader is None and not isinstance(source, nib.Nifti1Pair) and Path(source).is_dir():
+                source = read_volume(Path(source), d.get(self.series_key) or "")
             affine = _own_affine(source)
             if isinstance(source, nib.Nifti1Pair):
                 loaded = self._loader("", _Given(source))
-            elif reader is None and Path(source).is_dir():
-                loaded = self._loader(source, SeriesReader(series_name=d.get(self.series_key) or ""))
             else:
                 loaded = self._loader(source, reader)
             d[key] = loaded[0] if isinstance(loaded, tuple) else loaded  # MONAI Label asks for the metadata, too

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import subprocess
@@ -15,6 +16,8 @@ from monai.transforms import SaveImaged
 
 from scripts.files.errors import one_line
 from scripts.inference.evaluator import SkippedVolumesError
+from tests.helpers.dicom_files import PATIENT, stored
+from tests.helpers.dicom_kinds import OBLIQUE, frames, mixed, one, with_report
 from tests.helpers.user_errors import user_error
 from tests.helpers.volume_files import affine, head, write_itk, write_nifti, write_series
 
@@ -213,7 +216,7 @@ def write_bad_files(folder) -> dict[str, str]:
         path = folder / name
         write_itk(path, head()) if name.endswith("mha") else write_nifti(path)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    for name in ("text-gz.nii.gz", "text.nii", "text-itk.mha", "text-n.nrrd"):
+    for name in ("text-gz.nii.gz", "text.nii", "text-itk.mha", "text-n.nrrd", "text.dcm"):
         (folder / name).write_text("this is no image")
     write_series(folder / "gap", head(), skip=(7,))
     write_series(folder / "series", head(), series=2)
@@ -237,8 +240,8 @@ def write_bad_files(folder) -> dict[str, str]:
         "text-itk.mha": "not an image",
         "text-n.nrrd": "not an image",
         "gap": "not evenly spaced",
-        "series": "not evenly spaced",
-        "series/009.dcm": "not readable as DICOM",
+        "series": "009.dcm is truncated",
+        "text.dcm": "not readable as DICOM",
     }
 
 
@@ -258,6 +261,25 @@ def test_bad_files_are_named_and_the_good_one_is_restored(workflow, tmp_path, ca
         assert 0 < len(reasons[name]) < 250
         assert any(line.endswith(f"skipped {name}: {reasons[name]}") for line in lines)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good_restored.nii.gz", "report.json"]
+
+
+def test_series_of_an_examination_are_restored_and_nothing_tells_whose_it_is(workflow, tmp_path, capfd, caplog):
+    one(tmp_path / "in/exam/scan")
+    frames(tmp_path / "in/exam/scan", 2, mixed(2), SeriesInstanceUID="1.2.3", SeriesNumber="2")
+    with_report(tmp_path / "in/exam/t1")
+    one(tmp_path / "in/gap", skip=[8])
+    logging.disable(logging.NOTSET)
+    assert status(workflow()) == f"error: 1 of 5 volumes were skipped, see {tmp_path}/out/report.json"
+    results = {"scan_series-1": (0, OBLIQUE), "scan_series-2_e1": (0, OBLIQUE), "scan_series-2_e2": (1, OBLIQUE)}
+    for name, (seed, matrix) in {**results, "t1": (0, OBLIQUE)}.items():
+        image = restored(tmp_path, f"exam/{name}_restored.nii.gz")
+        assert_same(image, stored(seed=seed), matrix)
+    assert report(tmp_path)["dicom_without_images"] == 1
+    told = capfd.readouterr()
+    written = [gzip.decompress(path.read_bytes()) for path in (tmp_path / "out").rglob("*.nii.gz")]
+    written += [(tmp_path / "out/report.json").read_bytes(), f"{told.out}{told.err}{caplog.text}".encode()]
+    for value in (*PATIENT.values(), "1.2.826.0"):  # identifiers of a series may hold a date
+        assert not any(value.encode() in content for content in written), value
 
 
 def test_a_failure_in_computing_or_writing_concerns_one_volume(workflow, tmp_path):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import time
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydicom.data import get_testdata_file
 
+from scripts.files.dicom import find_series
 from scripts.inference.volumes import VolumeDataset, VolumeLoader, failure_reason, find_volumes
+from tests.helpers.dicom_kinds import frames
 from tests.helpers.volume_files import head, write_nifti, write_series
 
 
@@ -104,14 +108,54 @@ def test_a_file_that_only_claims_to_be_dicom_is_named(tmp_path):
     assert errors == {"one": "", "one/broken.dcm": "the file is not readable as DICOM."}
 
 
-def test_without_itk_series_are_named_and_files_are_done(tmp_path, monkeypatch):
+def test_without_packages_series_are_named_and_files_are_done(tmp_path, monkeypatch):
     write_series(tmp_path / "in/scan", head())
     write_nifti(tmp_path / "in/a.nii.gz")
-    monkeypatch.setitem(sys.modules, "itk", None)
+    for package in ("pydicom", "dcm2niix", "itk"):
+        monkeypatch.setitem(sys.modules, package, None)
     first, second = find_volumes(tmp_path / "in", tmp_path / "out")
     assert (first["name"], first["error"]) == ("a.nii.gz", "")
     assert second["name"] == "scan"
     assert "pip install itk, or 'brain-mri-autoencoders[dicom]'" in second["error"]
+
+
+def test_a_folder_whose_listing_fails_does_not_stop_the_others(tmp_path, monkeypatch):
+    for name in ("bad", "good"):
+        write_series(tmp_path / "in" / name, head())
+
+    def chokes(folder):
+        if folder.name == "bad":
+            raise RecursionError("too deep")
+        return find_series(folder)
+
+    monkeypatch.setattr("scripts.inference.volumes.find_series", chokes)
+    assert [item["error"] for item in find_volumes(tmp_path / "in", tmp_path / "out")] == ["too deep", ""]
+
+
+def test_volumes_of_a_series_have_results_of_their_own(tmp_path):
+    frames(tmp_path / "x/scan", 2)
+    frames(tmp_path / "x/both", 2)
+    write_series(tmp_path / "x/both", head(), series=4)
+    assert outputs(find_volumes(tmp_path, tmp_path / "out")) == {
+        "x/both (series 1, e1)": "x/both_series-1_e1_restored.nii.gz",
+        "x/both (series 1, e2)": "x/both_series-1_e2_restored.nii.gz",
+        "x/both (series 4)": "x/both_series-4_restored.nii.gz",
+        "x/scan (e1)": "x/scan_e1_restored.nii.gz",
+        "x/scan (e2)": "x/scan_e2_restored.nii.gz",
+    }
+
+
+def test_directories_and_reports_are_passed_over_and_counted(tmp_path):
+    for name in ("DICOMDIR", "reportsi.dcm"):
+        touch(tmp_path / name)
+        shutil.copy(get_testdata_file(name, download=False), tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="no file is a DICOM image"):
+        find_volumes(tmp_path, tmp_path / "out")
+    write_series(tmp_path / "scan", head())
+    shutil.copy(tmp_path / "reportsi.dcm", tmp_path / "scan")
+    found = find_volumes(tmp_path, tmp_path / "out")
+    assert [(item["name"], item["error"]) for item in found] == [("scan", "")]
+    assert found.without_images == 3
 
 
 def test_the_description_of_a_result_can_be_another(tmp_path):

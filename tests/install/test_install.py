@@ -15,7 +15,7 @@ from tests.install.conftest import BUNDLES, Environment
 
 pytestmark = pytest.mark.install
 
-OPTIONAL = ("tqdm", "scipy", "itk", "isal", "skimage", "pandas", "matplotlib")
+OPTIONAL = ("tqdm", "scipy", "itk", "dcm2niix", "pydicom", "isal", "skimage", "pandas", "matplotlib")
 
 THREE_LINES = """
 import brain_mri_autoencoders as brain_ae
