@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ..files.errors import unwrapped
 from ..recipes.places import ROOT
 from ..recipes.recipe import merged_config
-from ..recipes.workflow import INFERENCE
+from ..recipes.workflow import INFERENCE, as_text
 from ..transforms.save_restored import nifti_image
 from .evaluator import check_options
 from .volume_item import VolumeLike, prepare
@@ -52,7 +52,7 @@ class Restorer:
     """
 
     def __init__(self, **options: Any) -> None:
-        parser = ConfigParser(merged_config(INFERENCE, {"bundle_root": str(ROOT), **options}))
+        parser = ConfigParser(merged_config(INFERENCE, {"bundle_root": as_text(str(ROOT)), **options}))
         try:
             check_options(**{key: parser.get_parsed_content(key) for key in CHECKED})
             self.device = torch.device(parser.get_parsed_content("device"))

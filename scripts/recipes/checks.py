@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,21 @@ __all__ = ["check_keys", "save_merged_config"]
 RUNNER_KEYS = {"_meta_", "imports", "initialize", "run", "finalize"}
 TRACKING_KEYS = {"tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"}
 """Set by MONAI's ``--tracking`` and by its federated client."""
+
+FOLDERS = {"dataset_dir", "output_dir"}
+
+
+def _check_folder(key: str, value: Any) -> None:
+    """Refuse a folder that was typed and that MONAI takes for something else; in a config it may be an expression."""
+    if isinstance(value, os.PathLike):
+        return
+    if not isinstance(value, str):
+        raise ValueError(f"--{key} {value} is read as a number or a list: write ./{value}.")
+    typed = [word for word in sys.argv[1:] if re.sub(r"^--\w+=", "", word).replace("#", "::") == value]
+    if typed and value.startswith(("$", "@", "%")):
+        raise ValueError(f"--{key} {value} is read as an expression: write ./{value}.")
+    if any("#" in word for word in typed):
+        raise ValueError(f"--{key} becomes {value}, as MONAI reads # for ::. Rename the folder.")
 
 
 def _running_parser() -> ConfigParser:
@@ -37,17 +55,18 @@ def _running_parser() -> ConfigParser:
 
 
 def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
-    """Refuse a top-level key that none of the given configs defines, and the text ``false`` as a value.
+    """Refuse a top-level key that none of the given configs defines, the text ``false``, and a path that is no text.
 
-    MONAI adds a mistyped ``--max_epoch 9`` to the config and ignores it, and reads ``--amp false`` as a text, which
-    counts as true; here both end the run.
+    MONAI adds a mistyped ``--max_epoch 9`` to the config and ignores it, reads ``--amp false`` as a text, which counts
+    as true, ``--dataset_dir 2024`` as a number and ``--dataset_dir '$x'`` as code; here all of them end the run.
 
     Args:
         bundle_root: root of the bundle.
         config_files: names without suffix of the files in ``configs`` that define the keys, such as ``train``.
 
     Raises:
-        ValueError: an unknown key, with the nearest known one; a value that is the text ``false``.
+        ValueError: an unknown key, with the nearest known one; a value that is the text ``false``; a folder that MONAI
+            took for something else.
     """
     known = set(RUNNER_KEYS)
     for name in config_files:
@@ -62,6 +81,8 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
     for key, value in given.items():
         if value == "false":
             raise ValueError(f"--{key} false is read as a text, which counts as true: write --{key} False.")
+        if key in FOLDERS and value is not None:
+            _check_folder(key, value)
     for key in sorted(set(given) - known - TRACKING_KEYS):
         raise ValueError(f"unknown key {key!r}: {suggestion(key, sorted(known - RUNNER_KEYS))}")
 

@@ -16,11 +16,13 @@ from ..files.installation import cache_folder
 from .places import ROOT
 from .recipe import Recipe, merged_config
 
-__all__ = ["INFERENCE", "recipe_workflow", "typed_settings"]
+__all__ = ["INFERENCE", "as_text", "recipe_workflow", "typed_settings"]
 
 INFERENCE = Recipe("restored", ("configs/inference.yaml",))
 
 EXPRESSIONS = ("$", "@", "%")
+PATHS = re.compile(r"\w+_dir|bundle_root|(\w+_)?weights|mask")
+"""Keys whose values are paths: text, whatever it begins with."""
 KINDS: dict[type, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
@@ -31,13 +33,28 @@ KINDS: dict[type, tuple[tuple[type, ...], str]] = {
 """Types of what may take the place of a value of a type, and what they are called."""
 
 
+def as_text(text: str) -> str:
+    r"""A value of a config that stands for a text as it is.
+
+    MONAI runs what begins with ``$`` as code, takes ``@`` for a reference and ``%`` for a file, and puts ``::`` in
+    place of every ``#``, in any text.
+
+    Example:
+        >>> as_text("heads"), as_text("heads#2")
+        ('heads', "$'heads\\x232'")
+    """
+    if not text.startswith(EXPRESSIONS) and not re.search(r"#|[@%]::", text):
+        return text
+    return "$" + re.sub(r"[#@%]", lambda sign: f"\\x{ord(sign[0]):02x}", repr(text))
+
+
 def typed_settings(recipe: Recipe, texts: Mapping[str, str | None]) -> dict[str, Any]:
     """Read values of keys of a config, as YAML has them.
 
     Args:
         recipe: recipe with the config.
         texts: value by key, such as ``max_epochs`` or ``train#trainer#max_epochs``; ``None`` for true. Expressions of
-            MONAI (``$...``, ``@...``) stay as they are.
+            MONAI (``$...``, ``@...``) stay as they are, but paths are texts.
 
     Returns:
         The values, each of the type of the value that it replaces, where that is no expression.
@@ -72,16 +89,16 @@ def recipe_workflow(
         ValueError: the settings make no sense.
     """
     defaults = {
-        "bundle_root": os.path.relpath(ROOT),
-        "output_dir": f"eval/{recipe.name}",
-        "cache_dir": str(cache_folder() / "cache"),
+        "bundle_root": as_text(os.path.relpath(ROOT)),
+        "output_dir": as_text(f"eval/{recipe.name}"),
+        "cache_dir": as_text(str(cache_folder() / "cache")),
     }
     known = merged_config(recipe)
     places = {"dataset_dir": dataset_dir, "output_dir": output_dir}
     config = {
         **{key: value for key, value in defaults.items() if key in known},
         **recipe.settings,
-        **{key: value for key, value in places.items() if value},
+        **{key: as_text(value) for key, value in places.items() if value},
         **settings,
     }
     logging.getLogger(ConfigWorkflow.__module__).setLevel(logging.ERROR)  # it warns that it reads no logging.conf
@@ -93,6 +110,8 @@ def recipe_workflow(
 
 def _value(key: str, text: str | None, own: Any) -> Any:
     """The value of a key from its text."""
+    if PATHS.fullmatch(key) and text not in (None, "null"):
+        return as_text(str(text))
     kind = object if isinstance(own, str) and own.startswith(EXPRESSIONS) else type(own)
     if text is not None and (kind is str or text.startswith(EXPRESSIONS)):
         return text

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 
 from scripts.recipes.recipe import Recipe, find_recipe
-from scripts.recipes.workflow import INFERENCE, recipe_workflow, typed_settings
+from scripts.recipes.workflow import INFERENCE, as_text, recipe_workflow, typed_settings
+from tests.helpers.user_errors import user_error
+from tests.helpers.volume_files import write_nifti
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = "residual_unet_mse"
@@ -38,6 +40,9 @@ def recipe() -> Recipe:
         ("published_weights", "null", None),
         ("amp", "false", False),
         ("weights", "some.pt", "some.pt"),
+        ("weights", "$print(1)", r"$'$print(1)'"),
+        ("cache_dir", "a#b", r"$'a\x23b'"),
+        ("dataset_dir", "2024", "2024"),
         ("max_epochs", "$2 + 3", "$2 + 3"),
         ("optimizer#weight_decay", "1e-3", 1e-3),
         ("train#trainer#max_epochs", "3", 3),
@@ -73,6 +78,64 @@ def test_values_have_the_type_of_what_they_replace(recipe, key, text, value):
 def test_keys_and_values_that_do_not_fit_are_refused(recipe, key, text, message):
     with pytest.raises(ValueError, match=message):
         typed_settings(recipe, {key: text})
+
+
+PLAIN = ["plain", 'it\'s "x" \\\\ y', "ä$", "a@b", "50%"]
+PATHS = [*PLAIN, "$print(1)", "@in", "@::in", "%in", "a#b", "$'a\\x23'", "a@::b", "$import os"]
+
+
+@pytest.mark.parametrize("text", PATHS)
+def test_a_path_is_the_text_that_was_typed(text: str):
+    config = {"in": 1, "path": as_text(text), "same": "@path", "longer": "$@path + '/x'"}
+    parser = ConfigParser(config)
+    assert [parser.get_parsed_content(key) for key in ("path", "same", "longer")] == [text, text, f"{text}/x"]
+    assert (as_text(text) == text) is (text in PLAIN)
+
+
+@pytest.mark.parametrize("name", ["$print(1)", "@in", "%in", "a#b", "2024"])
+def test_folders_of_a_workflow_are_texts(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    write_nifti(tmp_path / name / "x.nii")
+    workflow = recipe_workflow(INFERENCE, "inference", {}, name, f"{name}/out")
+    assert [item["image"] for item in workflow.parser.get_parsed_content("dataset").data] == [f"{name}/x.nii"]
+    assert workflow.parser.get_parsed_content("report").output_dir == Path(name, "out")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (2024, r"--dataset_dir 2024 is read as a number or a list: write \./2024\."),
+        (["a"], r"--dataset_dir \['a'\] is read as a number or a list"),
+        ("$1 / 0", r"--dataset_dir \$1 / 0 is read as an expression: write \./\$1 / 0\."),
+        ("@nothing", r"--dataset_dir @nothing is read as an expression"),
+        ("a#b", r"--dataset_dir becomes a::b, as MONAI reads # for ::\. Rename the folder"),
+    ],
+)
+def test_folders_that_the_runner_takes_for_something_else(value, message, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["monai.bundle", "run", "inference", "--dataset_dir", str(value)])
+    workflow = ConfigWorkflow("configs/inference.yaml", run_id="inference", logging_file=False, dataset_dir=value)
+    with user_error(ValueError, message):
+        workflow.initialize()
+
+
+def test_a_folder_may_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    write_nifti(tmp_path / "x.nii")
+    places = {"dataset_dir": tmp_path, "output_dir": tmp_path / "out"}
+    workflow = ConfigWorkflow("configs/inference.yaml", run_id="inference", logging_file=False, **places)
+    workflow.initialize()
+    assert len(workflow.parser.get_parsed_content("dataset")) == 1
+
+
+def test_a_config_may_name_a_folder_by_an_expression(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    write_nifti(tmp_path / "x.nii")
+    config = {"dataset_dir": f"$str(pathlib.Path('{tmp_path}'))", "output_dir": str(tmp_path / "out")}
+    workflow = ConfigWorkflow("configs/inference.yaml", run_id="inference", logging_file=False, **config)
+    workflow.parser["imports"].append("$import pathlib")
+    workflow.initialize()
+    assert len(workflow.parser.get_parsed_content("dataset")) == 1
 
 
 def test_keys_are_those_of_the_config_in_question():
