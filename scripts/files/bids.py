@@ -7,11 +7,32 @@ import json
 import re
 from pathlib import Path
 
-__all__ = ["described_name", "write_derivative_description"]
+__all__ = ["bids_entities", "described_name", "write_derivative_description"]
 
-BIDS_STEM = re.compile(r"(?P<entities>sub-[a-zA-Z0-9]+(?:_[a-z]+-[a-zA-Z0-9]+)*)_(?P<suffix>[a-zA-Z0-9]+)")
+BIDS_STEM = re.compile(r"(?P<entities>sub-[a-zA-Z0-9]+(?:_[a-z]+-[a-zA-Z0-9]+)*)_(?P<suffix>[a-zA-Z][a-zA-Z0-9]*)")
 DESC = re.compile(r"_desc-(?P<label>[a-zA-Z0-9]+)")
 BIDS_VERSION = "1.9.0"
+
+
+def bids_entities(stem: str) -> dict[str, str] | None:
+    """The entities of a BIDS name, and its suffix under the key ``suffix``.
+
+    Args:
+        stem: name of a file without its extension.
+
+    Returns:
+        Values by key, in the order of the name; ``None`` for a name that is not BIDS. ``sess``, which OASIS-3 writes,
+        is read as ``ses``.
+
+    Example:
+        >>> bids_entities("sub-01_ses-a_desc-brain_mask")
+        {'sub': '01', 'ses': 'a', 'desc': 'brain', 'suffix': 'mask'}
+    """
+    match = BIDS_STEM.fullmatch(stem)
+    if match is None:
+        return None
+    pairs = (entity.split("-", 1) for entity in match["entities"].split("_"))
+    return {"ses" if key == "sess" else key: value for key, value in pairs} | {"suffix": match["suffix"]}
 
 
 def described_name(stem: str, description: str) -> str:
