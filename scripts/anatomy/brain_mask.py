@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .head_mask import head_mask
+from .label_sets import label_values, recognised_labels
 from .template_registration import Field, fit_template, template_distance
 
 __all__ = ["brain_from_labels", "estimate_brain"]
@@ -39,7 +40,8 @@ def brain_from_labels(labels: NDArray[np.generic], spacing_mm: Sequence[float] =
     """Brain mask from region labels: closed, and its holes (ventricles, cisterns) filled.
 
     Args:
-        labels: region labels ``(X, Y, Z)``, 0 outside the brain.
+        labels: region labels ``(X, Y, Z)``, 0 outside the brain; fluid around the brain that the numbering (see
+            :mod:`scripts.anatomy.label_sets`) has a label for counts as outside.
         spacing_mm: voxel size.
 
     Returns:
@@ -49,6 +51,9 @@ def brain_from_labels(labels: NDArray[np.generic], spacing_mm: Sequence[float] =
         ValueError: there is no label above 0.
     """
     inside = np.asarray(labels) > 0
+    numbering = recognised_labels(label_values(labels))
+    if numbering is not None and numbering.outside:
+        inside &= ~np.isin(labels, list(numbering.outside))
     if not inside.any():
         raise ValueError("the label file has no voxel above 0, so it shows no brain. Check that it is the right file.")
     box = ndimage.find_objects(inside.astype(np.uint8))[0]

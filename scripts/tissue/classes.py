@@ -14,6 +14,8 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
 
+from ..anatomy.label_sets import MUSE, LabelSet, known_label_sets, label_values, recognised_labels
+
 __all__ = ["MUSE_TISSUES", "TISSUES", "Tissue", "TissueClassesd", "one_hot", "tissue_classes"]
 
 
@@ -29,31 +31,26 @@ class Tissue(IntEnum):
 TISSUES = {tissue.name.lower(): tissue for tissue in Tissue if tissue is not Tissue.BACKGROUND}
 """The classes of the brain, by name."""
 
-MUSE_TISSUES: dict[Tissue, tuple[int, ...]] = {
-    Tissue.BACKGROUND: (0, 1, 46),
-    Tissue.VENTRICLE: (4, 11, 49, 50, 51, 52),
-    Tissue.GREY: (
-        *(23, 30, 31, 32, 36, 37, 38, 39, 47, 48, *range(55, 61), 71, 72, 73, 75, 76),
-        *(*range(100, 110), *range(112, 126), 128, 129, *range(132, 158), *range(160, 188), *range(190, 208)),
-    ),
-    Tissue.WHITE: (35, 40, 41, 61, 62, 69, *range(81, 96)),
-}
-"""Region labels of MUSE and DLMUSE for each class.
 
-Source: ``MUSE_mapping_derivedROIs.csv`` in CBICA's NiChart_Project, composites 509 (ventricles), 601 (grey matter) and
-604 (white matter). It assigns brainstem (35) and optic chiasm (69) to neither: here they are white matter, which they
-resemble in a T1-weighted image. 1 and 46 are fluid outside the ventricles.
-"""
+def _tissue_table(labels: LabelSet) -> dict[Tissue, tuple[int, ...]]:
+    """Region labels of a numbering for each class."""
+    kinds = ({0} | labels.fluid, labels.ventricle, labels.grey, labels.white)
+    return {tissue: tuple(sorted(numbers)) for tissue, numbers in zip(Tissue, kinds, strict=True)}
 
 
-def tissue_classes(labels: Tensor, table: Mapping[Tissue, Sequence[int]] = MUSE_TISSUES) -> Tensor:
+MUSE_TISSUES = _tissue_table(MUSE)
+"""Region labels of MUSE and DLMUSE for each class, see :data:`scripts.anatomy.label_sets.MUSE`."""
+
+
+def tissue_classes(labels: Tensor, table: Mapping[Tissue, Sequence[int]] | None = None) -> Tensor:
     """Replace region labels by tissue classes.
 
     MONAI's ``MapLabelValue`` would leave a label that is not in the table unchanged, and so take region 3 for class 3.
 
     Args:
         labels: region labels, whole numbers >= 0, any shape (a ``MetaTensor`` stays one).
-        table: region labels of each class.
+        table: region labels of each class; by default those of the numbering that the labels are recognised to be of
+            (:mod:`scripts.anatomy.label_sets`), or else of MUSE.
 
     Returns:
         Values of :class:`Tissue`, uint8, shape of ``labels``.
@@ -65,12 +62,14 @@ def tissue_classes(labels: Tensor, table: Mapping[Tissue, Sequence[int]] = MUSE_
         >>> tissue_classes(torch.tensor([0, 51, 100, 81])).tolist()
         [0, 1, 2, 3]
     """
-    found = np.unique(labels.cpu().numpy())
+    found = label_values(labels.cpu().numpy())
+    if table is None:
+        table = _tissue_table(recognised_labels(found) or MUSE)
     known = {region: tissue for tissue, regions in table.items() for region in regions}
     if unknown := [f"{value:g}" for value in found if value not in known]:
         raise ValueError(
             f"region labels {', '.join(unknown[:5])} are not in the table of tissues. The labels must be those of "
-            "MUSE; give another table (label ids of each tissue) for another atlas."
+            f"{known_label_sets()}; give another table (label ids of each tissue) for another atlas."
         )
     lookup = torch.zeros(max(known) + 1, dtype=torch.uint8, device=labels.device)
     for region, tissue in known.items():
@@ -90,7 +89,7 @@ class TissueClassesd(MapTransform):
 
     Args:
         keys: region labels, any shape.
-        table: region labels of each class.
+        table: region labels of each class, see :func:`tissue_classes`.
         masks: take a volume that has only values of :class:`Tissue` as it is: a mask of tissues, not of regions.
         allow_missing_keys: skip a key that is absent.
     """
@@ -98,7 +97,7 @@ class TissueClassesd(MapTransform):
     def __init__(
         self,
         keys: KeysCollection,
-        table: Mapping[Tissue, Sequence[int]] = MUSE_TISSUES,
+        table: Mapping[Tissue, Sequence[int]] | None = None,
         masks: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:

@@ -26,6 +26,13 @@ def test_labels_become_tissues_and_keep_their_geometry():
     assert labels.max() == 207  # untouched
 
 
+def test_labels_of_freesurfer_are_recognised():
+    labels = torch.tensor([0, 2, 41, 3, 42, 4, 24, 16, 1003, 2035, 77])
+    assert tissue_classes(labels).tolist() == [0, 3, 3, 2, 2, 1, 0, 3, 2, 2, 3]
+    with pytest.raises(ValueError, match=r"region labels 2, 3, 42 are not in the table"):
+        tissue_classes(torch.tensor([2, 41, 3, 42, 4]), MUSE_TISSUES)
+
+
 def test_labels_of_another_atlas_are_refused():
     with pytest.raises(ValueError, match=r"region labels 3, 12 are not in the table.*must be those of MUSE"):
         tissue_classes(torch.tensor([0, 3, 12]))
