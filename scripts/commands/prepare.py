@@ -32,18 +32,21 @@ def prepare(
     """Describe a folder of T1-weighted heads as a cohort that training and evaluation read.
 
     Finds the images, splits them by subject into training, validation and test, chooses the slices that show brain, and
-    writes dataset.json, cohort.png (the split and the kept slices), report.json (what was left out, and why) and, where
-    they had to be made, brain masks. The images stay where they are. A bad file is left out and named at the end; the
-    exit status is then 1.
+    writes dataset.json, cohort.png (the split and the kept slices), report.json (what was left out or not used, and
+    why) and, where they had to be made, brain masks. The images stay where they are. Other contrasts are left out,
+    masks and labels that show no brain are not used, and doubts about who is who become warnings. A bad file is left
+    out and named at the end; the exit status is then 1.
 
     Args:
-        images: folder of the images: a BIDS tree, IXI names (IXI012-HH-1211-T1.nii.gz) or any .nii, .nii.gz, .mha and
-            .nrrd files at any depth. Label and brain mask files in it are recognised by folder (labels, masks,
-            derivatives) or name (_seg, _dseg, _mask, ...).
+        images: folder of the images, any .nii, .nii.gz, .mha and .nrrd files at any depth. Subjects, sessions and
+            contrasts are told from the names of BIDS, IXI, BraTS, ADNI and OASIS, else from the names of files and
+            folders. Label and brain mask files in it are recognised by folder (labels, masks, derivatives) or name
+            (_seg, _dseg, _mask, ...).
         output_dir: folder of the results, created if it does not exist.
         demographics: .xls, .csv or .tsv table of age, sex, ethnicity and site. The participants.tsv of a BIDS tree is
             found automatically.
-        labels: folder of region labels (0 outside the brain), if they are not in the image folder.
+        labels: folder of region labels (MUSE, DLMUSE, FreeSurfer, FastSurfer, SynthSeg, or a plain brain mask), if they
+            are not in the image folder.
         masks: folder of brain masks, if they are not in the image folder.
         selection: rule that chooses the slices: brain (area of the brain above 2636.7 mm2), nonzero_count or
             nonzero_mean (above the first quartile over all slices).
@@ -52,20 +55,20 @@ def prepare(
         plane: plane of the slices.
         name: name of the cohort; that of the image folder by default.
         subject_pattern: regular expression whose first group is the subject, searched for in the path of each image
-            below the image folder. Needed only for unusual names.
+            below the image folder. Needed only for unusual names, which warnings tell.
         every_nth_slice: number N of neighbouring slices, which look alike, of which one is kept: for a smaller cohort
             of as many subjects, where time is short.
     """
     options = dict(locals())
-    from ..data.prepare import prepare_cohort
+    from ..data.prepare import prepare_cohort, printable
     from ..pages.cohort_picture import save_cohort_picture
 
     prepared = prepare_cohort(**options)
     save_cohort_picture(prepared.cohort, prepared.folder / PICTURE)
     say(f"{prepared.summary()}\nwrote dataset.json, {PICTURE} and report.json into {output_dir}")
-    if prepared.left_out:
-        lines = "".join(f"\n  {one['file']}: {one['reason']}" for one in prepared.left_out)
-        raise ValueError(f"{len(prepared.left_out)} of {prepared.images} images were left out:{lines}")
+    if prepared.unusable:
+        lines = "".join(f"\n  {printable(one['file'])}: {one['reason']}" for one in prepared.unusable)
+        raise ValueError(f"{len(prepared.unusable)} of {prepared.images} images were left out:{lines}")
 
 
 COMMAND = prepare

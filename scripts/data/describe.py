@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .copies import find_copies
 from .demographics import Demographics
 from .examine import ExaminedImage
 from .slice_selection import select_slices, selection_threshold
@@ -33,22 +34,22 @@ def usable_images(examined: Sequence[ExaminedImage], rule: str) -> tuple[list[Ex
     Returns:
         The usable images, the threshold of the rule over all of them, and why the others are left out.
     """
-    left_out: LeftOut = {}
-    first: dict[str, ExaminedImage] = {}
-    for one in examined:
-        original = first.setdefault(one.sha256, one)
-        if original is not one:
-            left_out[one.image.path] = f"it is a copy of {original.image.path.name}, byte for byte."
-    if not first:
-        return [], float("nan"), left_out
-    threshold = selection_threshold(np.concatenate([one.statistic for one in first.values()]), rule)
-    for one in first.values():
+    if not examined:
+        return [], float("nan"), {}
+    copies = find_copies(examined)
+    left_out: LeftOut = {
+        examined[copy].image.path: f"it is a copy of {examined[first].image.path.name}, voxel for voxel."
+        for copy, first in copies.items()
+    }
+    first = [one for place, one in enumerate(examined) if place not in copies]
+    threshold = selection_threshold(np.concatenate([one.statistic for one in first]), rule)
+    for one in first:
         if not select_slices(one.statistic, rule, threshold).any():
             left_out[one.image.path] = (
                 f"no slice is kept: the largest value of the rule {rule} is {one.statistic.max():.1f}, "
                 f"{threshold:.1f} must be exceeded."
             )
-    return [one for one in examined if one.image.path not in left_out], threshold, left_out
+    return [one for one in first if one.image.path not in left_out], threshold, left_out
 
 
 def describe_cohort(
@@ -60,6 +61,7 @@ def describe_cohort(
     fractions: Sequence[float],
     seed: int,
     every_nth_slice: int = 1,
+    persons: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Split the subjects, and describe each image.
 
@@ -72,6 +74,7 @@ def describe_cohort(
         fractions: shares of training, validation and test.
         seed: seed of the split.
         every_nth_slice: number N of neighbouring slices above the threshold of which the middle one is kept.
+        persons: subject under whose name those who are the same person are split; by default each is another one.
 
     Returns:
         ``seed``, ``fractions``, ``strata`` (attributes by which the split is balanced), ``selection`` and the three
@@ -90,14 +93,16 @@ def describe_cohort(
         for item in items:
             kept = item["slices"]
             item["slices"] = kept[min(every_nth_slice, len(kept)) // 2 :: every_nth_slice]
-    strata, used = stratum_labels({item["subject"]: item for item in items})
+    person_of = {item["subject"]: (persons or {}).get(item["subject"], item["subject"]) for item in items}
+    strata, used = stratum_labels({person_of[item["subject"]]: item for item in items})
     part_of = split_subjects(strata, fractions, seed)
+    parts = {part: [item for item in items if part_of[person_of[item["subject"]]] == part] for part in PARTS}
     cohort = {
         "seed": seed,
         "fractions": list(fractions),
         "strata": used,
         "selection": selection,
-        **{part: [item for item in items if part_of[item["subject"]] == part] for part in PARTS},
+        **parts,
     }
     check_disjoint(cohort)
     return cohort
@@ -107,7 +112,7 @@ def _item(
     one: ExaminedImage, table: Mapping[str, Demographics], folder: Path, rule: str, threshold: float
 ) -> dict[str, Any]:
     known = table.get(one.image.subject, Demographics())
-    files = {"image": one.image.path, "label": one.image.label, "mask": one.mask}
+    files = {"image": one.image.path, "label": one.label, "mask": one.mask}
     facts = {
         "session": one.image.session,
         "age": known.age,

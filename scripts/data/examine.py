@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -11,22 +13,23 @@ from typing import cast
 import nibabel as nib
 import numpy as np
 import torch
+import torch.nn.functional as F
 from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import NDArray
 
-from ..anatomy.brain_mask import brain_from_labels, estimate_brain
+from ..anatomy.brain_mask import estimate_brain
 from ..files.atomic import replacing
 from ..files.errors import failure_reason
 from ..transforms.check_volume import CheckVolumed
-from ..transforms.load_volume import LoadVolumed
+from .given_brain import GivenBrain, given_brain, load_head
 from .image_folder import ImageFile
 from .slice_selection import slice_statistic
 
-__all__ = ["ExaminedImage", "examine", "load_head"]
+__all__ = ["ExaminedImage", "examine"]
 
-SAME_GRID_MM = 0.05
-"""Largest difference of the affines of a head and its mask on the same grid, for headers are rounded."""
+BLOCKS = 16
+"""Number of blocks along each axis whose means tell heads apart."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ExaminedImage:
     """Findings about an image."""
 
     image: ImageFile
+    label: Path | None
+    """Region labels on the image's grid."""
     mask: Path | None
     """Brain mask on the image's grid, given or computed; ``None`` if the rule needs none."""
     estimated: bool
@@ -45,24 +50,31 @@ class ExaminedImage:
     statistic: NDArray[np.float64]
     """Statistic of the selection rule for each slice."""
     sha256: str
+    """Of the file."""
+    blocks: NDArray[np.float32]
+    """Means of the voxels in ``BLOCKS`` ** 3 blocks, in the plane's orientation: as good as equal for copies alone."""
+    not_used: dict[Path, str]
+    """Labels and masks that show no brain, with the reason."""
 
 
-def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path) -> ExaminedImage:
+def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path, strict: Collection[str] = ()) -> ExaminedImage:
     """Read an image, find its brain where the selection rule needs it, and measure its slices.
 
     The brain is the given mask, else the closed and filled labels, else estimated from the image.
 
     Args:
-        image: image with its label or mask, if it has one.
+        image: image with its labels or masks, if it has any.
         axcodes: orientation of the plane, for example ``"IPR"``.
         rule: selection rule, see :mod:`scripts.data.slice_selection`.
         mask_file: file to write the brain mask to (``.nii.gz``) if it has to be computed.
+        strict: see :func:`~scripts.data.given_brain.given_brain`.
 
     Returns:
         The findings.
 
     Raises:
         ValueError: the image, or its label or mask, is unusable; the message gives the reason in one line.
+        OSError: the mask cannot be written.
     """
     try:
         volume = load_head(image.path)
@@ -70,10 +82,8 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path) -> Exami
         orient = Orientation(axcodes=axcodes, labels=None)
         oriented = cast(MetaTensor, orient(volume))
         spacing_mm = tuple(round(float(size), 4) for size in oriented.pixdim)
-        mask, brain, estimated = image.mask, None, False
-        if rule == "brain":
-            brain, estimated = _brain(image, volume)
-            mask = image.mask or _write_mask(brain, mask_file)
+        given = given_brain(image, volume, strict)
+        brain = _brain(given, volume) if rule == "brain" else None
         statistic = slice_statistic(
             oriented.numpy()[0],
             rule,
@@ -83,36 +93,40 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path) -> Exami
         digest = hashlib.sha256(image.path.read_bytes()).hexdigest()
     except Exception as error:  # readers raise what they like: one line for the list of left-out files
         raise ValueError(failure_reason(error)) from error
-    return ExaminedImage(image, mask, estimated, tuple(oriented.shape[1:]), spacing_mm, statistic, digest)
+    mask = given.mask if given.mask or brain is None else _write_mask(brain, mask_file)
+    return ExaminedImage(
+        image=image,
+        label=given.label,
+        mask=mask,
+        estimated=brain is not None and given.inside is None,
+        shape=tuple(oriented.shape[1:]),
+        spacing_mm=spacing_mm,
+        statistic=statistic,
+        sha256=digest,
+        blocks=F.adaptive_avg_pool3d(oriented.as_tensor(), BLOCKS).numpy().ravel(),
+        not_used=given.not_used,
+    )
 
 
-def load_head(path: Path) -> MetaTensor:
-    """Load the volume ``(1, X, Y, Z)`` of a file."""
-    return LoadVolumed(keys="image")({"image": str(path)})["image"]
-
-
-def _brain(image: ImageFile, volume: MetaTensor) -> tuple[MetaTensor, bool]:
-    """Brain mask on the grid of ``volume``, bool, and whether it is an estimate."""
-    source = image.mask or image.label
-    if source is None:
-        return estimate_brain(volume), True
-    given = load_head(source)
-    if given.shape != volume.shape or (given.affine - volume.affine).abs().max() > SAME_GRID_MM:
-        raise ValueError(
-            f"its {'mask' if image.mask else 'label file'} {source.name} is on another grid, "
-            f"{tuple(given.shape[1:])} instead of {tuple(volume.shape[1:])}, or has another affine: resample it."
-        )
-    inside = given.as_tensor() > 0.5
-    if not inside.any():
-        raise ValueError(f"{source.name} has no voxel above 0, so it shows no brain.")
-    if not image.mask:
-        inside = torch.from_numpy(brain_from_labels(given.numpy()[0], given.pixdim.tolist()))[None]
-    return MetaTensor(inside, affine=volume.affine), False
+def _brain(given: GivenBrain, volume: MetaTensor) -> MetaTensor:
+    """Brain mask on the grid of ``volume``, bool; estimated where no file shows it."""
+    if given.inside is None:
+        try:
+            return estimate_brain(volume)
+        except ValueError as error:
+            others = "".join(f" Not used: {path.name}, {reason}" for path, reason in given.not_used.items())
+            raise ValueError(f"{error}{others}") from None
+    return MetaTensor(torch.from_numpy(given.inside)[None], affine=volume.affine)
 
 
 def _write_mask(brain: MetaTensor, file: Path) -> Path:
     """Write a mask as NIfTI of bytes, by rename."""
     image = nib.Nifti1Image(brain.numpy()[0].astype(np.uint8), np.asarray(brain.affine, dtype=np.float64))
-    with replacing(file) as partial:
-        nib.save(image, partial)
+    try:
+        with replacing(file) as partial:
+            nib.save(image, partial)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # it concerns this image alone
+            raise ValueError(f"its mask cannot be written: {error.strerror}.") from None
+        raise
     return file

@@ -3,24 +3,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
-__all__ = ["SUFFIXES", "ImageFile", "find_images", "stem", "subject_name"]
+from ..files.folder_walk import FolderWalk, walk_folder
+from .contrasts import GENERIC, T1, other_contrast, without_words
+from .file_names import SESSION, SUFFIXES, FileName, read_name, stem
+from .pairing import NamedFile, pair
+from .subjects import name_subjects
 
-SUFFIXES = (".nii", ".nii.gz", ".mha", ".nrrd")
-BIDS_PATTERNS = ("sub-*/anat/*_T1w.nii*", "sub-*/ses-*/anat/*_T1w.nii*")
-IXI_NAME = re.compile(r"(?P<subject>IXI\d{3})-(?P<site>[A-Za-z]+)-(?P<session>\d+)(?=[-_.]|$)")
-BIDS_NAME = re.compile(r"(?P<subject>sub-[A-Za-z0-9]+)(?:_(?P<session>ses-[A-Za-z0-9]+))?(?=_|$)")
-MODALITY = re.compile(r"[-_]T1w?$", re.IGNORECASE)
-SESSION = re.compile(r"[-_](?P<session>(?:ses|session|visit|scan|run|timepoint|tp)[-_]?\d+)(?=[-_]|$)", re.IGNORECASE)
-LABEL_NAME = re.compile(r"[-_](?:labels?|seg|dseg|aseg|parc|DLMUSE)$", re.IGNORECASE)
-MASK_NAME = re.compile(r"(?:[-_]brain)?[-_]?(?:brainmask|mask)$", re.IGNORECASE)
-LABEL_FOLDERS = {"labels", "label"}
-MASK_FOLDERS = {"masks", "mask"}
+__all__ = ["ImageFile", "ImageFolder", "find_images"]
+
+UNREAD = re.compile(r"\.(?:mg[hz]|mnc|hdr|img|mhd|nhdr|dcm|dicom|ima|nii\.(?:bz2|xz|zst|zip))(?:\.gz)?$", re.IGNORECASE)
+"""Formats of images that are named, but not read."""
+BESIDE_BIDS = {"sourcedata", "code", "stimuli"}
+"""Folders at the top of a BIDS tree whose images are no part of it."""
+CHANNEL_FOLDERS = {"imagestr", "imagests"}
+CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
+"""Names of nnU-Net: the channel stands for the contrast that dataset.json names."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,27 @@ class ImageFile:
     """Subject of the image: all images of a subject go to the same part."""
     session: str | None = None
     site: str | None = None
-    label: Path | None = None
-    """Region labels on the image's grid, 0 outside the brain."""
-    mask: Path | None = None
-    """Brain mask on the image's grid."""
+    labels: tuple[Path, ...] = ()
+    """Files that may be region labels on the image's grid, 0 outside the brain."""
+    masks: tuple[Path, ...] = ()
+    """Files that may be a brain mask on the image's grid."""
+    layout: str = "name"
+    """What told the subject, see :mod:`scripts.data.file_names`."""
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """What a folder holds; paths below it for what is not used."""
+
+    images: list[ImageFile]
+    """Sorted by subject and path."""
+    unreadable: dict[str, str]
+    """Reason for which a file that seems to belong to the cohort cannot be read."""
+    other_images: dict[str, str]
+    """What images that are none of the cohort are: of other contrasts, derived, in a format that is not read."""
+    not_used: dict[str, str]
+    """What masks and labels that show no brain are."""
+    warnings: list[str]
 
 
 def find_images(
@@ -44,19 +66,13 @@ def find_images(
     masks: str | os.PathLike[str] | None = None,
     subject_pattern: str | None = None,
     leave_out: Path | None = None,
-) -> list[ImageFile]:
-    """Find the images of a folder in any of three layouts.
+) -> ImageFolder:
+    """Find the T1-weighted images of a folder, whatever its layout.
 
-    - BIDS, where the folder has ``sub-*`` folders: ``sub-*/[ses-*/]anat/*_T1w.nii[.gz]``, site by ``site`` of
-      ``participants.tsv`` (see :mod:`scripts.data.demographics`);
-    - IXI names, at any depth: ``IXI012-HH-1211-T1.nii.gz`` is subject ``IXI012``, site ``HH``, session ``1211``;
-    - else every ``.nii``, ``.nii.gz``, ``.mha`` and ``.nrrd`` file at any depth. The subject is the file name without
-      ``_T1``/``_T1w`` and without a session (``_ses-1``, ``_visit2``, ``_scan1``, ``_run-1``, ``_tp1``); where that
-      name occurs in several folders (``A/t1.nii``, ``B/t1.nii``), it is the first folder.
-
-    Files in folders ``labels``, ``masks`` or ``derivatives``, and files whose name ends in ``_seg``, ``_dseg``,
-    ``_labels``, ``_DLMUSE``, ``_mask`` and the like are no images; they are paired with the image whose name (without
-    ``_T1``) theirs begins with.
+    Every ``.nii``, ``.nii.gz``, ``.mha`` and ``.nrrd`` file at any depth counts, links included, unless its name or a
+    folder says that it is something else (see :mod:`scripts.data.file_names`). Subjects are told by the names of BIDS,
+    IXI, BraTS, ADNI and OASIS, else by the name of the file without contrast and session, or by a folder (see
+    :mod:`scripts.data.subjects`). Labels and masks belong to the image whose name theirs begins with.
 
     Args:
         folder: folder of the images.
@@ -66,164 +82,177 @@ def find_images(
             group ``subject`` (or first group) is the subject.
         leave_out: folder that is not searched, such as that of the results if it lies in ``folder``.
 
-    Returns:
-        The images, sorted by subject and path.
-
     Raises:
-        FileNotFoundError: a folder does not exist, or nothing in it matches (the message names the pattern).
+        FileNotFoundError: a folder does not exist, or nothing in it is an image (the message says what was found).
         ValueError: ``subject_pattern`` is not valid or does not match an image.
     """
     root = _existing(folder, "image")
-    results = leave_out if leave_out is not None and root in leave_out.parents else None
-    files = [path for path in _walk(root) if results is None or results not in path.parents]
-    bids = any(child.is_dir() for child in root.glob("sub-*"))
-    if bids:
-        images = sorted({path for pattern in BIDS_PATTERNS for path in root.glob(pattern)} & set(files))
-        looked_for = "sub-*/[ses-*/]anat/*_T1w.nii[.gz] (BIDS, because there are sub-* folders)"
-    else:
-        images = [path for path in files if _kind(path, root) == "image"]
-        looked_for = "*" + ", *".join(SUFFIXES) + " at any depth (label and mask files are no images)"
-    if not images:
-        raise FileNotFoundError(f"no image in {root}: looked for {looked_for}. Give the folder that holds the images.")
-    found = [_identify(path, root, subject_pattern) for path in images]
-    if not bids and subject_pattern is None:
-        found = _subjects_from_folders(found, root)
-    extra = {
-        "label": [path for path in files if _kind(path, root) == "label"],
-        "mask": [path for path in files if _kind(path, root) == "mask"],
+    walk = walk_folder(root, leave_out if leave_out is not None and root in leave_out.parents else None)
+    files = _told_by_neighbours(_named(root, walk.files))
+    images = [file for file in files if file.name.kind == "image"]
+    unreadable = _missing(walk) | {
+        file.path.as_posix(): f"{file.name.what}: rename the one that is wrong."
+        for file in files
+        if file.name.kind == "odd"
     }
-    for kind, elsewhere in (("label", labels), ("mask", masks)):
-        if elsewhere is not None:
-            extra[kind] = _walk(_existing(elsewhere, kind))
-    paired = {kind: _pair(found, candidates) for kind, candidates in extra.items()}
-    for kind, elsewhere in (("label", labels), ("mask", masks)):
-        if elsewhere is not None and not paired[kind]:
-            raise FileNotFoundError(
-                f"no {kind} file in {elsewhere} belongs to an image of {root}: looked for names that begin like an "
-                f"image's, for example {_key(found[0].path)}*.nii.gz."
-            )
-    complete = [
-        replace(image, label=paired["label"].get(image.path), mask=paired["mask"].get(image.path)) for image in found
+    others, not_used = (
+        {file.path.as_posix(): f"it is {file.name.what}." for file in files if file.name.kind == kind}
+        for kind in ("other", "region")
+    )
+    others |= _in_other_formats(walk.files)
+    if not images:
+        raise FileNotFoundError(_nothing_found(root, [*unreadable.values(), *others.values()]))
+    subjects, warnings = name_subjects(images, subject_pattern)
+    label_files, missing_labels = _paired(root, images, files, "label", labels)
+    mask_files, missing_masks = _paired(root, images, files, "mask", masks)
+    found = [
+        ImageFile(
+            root / image.path,
+            subject,
+            image.name.session,
+            image.name.site,
+            label_files.get(image.path, ()),
+            mask_files.get(image.path, ()),
+            image.name.layout,
+        )
+        for image, subject in zip(images, subjects, strict=True)
     ]
-    return sorted(complete, key=lambda image: (image.subject, str(image.path)))
-
-
-def subject_name(name: str) -> str:
-    """The subject that an image name or a row of a table is of, where the name is an IXI or BIDS one; else the name.
-
-    Example:
-        >>> subject_name("IXI012-HH-1211"), subject_name("sub-07_ses-1"), subject_name("anna")
-        ('IXI012', 'sub-07', 'anna')
-    """
-    match = IXI_NAME.match(name) or BIDS_NAME.match(name)
-    return match["subject"] if match else name
-
-
-def stem(path: Path) -> str:
-    """File name without its (possibly double) suffix."""
-    name = path.name
-    suffix = max((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), key=len, default="")
-    return name[: len(name) - len(suffix)]
+    found.sort(key=lambda image: (image.subject, str(image.path)))
+    return ImageFolder(found, unreadable | missing_labels | missing_masks, others, not_used, warnings)
 
 
 def _existing(folder: str | os.PathLike[str], kind: str) -> Path:
     path = Path(folder).absolute()
     if not path.is_dir():
-        raise FileNotFoundError(f"the {kind} folder {path} does not exist. Give the folder that has them.")
+        what = "is a file" if path.exists() else "does not exist"
+        raise FileNotFoundError(f"the {kind} folder {path} {what}. Give the folder that has them.")
     return path
 
 
-def _walk(root: Path) -> list[Path]:
-    """All files with an image suffix below a folder, hidden ones left out, sorted."""
-    return sorted(
-        path
-        for path in root.rglob("*")
-        if path.name.lower().endswith(SUFFIXES)
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.is_file()
-    )
+def _is_image(path: PurePath) -> bool:
+    return path.name.lower().endswith(SUFFIXES)
 
 
-def _kind(path: Path, root: Path) -> str:
-    """``image``, ``label``, ``mask`` or ``derivative`` (neither), by folder and file name."""
-    folders = {part.lower() for part in path.relative_to(root).parts[:-1]}
-    name = stem(path)
-    if folders & MASK_FOLDERS or MASK_NAME.search(name):
-        return "mask"
-    if folders & LABEL_FOLDERS or LABEL_NAME.search(name):
-        return "label"
-    return "derivative" if "derivatives" in folders else "image"
+def _named(root: Path, paths: Iterable[PurePath]) -> list[NamedFile]:
+    """Read the names of all image files; those in derivatives are labels and masks, or not used."""
+    bids = any(root.glob("sub-*/"))
+    channels: dict[PurePath, dict[int, str]] = {}
+    files = []
+    for path in filter(_is_image, paths):
+        name = _name_of_channel(root, path, channels) or read_name(path)
+        folders = [part.lower() for part in path.parts[:-1]]
+        if name.kind == "image" and ("derivatives" in folders or (bids and folders and folders[0] in BESIDE_BIDS)):
+            name = replace(name, kind="other", what="not raw: of a BIDS tree only the images of the subjects count")
+        files.append(NamedFile(path, name))
+    return files
 
 
-def _identify(path: Path, root: Path, subject_pattern: str | None) -> ImageFile:
-    """Subject, session and site from the name of an image."""
-    name = stem(path)
-    if subject_pattern is not None:
-        return ImageFile(path, _custom_subject(path.relative_to(root).as_posix(), subject_pattern))
-    match = IXI_NAME.match(name) or BIDS_NAME.match(name)
-    if match:
-        groups = match.groupdict()
-        return ImageFile(path, groups["subject"], groups.get("session"), groups.get("site"))
-    name = MODALITY.sub("", name)
-    session = SESSION.search(name)
-    if session:
-        return ImageFile(path, MODALITY.sub("", SESSION.sub("", name)) or name, session["session"])
-    return ImageFile(path, name)
+def _name_of_channel(root: Path, path: PurePath, channels: dict[PurePath, dict[int, str]]) -> FileName | None:
+    """What a file of nnU-Net is, whose channel stands for a contrast; ``None`` for any other file."""
+    match = CHANNEL.fullmatch(stem(path.name))
+    folder = path.parent.parent
+    if match is None or path.parent.name.lower() not in CHANNEL_FOLDERS:
+        return None
+    if folder not in channels:
+        channels[folder] = _channel_names(root / folder / "dataset.json")
+    contrast = channels[folder].get(int(match["channel"]), "")
+    if T1.search(contrast) or other_contrast(contrast):
+        return read_name(path.with_name(f"{match['case']}_{contrast}.nii"))
+    name = read_name(path.with_name(f"{match['case']}.nii"))
+    if len(channels[folder]) == 1:
+        return name
+    return replace(name, kind="other", what="a channel of a contrast that no channel_names in dataset.json tell")
 
 
-def _custom_subject(relative: str, pattern: str) -> str:
+def _channel_names(file: Path) -> dict[int, str]:
+    """The contrast of each channel, from the dataset.json of nnU-Net or of the decathlon; none of another file."""
+    if not file.is_file():
+        return {}
     try:
-        match = re.search(pattern, relative)
-    except re.error as error:
-        raise ValueError(
-            f"subject_pattern {pattern!r} is no regular expression ({error}). Example: '(?P<subject>P\\d+)'."
-        ) from error
-    subject = match and (match.groupdict().get("subject") or next(iter(match.groups()), None))
-    if not subject:
-        raise ValueError(
-            f"subject_pattern {pattern!r} must find a group in the path of every image, but finds none in {relative}. "
-            "Example: '(?P<subject>P\\d+)'."
-        )
-    return subject
+        content = json.loads(file.read_text(encoding="utf-8"))
+        names = content.get("channel_names") or content.get("modality")
+        return {int(channel): re.sub(r"\W+", "", str(name)) for channel, name in names.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
-def _subjects_from_folders(images: Sequence[ImageFile], root: Path) -> list[ImageFile]:
-    """Where one name is in several folders, the first folder tells the subjects apart."""
-    folders: dict[str, set[Path]] = {}
-    for image in images:
-        folders.setdefault(image.subject, set()).add(image.path.parent)
-    known = re.compile(rf"{IXI_NAME.pattern}|sub-")
+def _told_by_neighbours(files: Sequence[NamedFile]) -> list[NamedFile]:
+    """Among the files of a scan one is called T1: those that are not are something else (``p1_T1``, ``p1_FA``)."""
+    images = [file for file in files if file.name.kind == "image" and _says_t1(file)]
+    t1 = {(file.path.parent, file.name.key) for file in images if file.name.key or file.path.parent.name}
     result = []
-    for image in images:
-        parts = image.path.relative_to(root).parts
-        ambiguous = len(folders[image.subject]) > 1 and not known.match(stem(image.path))
-        result.append(replace(image, subject=parts[0]) if ambiguous and len(parts) > 1 else image)
+    for file in files:
+        name = stem(file.path.name)
+        starts = [end for end in range(len(name)) if not name[end : end + 1].isalnum()]
+        rests = [name[end:] for end in (0, *starts) if (file.path.parent, name[:end]) in t1]
+        if (
+            file.name.kind == "image"
+            and rests
+            and not _says_t1(file)
+            and without_words(SESSION.sub("", rests[-1]), GENERIC)
+        ):
+            what = "of an unknown contrast: its name does not say T1, as that of another file of the scan does"
+            file = NamedFile(file.path, replace(file.name, kind="other", what=what))
+        result.append(file)
     return result
 
 
-def _key(path: Path) -> str:
-    return MODALITY.sub("", stem(path))
+def _says_t1(file: NamedFile) -> bool:
+    return bool(T1.search(stem(file.path.name)))
 
 
-def _pair(images: Sequence[ImageFile], candidates: Iterable[Path]) -> dict[Path, Path]:
-    """For each image the first candidate whose name begins like the image's; in its own folder if names repeat."""
-    by_key: dict[str, list[ImageFile]] = {}
-    for image in images:
-        by_key.setdefault(_key(image.path), []).append(image)
-    paired: dict[Path, Path] = {}
-    for candidate in candidates:
-        owner = _image_of(candidate, by_key)
-        if owner is not None:
-            paired.setdefault(owner.path, candidate)
-    return paired
+def _missing(walk: FolderWalk) -> dict[str, str]:
+    """Images, labels and masks that are there by name only, and folders that cannot be opened."""
+    return {
+        path.as_posix(): reason
+        for path, reason in walk.unreadable.items()
+        if _is_image(path) or reason.startswith("the folder")
+    }
 
 
-def _image_of(candidate: Path, by_key: Mapping[str, Sequence[ImageFile]]) -> ImageFile | None:
-    """The image with the longest key that the candidate's name begins with, as a whole word."""
-    name = stem(candidate)
-    for end in range(len(name), 0, -1):
-        images = () if name[end : end + 1].isalnum() else by_key.get(name[:end], ())
-        for image in images:
-            if len(images) == 1 or candidate.parent == image.path.parent:
-                return image
-    return None
+def _in_other_formats(paths: Sequence[PurePath]) -> dict[str, str]:
+    """Images that have to be converted; of an Analyze pair the header is named."""
+    reason = "it is of a format that is not read here: convert it to NIfTI, DICOM with dcm2niix."
+    names = set(paths)
+    return {
+        path.as_posix(): reason
+        for path in paths
+        if UNREAD.search(path.name)
+        and "derivatives" not in path.parts
+        and not (path.suffix.lower() == ".img" and path.with_suffix(".hdr") in names)
+    }
+
+
+def _nothing_found(root: Path, reasons: Iterable[str]) -> str:
+    """The message for a folder without images, with what there is instead."""
+    found = Counter(reasons).most_common(3)
+    there = "; ".join(f"{count} x {reason.removesuffix('.')}" for reason, count in found)
+    return (
+        f"no image in {root}: looked for *{', *'.join(SUFFIXES)} at any depth, without labels, masks and other "
+        f"contrasts than T1w. {f'Found: {there}. ' if there else ''}Give the folder that holds the T1-weighted images."
+    )
+
+
+def _paired(
+    root: Path,
+    images: Sequence[NamedFile],
+    files: Sequence[NamedFile],
+    kind: str,
+    elsewhere: str | os.PathLike[str] | None,
+) -> tuple[dict[PurePath, tuple[Path, ...]], dict[str, str]]:
+    """The label or mask files of each image, and those that are missing in the folder given for them."""
+    if elsewhere is None:
+        pairs = pair(images, [file for file in files if file.name.kind == kind])
+        return {image: tuple(root / path for path in paths) for image, paths in pairs.items()}, {}
+    folder = _existing(elsewhere, kind)
+    walk = walk_folder(folder)
+    candidates = [NamedFile(path, read_name(path)) for path in walk.files if _is_image(path)]
+    pairs = pair(images, [file for file in candidates if file.name.kind not in ("other", "region")])
+    if not pairs:
+        example = images[0].name.key or stem(images[0].path.name)
+        raise FileNotFoundError(
+            f"no {kind} file in {elsewhere} belongs to an image of {root}: looked for names that begin like an "
+            f"image's, for example {example}*.nii.gz, and that say nothing of lesions."
+        )
+    missing = {str(folder / path): reason for path, reason in _missing(walk).items()}
+    return {image: tuple(folder / path for path in paths) for image, paths in pairs.items()}, missing

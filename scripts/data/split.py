@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DATASET_FILE", "PARTS", "age_group", "check_disjoint", "part_sizes", "split_subjects", "stratum_labels"]
+from ..files.hashes import content_hash
+
+__all__ = [
+    "DATASET_FILE", "PARTS", "age_group", "check_disjoint", "part_sizes", "split_hash", "split_subjects",
+    "stratum_labels",
+]  # fmt: skip
 
 DATASET_FILE = "dataset.json"
 PARTS = ("training", "validation", "test")
@@ -142,3 +147,20 @@ def check_disjoint(cohort: Mapping[str, Any]) -> None:
                         f"{key} {value} is in two parts, {seen[value]} and {part}: results on {part} would not be "
                         "those of unseen subjects. Split by subject with python -m scripts prepare."
                     )
+
+
+def split_hash(cohort: Mapping[str, Any]) -> str:
+    """Hash of the files and slices in each part, independent of paths and of the order of subjects.
+
+    Args:
+        cohort: cohort as :func:`scripts.data.cohort.load_cohort` reads it.
+
+    Returns:
+        The first 16 hexadecimal digits of a SHA-256.
+    """
+    return content_hash(
+        {
+            part: sorted([item["subject"], item.get("sha256", ""), item["slices"]] for item in cohort[part])
+            for part in PARTS
+        }
+    )

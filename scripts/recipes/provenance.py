@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,11 @@ from typing import Any
 import monai
 import torch
 
-from ..files.hashes import content_hash, file_hash
+from ..data.split import split_hash
+from ..files.hashes import file_hash
 from .places import PACKAGE_DIR, ROOT
 
 __all__ = ["git_commit", "provenance", "split_hash"]
-
-
-def split_hash(cohort: Mapping[str, Any]) -> str:
-    """Hash of the files and slices in each part, independent of paths and of the order of subjects.
-
-    Args:
-        cohort: cohort as :func:`scripts.data.cohort.load_cohort` reads it.
-
-    Returns:
-        The first 16 hexadecimal digits of a SHA-256.
-    """
-    parts: dict[str, Iterable[Any]] = {
-        part: sorted([item["subject"], item.get("sha256", ""), item["slices"]] for item in cohort[part])
-        for part in ("training", "validation", "test")
-    }
-    return content_hash(parts)
 
 
 def git_commit(root: Path = ROOT) -> str:

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from scripts.__main__ import main
 from scripts.commands.prepare import prepare
 from scripts.data.cohort import load_cohort, load_datalist
-from scripts.data.split import PARTS
+from scripts.data.split import PARTS, split_hash
 from tests.helpers.volume_files import affine, head, write_nifti
 
 MATRIX = affine(spacing=(4.0, 4.0, 4.0))
@@ -132,7 +134,7 @@ def test_bad_files_are_named_and_the_rest_is_done(heads: Path, tmp_path: Path):
     write_nifti(heads / "small.nii", head((20, 22, 18), 90))
     write_nifti(heads / "labels/small_seg.nii", np.ones((20, 22, 17), np.uint8))
     write_nifti(heads / "tiny.nii", head((20, 22, 18), 91))
-    write_nifti(heads / "labels/tiny_seg.nii", (np.indices((20, 22, 18)).sum(0) < 3).astype(np.uint8))
+    write_nifti(heads / "labels/tiny_seg.nii", (head((20, 22, 18), 91) > 0).astype(np.uint8))
     with pytest.raises(ValueError, match=r"9 of 17 images were left out:") as error:
         prepare(str(heads), str(tmp_path / "data"))
     reasons = {
@@ -147,7 +149,7 @@ def test_bad_files_are_named_and_the_rest_is_done(heads: Path, tmp_path: Path):
         "text.nii.gz": "",
         "thin.nii": "at least 16 voxels",
         "tiny.nii": "no slice is kept",
-        "z_copy.nii.gz": "copy of p0.nii.gz, byte for byte",
+        "z_copy.nii.gz": "copy of p0.nii.gz, voxel for voxel",
     }
     assert sorted(reasons) == sorted(expected)
     for name, reason in reasons.items():
@@ -208,6 +210,144 @@ def test_too_few_subjects_are_refused_before_the_work(tmp_path: Path):
     folder = _heads(tmp_path / "heads", ["a", "b"])
     with pytest.raises(ValueError, match=r"2 subject\(s\) cannot fill 3 parts"):
         prepare(str(folder), str(tmp_path / "data"))
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "report.json").read_text())
+
+
+def _parts(folder: Path, key: str = "subject") -> list[set[str]]:
+    cohort = load_cohort(folder)
+    return [{item[key] for item in cohort[part]} for part in PARTS]
+
+
+def test_brats_folder_is_one_subject_a_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """BRATS 1, uni-medical/SAM-Med3D 47: contrasts of a patient in training and test, tumour labels as brain masks."""
+    root = tmp_path / "brats"
+    for number, contrast in product(range(10), ("t1", "t1ce", "t2", "flair", "seg")):
+        name = f"BraTS20_Training_{number:03d}"
+        write_nifti(root / name / f"{name}_{contrast}.nii", head((20, 22, 18), number * 10 + len(contrast)), MATRIX)
+    assert main(["prepare", str(root), str(tmp_path / "data"), "--selection", "nonzero_count"]) == 0
+    cohort = load_cohort(tmp_path / "data")
+    items = [item for part in PARTS for item in cohort[part]]
+    assert [len(cohort[part]) for part in PARTS] == [7, 2, 1]
+    assert all(item["image"].endswith("_t1.nii") and not {"label", "mask"} & set(item) for item in items)
+    report = _report(tmp_path / "data")
+    assert len(report["left_out"]) == 30
+    assert {Path(one["file"]).stem[-3:] for one in report["not_used"]} == {"seg"}
+    assert report["told_by"] == {"BraTS": 10}
+    printed = capsys.readouterr().out
+    assert "_flair.nii and 7 more: it is FLAIR, not T1-weighted." in printed
+    assert "_seg.nii and 7 more: it is a segmentation of a tumour." in printed
+
+
+def test_links_to_nothing_are_named(heads: Path, tmp_path: Path):
+    """bids-standard/pybids 631."""
+    (heads / "q_T1.nii.gz").symlink_to(".git/annex/objects/q")
+    with pytest.raises(ValueError, match=r"1 of 9 images were left out:\n  q_T1.nii.gz: the link leads to nothing"):
+        prepare(str(heads), str(tmp_path / "data"))
+    assert [one["file"] for one in _report(tmp_path / "data")["left_out"]] == ["q_T1.nii.gz"]
+
+
+def test_a_head_under_another_name_is_in_no_second_part(heads: Path, tmp_path: Path):
+    volume = nib.load(heads / "p3.nii.gz")
+    nib.save(nib.Nifti1Image(volume.get_fdata(), volume.affine), heads / "z.nii")
+    write_nifti(heads / "z_ses-2.nii", head((20, 22, 18), 99), MATRIX)
+    for seed in (0, 1):
+        with pytest.raises(ValueError, match=r"1 of 10 images .*\n  z.nii: it is a copy of p3.nii.gz, voxel for voxel"):
+            prepare(str(heads), str(tmp_path / "data"), seed=seed, selection="nonzero_count")
+        assert sum({"p3", "z"} <= part for part in _parts(tmp_path / "data")) == 1  # the other image of z is p3's
+
+
+def test_two_files_of_one_name_have_a_mask_each(tmp_path: Path):
+    """mlcommons/GaNDLF 553: results of two images of one patient were written over each other."""
+    folder = _heads(tmp_path / "heads", ["a", "b", "c"])
+    write_nifti(folder / "a.nii", head((20, 22, 18), 50), MATRIX)
+    prepare(str(folder), str(tmp_path / "data"), fractions=(0, 0, 1))
+    masks = {Path(item["image"]).name: item["mask"] for item in load_datalist(tmp_path / "data", "test")}
+    assert len(set(masks.values())) == 4
+    assert all(Path(mask).is_file() for mask in masks.values())
+    assert Path(masks["b.nii.gz"]).name == "b_mask.nii.gz"
+
+
+def test_a_doubt_is_shown_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    folder = _heads(tmp_path / "heads", [f"{name}_{n}" for name in ("anna", "bert", "carl") for n in (1, 2)])
+    prepare(str(folder), str(tmp_path / "data"))
+    (warning,) = _report(tmp_path / "data")["warnings"]
+    assert warning.startswith("anna_1, anna_2; bert_1, bert_2; carl_1, carl_2: names that differ so little")
+    assert "--subject_pattern" in warning
+    assert caplog.messages == [f"warning: {warning}"]
+    prepare(str(folder), str(tmp_path / "data"), subject_pattern="(?P<subject>[a-z]+)_", fractions=(0, 0, 1))
+    assert _parts(tmp_path / "data")[2] == {"anna", "bert", "carl"}
+    assert _report(tmp_path / "data")["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "warning", "known"),
+    [
+        # bids-standard/legacy-validator 1674 and mne-tools/mne-bids 1065
+        (["1\t30\tF", "2\t40\tM"], "2 names are spelled otherwise, for example 1 is taken for sub-01", 2),
+        (["sub-01\t30\tx"], "sub-01: participants.tsv, row 2: sex 'x' is neither M nor F", 1),
+        (["x\t30\tF"], "age and sex are unknown: no subject of .* the table is of x", 0),
+        (["sub-01\t30\tF\t1"], "age and sex are unknown: .*participants.tsv, row 2, has 4 cells", 0),
+    ],
+)
+def test_participants_that_do_not_fit_are_said(tmp_path: Path, rows: list[str], warning: str, known: int):
+    names = [f"sub-0{n}/anat/sub-0{n}_T1w" for n in (1, 2, 3)]
+    folder = _heads(tmp_path / "bids", names, labels=False)
+    (folder / "participants.tsv").write_text("\n".join(["participant_id\tage\tsex", *rows]))
+    prepare(str(folder), str(tmp_path / "data"), selection="nonzero_count")
+    (said,) = _report(tmp_path / "data")["warnings"]
+    assert re.search(warning, said)
+    assert sum("age" in item for part in PARTS for item in load_cohort(tmp_path / "data")[part]) == known
+
+
+def test_the_split_has_a_name_that_does_not_depend_on_the_place(heads: Path, tmp_path: Path):
+    hashes = []
+    for place in ("data", "far/away/data"):
+        prepare(str(heads), str(tmp_path / place))
+        hashes.append(_report(tmp_path / place)["split"])
+        assert split_hash(load_cohort(tmp_path / place)) == hashes[-1]
+    prepare(str(heads), str(tmp_path / "data"), seed=7)
+    assert hashes[0] == hashes[1] != _report(tmp_path / "data")["split"]
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_results_that_cannot_be_written_end_it_before_the_work(heads: Path, tmp_path: Path, capsys, place: str):
+    (tmp_path / "file").touch()
+    assert main(["prepare", str(heads), str(tmp_path / place)]) == 1
+    error = capsys.readouterr().err
+    assert re.fullmatch(rf"error: the results cannot be written into .*{place} \(.+\). Give another folder.\n", error)
+
+
+def test_a_full_disk_is_no_fault_of_the_images(heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nibabel.save", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        prepare(str(heads), str(tmp_path / "data"))
+    assert _files(tmp_path / "data") == []
+
+
+def test_names_that_no_line_can_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = _heads(tmp_path / "heads", ["a", "b", "c"])
+    for name in ("x\ny_T1.nii", b"\xff_T1.nii".decode("utf-8", "surrogateescape")):
+        (folder / name).write_text("no image")
+        write_nifti(folder / name.replace("T1", "T2"))
+    assert main(["prepare", str(folder), str(tmp_path / "data")]) == 1
+    printed = capsys.readouterr()
+    assert "  'x\\ny_T1.nii': the file is not an image" in printed.err
+    assert "  '\\udcff_T1.nii': the file is not an image" in printed.err
+    assert "left out: 'x\\ny_T2.nii', '\\udcff_T2.nii': it is T2-weighted" in printed.out
+
+
+def test_paths_are_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("$print(1)", "@in#1", "2024"):
+        _heads(tmp_path / name, ["a", "b", "c"], labels=False)
+        assert main(["prepare", name, f"{name}/data", "--selection", "nonzero_count"]) == 0
+        assert len(load_cohort(f"{name}/data")["test"]) == 1
 
 
 def test_command_line(heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -137,7 +137,7 @@ def _save(path: Path, volume: np.ndarray, affine: np.ndarray, orientation: str) 
 def _describe(folder: Path, seed: int) -> None:
     """Write ``dataset.json`` as for any other cohort."""
     axcodes = plane_axcodes(PLANE)
-    images = find_images(folder / "images", labels=folder / "labels")
+    images = find_images(folder / "images", labels=folder / "labels").images
     examined = [examine(image, axcodes, RULE, folder / "masks" / f"{image.subject}_mask.nii.gz") for image in images]
     usable, threshold, _ = usable_images(examined, RULE)
     table = read_demographics(folder / "subjects.csv")
