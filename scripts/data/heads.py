@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from monai.data import affine_to_spacing
 from monai.utils import convert_to_tensor
 from torch import Tensor
 
+from ..anatomy.brain_mask import brain_from_labels
 from .slices import SliceDataset
 
 __all__ = ["HeadDataset"]
@@ -24,7 +26,7 @@ class HeadDataset(SliceDataset):
     item's ``slices`` are not looked at.
 
     Args:
-        data: items with ``image``, ``subject`` and, where it is known, ``mask``, as
+        data: items with ``image``, ``subject`` and, where it is known, ``mask`` or ``label``, as
             :func:`scripts.data.cohort.load_datalist` gives them.
         transform: transform from an item to a dictionary whose ``image`` has the shape ``(1, H, W, D)``.
         depth: slices of each volume; smaller volumes are padded with zeros, larger ones cropped, both centred.
@@ -64,12 +66,15 @@ class HeadDataset(SliceDataset):
     def _masks(self, transform: Callable[[Any], Any]) -> Tensor:
         masks = []
         for item in self.data:
+            path = item.get("mask") or item.get("label")
+            if path is None:
+                raise ValueError(f"{item['subject']} has no mask. Prepare the folder again with masks or labels.")
+            volume = transform({"mask": path})["mask"]
+            mask = convert_to_tensor(volume, track_meta=False) > 0
             if "mask" not in item:
-                raise ValueError(
-                    f"{item['subject']} has no mask. Prepare the folder again, with brain masks or labels."
-                )
-            mask = convert_to_tensor(transform(dict(item))["mask"], track_meta=False)
-            masks.append(_centred(mask > 0, (*self.images.shape[2:], self.depth)))
+                spacing_mm = affine_to_spacing(volume.affine).tolist()
+                mask = torch.from_numpy(brain_from_labels(mask[0].numpy(), spacing_mm))[None]
+            masks.append(_centred(mask, (*self.images.shape[2:], self.depth)))
         return torch.stack(masks).to(self.images.device)  # (N, 1, H, W, D)
 
     def __len__(self) -> int:
