@@ -49,7 +49,11 @@ def stage(root: Path, package: Path) -> None:
     (package / "py.typed").touch()
     for path in sorted((root / "scripts").rglob("*")):
         place = path.relative_to(root / "scripts")
-        if path.is_file() and place.parts[0] != "studies" and "__pycache__" not in place.parts:
+        if not path.is_file() or place.parts[0] == "studies" or "__pycache__" in place.parts:
+            continue
+        if path.suffix == ".pt":
+            shutil.copyfile(path, package / place)
+        else:
             _write(package / place, installed_text(path.read_text(encoding="utf-8")))
     for path in sorted((root / "configs").rglob("*")):
         if path.is_file() and "scripts.studies" not in (text := path.read_text(encoding="utf-8")):

@@ -28,6 +28,7 @@ def prepare(
     name: str | None = None,
     subject_pattern: str | None = None,
     every_nth_slice: Count = 1,
+    brain_mask: Literal["network", "threshold"] = "network",
 ) -> None:
     """Describe a folder of T1-weighted heads as a cohort that training and evaluation read.
 
@@ -58,11 +59,17 @@ def prepare(
             below the image folder. Needed only for unusual names, which warnings tell.
         every_nth_slice: number N of neighbouring slices, which look alike, of which one is kept: for a smaller cohort
             of as many subjects, where time is short.
+        brain_mask: how the brain is found where no label or mask shows it: network (a trained one, for heads of any
+            contrast, whole or skull-stripped) or threshold (the template fitted to the head, as in version 0.1.0).
     """
-    options = dict(locals())
+    options = {key: value for key, value in locals().items() if key != "brain_mask"}
     from ..data.prepare import prepare_cohort, printable
     from ..pages.cohort_picture import save_cohort_picture
 
+    if brain_mask == "network":
+        from ..inference.brain_mask import BrainMasker
+
+        options["find_brain"] = BrainMasker()
     prepared = prepare_cohort(**options)
     save_cohort_picture(prepared.cohort, prepared.folder / PICTURE)
     say(f"{prepared.summary()}\nwrote dataset.json, {PICTURE} and report.json into {output_dir}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -26,7 +26,10 @@ from .given_brain import GivenBrain, given_brain, load_head
 from .image_folder import ImageFile
 from .slice_selection import slice_statistic
 
-__all__ = ["ExaminedImage", "examine"]
+__all__ = ["ExaminedImage", "FindBrain", "examine"]
+
+FindBrain = Callable[[MetaTensor], MetaTensor]
+"""From a head ``(1, X, Y, Z)`` to its boolean brain mask on the same grid."""
 
 BLOCKS = 16
 """Number of blocks along each axis whose means tell heads apart."""
@@ -57,7 +60,14 @@ class ExaminedImage:
     """Labels and masks that show no brain, with the reason."""
 
 
-def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path, strict: Collection[str] = ()) -> ExaminedImage:
+def examine(
+    image: ImageFile,
+    axcodes: str,
+    rule: str,
+    mask_file: Path,
+    strict: Collection[str] = (),
+    find_brain: FindBrain = estimate_brain,
+) -> ExaminedImage:
     """Read an image, find its brain where the selection rule needs it, and measure its slices.
 
     The brain is the given mask, else the closed and filled labels, else estimated from the image.
@@ -68,6 +78,7 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path, strict: 
         rule: selection rule, see :mod:`scripts.data.slice_selection`.
         mask_file: file to write the brain mask to (``.nii.gz``) if it has to be computed.
         strict: see :func:`~scripts.data.given_brain.given_brain`.
+        find_brain: function from a head to its brain mask, where no file shows it.
 
     Returns:
         The findings.
@@ -83,7 +94,7 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path, strict: 
         oriented = cast(MetaTensor, orient(volume))
         spacing_mm = tuple(round(float(size), 4) for size in oriented.pixdim)
         given = given_brain(image, volume, strict)
-        brain = _brain(given, volume) if rule == "brain" else None
+        brain = _brain(given, volume, find_brain) if rule == "brain" else None
         statistic = slice_statistic(
             oriented.numpy()[0],
             rule,
@@ -108,11 +119,11 @@ def examine(image: ImageFile, axcodes: str, rule: str, mask_file: Path, strict: 
     )
 
 
-def _brain(given: GivenBrain, volume: MetaTensor) -> MetaTensor:
+def _brain(given: GivenBrain, volume: MetaTensor, find_brain: FindBrain) -> MetaTensor:
     """Brain mask on the grid of ``volume``, bool; estimated where no file shows it."""
     if given.inside is None:
         try:
-            return estimate_brain(volume)
+            return find_brain(volume)
         except ValueError as error:
             others = "".join(f" Not used: {path.name}, {reason}" for path, reason in given.not_used.items())
             raise ValueError(f"{error}{others}") from None

@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from ..anatomy.brain_mask import estimate_brain
 from ..files.atomic import write_json
 from ..transforms.plane import plane_axcodes
 from .copies import find_copies, persons
 from .demographics import Demographics, DemographicTable, read_demographics
 from .describe import DATASET_FILE, LeftOut, describe_cohort, usable_images
-from .examine import ExaminedImage, examine
+from .examine import ExaminedImage, FindBrain
 from .file_names import stem
 from .image_folder import ImageFile, ImageFolder, find_images
 from .slice_selection import RULES
@@ -111,6 +112,7 @@ def prepare_cohort(
     name: str | None = None,
     subject_pattern: str | None = None,
     every_nth_slice: int = 1,
+    find_brain: FindBrain = estimate_brain,
 ) -> PreparedCohort:
     """Describe a folder of T1-weighted heads as a cohort that training and evaluation read.
 
@@ -130,6 +132,7 @@ def prepare_cohort(
         name: name of the cohort; that of the image folder by default.
         subject_pattern: regular expression whose first group is the subject, searched for in the path of each image.
         every_nth_slice: number N of neighbouring chosen slices of which one is kept.
+        find_brain: function from a head to its brain mask, for heads without labels or mask.
 
     Raises:
         FileNotFoundError: there is no such folder, no image in it, or no such table.
@@ -151,7 +154,8 @@ def prepare_cohort(
         logger.warning("warning: %d more, see %s", len(warnings) - WARNINGS_SHOWN, REPORT_FILE)
     _check_writable(output)
     strict = [kind for kind, given in (("label", labels), ("mask", masks)) if given is not None]
-    examined, unreadable = _examine_all(there.images, folder, axcodes, selection, output / "masks", strict)
+    look = partial(examine, axcodes=axcodes, rule=selection, strict=strict, find_brain=find_brain)
+    examined, unreadable = _examine_all(there.images, folder, output / "masks", look)
     usable, threshold, unfit = usable_images(examined, selection)
     unusable = _listed(there.unreadable | _below(folder, {**unreadable, **unfit}))
     others = _listed(there.other_images)
@@ -240,7 +244,7 @@ def _read_table(file: str, folder: Path, subjects: Collection[str]) -> tuple[Dem
 
 
 def _examine_all(
-    found: Sequence[ImageFile], folder: Path, axcodes: str, rule: str, mask_folder: Path, strict: Collection[str]
+    found: Sequence[ImageFile], folder: Path, mask_folder: Path, look: Callable[..., ExaminedImage]
 ) -> tuple[list[ExaminedImage], LeftOut]:
     """Examine every image, in threads; a bad one does not stop the others."""
     names = Counter(_mask_name(image, folder) for image in found)
@@ -250,8 +254,9 @@ def _examine_all(
         name = _mask_name(image, folder)
         if names[name] > 1:  # x.nii beside x.nii.gz
             name = image.path.relative_to(folder)
+        mask_file = mask_folder / name.with_name(f"{name.name}_mask.nii.gz")
         try:
-            return examine(image, axcodes, rule, mask_folder / name.with_name(f"{name.name}_mask.nii.gz"), strict)
+            return look(image, mask_file=mask_file)
         except ValueError as error:
             left_out[image.path] = str(error)
             return None

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from ..engines import accelerate, bfloat16_pays
 from ..networks import SlabUNet
 from ..networks.blocks import SIZE_MULTIPLE
-from ..recipes.places import PUBLISHED
 from ..recipes.weights import load_weights
 from ..transforms import PLANE_AXCODES
 from ..transforms.volume_scale import volume_range
@@ -24,9 +23,9 @@ from ..transforms.volume_scale import volume_range
 __all__ = ["BrainMasker", "largest_filled"]
 
 WORKING_MM = 2.0
-LEAST_ML = 200.0
-"""Volume below which a mask shows no brain; that of adults is 900 ml and more."""
-WEIGHTS = PUBLISHED / "brain_mask" / "model.pt"
+LEAST_ML = 50.0
+"""Volume below which a mask shows no brain; that of adults is above 900 ml."""
+WEIGHTS = Path(__file__).with_name("brain_mask.pt")
 
 
 class BrainMasker:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.data import examine as examine_module
 from scripts.data.examine import examine
 from scripts.data.image_folder import ImageFile
 from tests.helpers.volume_files import affine, head, write_nifti
@@ -29,18 +28,16 @@ def test_labels_are_judged_whatever_the_rule(tmp_path: Path):
     assert not (tmp_path / "m.nii.gz").exists()
 
 
-def test_the_estimate_takes_over_and_says_what_was_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_estimate_takes_over_and_says_what_was_not_used(tmp_path: Path):
     image = _image(tmp_path, np.where(HEAD > 600, 4, 2 * (HEAD > 0)))
 
     def no_head(volume):
         raise ValueError("no brain was found.")
 
-    monkeypatch.setattr(examine_module, "estimate_brain", lambda volume: volume > 0)
-    found = examine(image, "IPR", "brain", tmp_path / "m.nii.gz")
+    found = examine(image, "IPR", "brain", tmp_path / "m.nii.gz", find_brain=lambda volume: volume > 0)
     assert (found.estimated, found.mask, found.label) == (True, tmp_path / "m.nii.gz", None)
-    monkeypatch.setattr(examine_module, "estimate_brain", no_head)
     with pytest.raises(ValueError, match=r"^no brain was found. Not used: a_seg.nii, its values 0, 2, 4 are neither"):
-        examine(image, "IPR", "brain", tmp_path / "m.nii.gz")
+        examine(image, "IPR", "brain", tmp_path / "m.nii.gz", find_brain=no_head)
 
 
 def test_a_name_too_long_for_its_mask_is_the_fault_of_that_image(tmp_path: Path):
