@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ..transforms.plane import plane_axcodes
 from .copies import find_copies, persons
 from .demographics import Demographics, DemographicTable, read_demographics
 from .describe import DATASET_FILE, LeftOut, describe_cohort, usable_images
-from .examine import ExaminedImage, FindBrain
+from .examine import ExaminedImage, FindBrain, examine
 from .file_names import stem
 from .image_folder import ImageFile, ImageFolder, find_images
 from .slice_selection import RULES
@@ -201,9 +202,8 @@ def _check_writable(output: Path) -> None:
         with tempfile.TemporaryFile(dir=output):
             pass
     except OSError as error:
-        raise type(error)(
-            f"the results cannot be written into {output} ({error.strerror}). Give another folder."
-        ) from None
+        message = f"the results cannot be written into {output} ({error.strerror}). Give another folder."
+        raise type(error)(message) from None
 
 
 def _check_options(selection: str, seed: int, every_nth_slice: int) -> None:
