@@ -103,7 +103,7 @@ def restore(image: VolumeLike, affine: ArrayLike | None = None, **options: Any) 
         **options: see :class:`Restorer`.
 
     Returns:
-        NIfTI image, float32, on the grid and the intensity scale of the input.
+        NIfTI image on the grid and the intensity scale of the input: float32, or float64 where that is too coarse.
 
     Raises:
         FileNotFoundError: there is no such file, or the weights do not exist.

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from .check_volume import CheckVolumed, check_volume
-from .keep_zero_background import KeepZeroBackgroundd, zero_background
 from .load_volume import LoadVolumed
 from .plane import PLANE_AXCODES, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
@@ -14,7 +13,7 @@ from .thesis_slices import ThesisSlicesd, thesis_slices
 from .volume_scale import ScaleIntensityByVolumePercentiled
 
 __all__ = [
-    "PLANE_AXCODES", "CheckVolumed", "KeepZeroBackgroundd", "LoadVolumed", "RestoreOnInputGridd", "SaveRestoredd",
+    "PLANE_AXCODES", "CheckVolumed", "LoadVolumed", "RestoreOnInputGridd", "SaveRestoredd",
     "ScaleIntensityByVolumePercentiled", "SpacingOnlyd", "SplitSlicePhasesd", "ThesisSlicesd", "check_volume",
-    "join_phases", "plane_axcodes", "save_nifti", "split_phases", "thesis_slices", "zero_background",
+    "join_phases", "plane_axcodes", "save_nifti", "split_phases", "thesis_slices",
 ]  # fmt: skip

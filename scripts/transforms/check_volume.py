@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check that an image is a single, finite, three-dimensional volume."""
+"""Check that an image is a single three-dimensional volume, finite inside the head."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
+
+from .intensity_range import intensity_range
 
 __all__ = ["CheckVolumed", "check_affine", "check_volume"]
 
@@ -26,8 +28,8 @@ def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16)
         min_size: smallest number of voxels along an axis.
 
     Raises:
-        ValueError: the volume has another number of axes or channels, too short an axis, values that are NaN or
-            infinite, a single value everywhere, or an affine whose axes do not span three directions.
+        ValueError: the volume has another number of axes or channels, too short an axis, NaN or infinite voxels inside
+            the head, a single value everywhere, or an affine whose axes do not span three directions.
     """
     shape = tuple(volume.shape[1:])
     if volume.ndim != 4:
@@ -39,10 +41,10 @@ def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16)
     if min(shape) < min_size:
         raise ValueError(f"the volume is {shape}: at least {min_size} voxels along each axis are needed.")
     check_affine(np.asarray(affine, dtype=np.float64))
-    damaged = volume.numel() - int(torch.isfinite(volume).sum())
-    if damaged:
-        raise ValueError(f"{damaged} voxels are NaN or infinite: replace them with numbers first.")
-    lowest, highest = (float(value) for value in torch.aminmax(volume))
+    finite = torch.isfinite(volume)
+    if not finite.all():  # around the head they are background
+        intensity_range(volume[0].numpy())
+    lowest, highest = (float(value) for value in torch.aminmax(volume[finite]))
     if lowest == highest:
         raise ValueError(f"the volume is constant, every voxel is {lowest:g}: there is nothing to restore.")
 

@@ -13,13 +13,17 @@ import nibabel as nib
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.data import ImageReader, NibabelReader
+from monai.data import ImageReader, MetaTensor, NibabelReader
 from monai.transforms import LoadImaged
+from monai.utils import convert_to_tensor
 
 from ..files.dicom import read_volume
 from .check_volume import check_affine
 
 __all__ = ["LoadVolumed"]
+
+COARSEST = 1e-4
+"""Largest rounding, as a share of the range of the intensities."""
 
 
 class LoadVolumed(LoadImaged):
@@ -30,8 +34,8 @@ class LoadVolumed(LoadImaged):
     voxels are refused, and the affine stays the file's own.
 
     Args:
-        keys: paths of volume files or of folders with DICOM files, or NIfTI images of nibabel; the result is float32,
-            channel first.
+        keys: paths of volume files or of folders with DICOM files, or NIfTI images of nibabel; the result is channel
+            first and float32, or float64 where float32 would round a head on a large offset.
         series_key: key of the identifier of the DICOM series; absent or empty for a file.
         allow_missing_keys: skip a key that is absent.
 
@@ -44,7 +48,13 @@ class LoadVolumed(LoadImaged):
     def __init__(self, keys: KeysCollection, series_key: str = "series", allow_missing_keys: bool = False) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")  # where pydicom is installed
-            super().__init__(keys, ensure_channel_first=True, image_only=True, allow_missing_keys=allow_missing_keys)
+            super().__init__(
+                keys,
+                dtype=np.float64,
+                ensure_channel_first=True,
+                image_only=True,
+                allow_missing_keys=allow_missing_keys,
+            )
         self.series_key = series_key
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
@@ -59,7 +69,7 @@ class LoadVolumed(LoadImaged):
                 loaded = self._loader("", _Given(source))
             else:
                 loaded = self._loader(source, reader)
-            d[key] = loaded[0] if isinstance(loaded, tuple) else loaded  # MONAI Label asks for the metadata, too
+            d[key] = _narrowed(loaded[0] if isinstance(loaded, tuple) else loaded)  # MONAI Label asks for both
             if affine is not None:
                 d[key].affine = torch.as_tensor(affine)
                 d[key].meta["original_affine"] = affine
@@ -76,6 +86,11 @@ class _Given(NibabelReader):
     def read(self, data: Any, **kwargs: Any) -> nib.Nifti1Pair:
         self.filenames = [""]
         return self.image
+
+
+def _narrowed(volume: MetaTensor) -> MetaTensor:
+    """The volume as float32, unless that is too coarse, as on a large offset."""
+    return convert_to_tensor(volume, dtype=torch.float32, track_meta=True)
 
 
 def _own_affine(source: str | Path | nib.Nifti1Pair) -> np.ndarray | None:

@@ -10,9 +10,13 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, Transform, allow_missing_keys_mode
 
-from .volume_scale import DIFFERENCE
+from .volume_scale import DIFFERENCE, applied_range
 
 __all__ = ["RestoreOnInputGridd"]
+
+NOTHING = 0.03
+"""Smallest correction, as a share of the intensity range, of a voxel that has exactly the intensity of nothing: the air
+of a head stays as it is, and holes and lost pixels are filled."""
 
 
 class RestoreOnInputGridd(Transform):
@@ -23,7 +27,8 @@ class RestoreOnInputGridd(Transform):
     ``T`` is the preprocessing: orientation, resampling, intensity scale, padding. Inverting the prediction alone, as
     ``Invertd`` does, would return a resampled head even where the network changed nothing. Here only the correction is
     inverted, as a difference (without the offset of the intensity scale): where the network returns its input, the
-    voxel keeps its value.
+    voxel keeps its value. Background stays as it is, bit for bit; air that has the intensity of nothing keeps it; and
+    no voxel gets darker than that which was not so before.
 
     The tensors of ``data`` are overwritten, and dropped as soon as they are not needed any more, so there are never
     more than four copies of a large volume.
@@ -46,11 +51,19 @@ class RestoreOnInputGridd(Transform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Restore one volume of a decollated batch."""
         d = dict(data)
+        scale = applied_range(d[self.image_key])
         given = {self.image_key: self._correction(d)}
         with allow_missing_keys_mode(self.transform):
-            correction = self.transform.inverse(given)[self.image_key]
-        original = d.pop(self.original_key)
-        d[self.pred_key] = original.add_(_plain(correction).to(original.device, original.dtype))
+            inverted = self.transform.inverse(given)[self.image_key]
+        original = d[self.pred_key] = d.pop(self.original_key)
+        values, correction = _plain(original), _plain(inverted).to(original.device, original.dtype)
+        if scale is None:
+            values.add_(correction)
+            return d
+        low, high, floor = (float(scale[name]) for name in ("low", "high", "floor"))
+        correction.masked_fill_((values == low) & (correction < NOTHING * (high - low)), -0.0)
+        darkest, result = values.clamp(max=floor), values + correction
+        values.copy_(torch.where(result < darkest, darkest, result))
         return d
 
     def _correction(self, d: dict[Hashable, Any]) -> MetaTensor:

@@ -54,7 +54,7 @@ def save_nifti(
     affine: np.ndarray,
     path: Path,
     meta: Mapping[str, Any] | None = None,
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike | None = None,
 ) -> None:
     """Write a NIfTI file under a temporary name in its folder, then rename it.
 
@@ -63,11 +63,12 @@ def save_nifti(
         affine: ``(4, 4)``, voxel indices to millimetres, RAS.
         path: ends in ``.nii.gz``; its folder is made where it is missing. A former file is replaced.
         meta: header of the input, see :func:`nifti_image`.
-        dtype: type of the voxels.
+        dtype: type of the voxels; None: float64 of a float64 volume, else float32.
 
     Raises:
         OSError: the file cannot be written; nothing is left of it.
     """
+    dtype = dtype or (np.float64 if volume.dtype == np.float64 else np.float32)
     image = nifti_image(np.asarray(volume, dtype=dtype), affine, meta)
     open_gzip = igzip.open if has_igzip else gzip.open
     with replacing(path) as partial, open_gzip(partial, "wb", compresslevel=GZIP_LEVEL) as file:
@@ -83,7 +84,7 @@ class SaveRestoredd(SaveImaged):
         keys: restored volumes ``(1, H, W, D)``, with the affine of the input.
         output_dir: folder of the results.
         name_key: key of the relative path.
-        dtype: type of the voxels.
+        dtype: type of the voxels; None: float64 of a float64 volume, else float32.
         allow_missing_keys: skip a key that is absent.
     """
 
@@ -92,7 +93,7 @@ class SaveRestoredd(SaveImaged):
         keys: KeysCollection,
         output_dir: str | Path,
         name_key: str = "output",
-        dtype: DTypeLike = np.float32,
+        dtype: DTypeLike | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, output_dir=output_dir, allow_missing_keys=allow_missing_keys)

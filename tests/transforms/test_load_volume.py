@@ -6,6 +6,7 @@ import sys
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
 from scripts.files.errors import failure_reason
 from scripts.transforms import LoadVolumed
@@ -68,6 +69,21 @@ def test_an_image_in_memory_is_the_same_as_its_file(tmp_path, kind):
         volume = LoadVolumed("image")({"image": given})["image"]
         np.testing.assert_array_equal(volume, from_file)
         np.testing.assert_allclose(volume.affine, from_file.affine, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.mha"])
+def test_float64_is_kept_where_float32_would_round_the_head_away(tmp_path, name):
+    def written(volume):
+        return load((write_itk if name == "a.mha" else write_nifti)(tmp_path / name, volume))[0]
+
+    offset = head().astype(np.float64) + 1e9
+    assert written(offset).dtype == torch.float64
+    np.testing.assert_array_equal(written(offset), offset)
+    for volume in (head().astype(np.float64), 1e-12 * head().astype(np.float64), head(), head().astype(np.int16)):
+        assert written(volume).dtype == torch.float32
+        np.testing.assert_allclose(written(volume), volume, rtol=1e-6)
+    offset[0, 0] = np.nan
+    assert written(offset).dtype == torch.float64
 
 
 def test_nifti_2_is_read(tmp_path):

@@ -59,3 +59,9 @@ def test_voxels_can_be_of_another_type(tmp_path):
     image = nib.load(tmp_path / "x/y.nii.gz")
     assert image.get_data_dtype() == np.uint8
     np.testing.assert_array_equal(image.dataobj, head() > 0)
+
+
+def test_voxels_have_the_precision_of_the_volume(tmp_path):
+    for dtype, expected in ((np.float64, np.float64), (np.float32, np.float32), (np.int16, np.float32)):
+        save_nifti(head().astype(dtype), affine(), tmp_path / "a.nii.gz")
+        assert nib.load(tmp_path / "a.nii.gz").get_data_dtype() == expected

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was set around a head: padding, and the constant around a stripped or defaced one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Constant", "border_constants", "connected_to_border", "surroundings"]
+
+TILE = 4
+"""Side in voxels of the tiles of the faces, and of the blocks of the volume, that are looked at as a whole."""
+
+FACE_SHARE = 0.05
+"""Share of the tiles that a constant takes up at least. Fat that 8 bits cut off has less."""
+
+DUST_SHARE = 0.05
+"""Share of the voxels of a constant that differ from it, if it is dust."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value that lies in one piece on the faces of a volume.
+
+    Attributes:
+        value: in the volume's unit.
+        tolerance: voxels that differ by so much have the value, too.
+    """
+
+    value: float
+    tolerance: float
+
+    def matches(self, values: NDArray[np.floating], times: float = 1.0) -> NDArray[np.bool_]:
+        """Where ``values`` are the constant, within so many times the tolerance."""
+        reach = times * self.tolerance
+        return np.asarray((values >= self.value - reach) & (values <= self.value + reach))
+
+    def is_dust(self, ordered: NDArray[np.floating]) -> bool:
+        """Whether its voxels differ from the value by next to nothing, as splines leave them."""
+        own = self.matches(ordered)
+        differences = np.abs(ordered[own] - self.value)
+        dust = differences[differences > 0]
+        return len(dust) > DUST_SHARE * len(differences) and float(np.median(dust)) < self.tolerance / 4
+
+
+def _faces(volume: NDArray[Any]) -> list[NDArray[Any]]:
+    return [np.moveaxis(volume, axis, 0)[end] for axis in range(3) for end in (0, -1)]
+
+
+def border_constants(volume: NDArray[np.floating], tolerance: float) -> list[Constant]:
+    """Find the values that were set around a head.
+
+    Args:
+        volume: ``(H, W, D)``.
+        tolerance: difference up to which values are equal.
+
+    Returns:
+        Values that tiles of the faces consist of, ascending. No tile consists of one grey level of noise.
+    """
+    ranges = []
+    for face in _faces(volume):
+        rows, columns = (size // TILE for size in face.shape)
+        tiles = face[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+        ranges.append(np.stack([tiles.min((1, 3)), tiles.max((1, 3))]).reshape(2, -1))
+    lowest, highest = np.concatenate(ranges, axis=1).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        flat = highest - lowest <= 2 * tolerance
+    values = np.sort(lowest[flat])
+    groups = np.split(values, np.flatnonzero(np.diff(values) > 2 * tolerance) + 1)
+    return [
+        Constant(float(group[len(group) // 2]), tolerance)
+        for group in groups
+        if len(group) and len(group) >= FACE_SHARE * len(flat)
+    ]
+
+
+def connected_to_border(passable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find the voxels that are connected to the faces of a volume over the sides of passable voxels.
+
+    Args:
+        passable: ``(H, W, D)``.
+
+    Returns:
+        Boolean, same shape.
+    """
+    reached = np.zeros_like(passable)
+    for face, way in zip(_faces(reached), _faces(passable), strict=True):
+        face |= way
+    before = -1
+    while before != (before := int(np.count_nonzero(reached))):
+        for axis in range(3):
+            line, way = np.moveaxis(reached, axis, 0), np.moveaxis(passable, axis, 0)
+            for k in range(1, len(line)):
+                line[k] |= way[k] & line[k - 1]
+            for k in range(len(line) - 2, -1, -1):
+                line[k] |= way[k] & line[k + 1]
+    return reached
+
+
+def surroundings(dark: NDArray[np.bool_], margin: int = 0) -> NDArray[np.bool_]:
+    """Find the air around a head, or what was set in its place.
+
+    Args:
+        dark: voxels as dark as air, ``(H, W, D)``, slices along the last axis.
+        margin: number of blocks to go on, and of slices.
+
+    Returns:
+        Boolean, same shape: what lies in dark blocks that are connected to the border, and between two dark slices.
+        Holes and lost pixels are none of it, also where they touch the air.
+    """
+    blocks = dark
+    for axis in range(3):
+        line = np.moveaxis(blocks, axis, 0)
+        whole = line[::TILE].copy()
+        for start in range(1, TILE):
+            part = line[start::TILE]
+            whole[: len(part)] &= part
+        blocks = np.moveaxis(whole, 0, axis)
+    near = connected_to_border(blocks)
+    for axis in margin * (0, 1, 2):
+        near = _spread(near, axis)
+    near = near.repeat(TILE, 2).repeat(TILE, 1).repeat(TILE, 0)
+    near = near[tuple(slice(size) for size in dark.shape)]
+    lasting = dark.copy()
+    lasting[..., 1:] &= dark[..., :-1]
+    lasting[..., :-1] &= dark[..., 1:]
+    for _ in range(margin):
+        lasting = _spread(lasting, 2)
+    return near & lasting
+
+
+def _spread(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """Add the two neighbours along an axis."""
+    wider = mask.copy()
+    here, there = np.moveaxis(mask, axis, 0), np.moveaxis(wider, axis, 0)
+    there[1:] |= here[:-1]
+    there[:-1] |= here[1:]
+    return wider

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the intensities of a volume begin, where they end, and what is background, whatever its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .background import Constant, border_constants, connected_to_border, surroundings
+from .zero_level import zero_level
+
+__all__ = ["IntensityRange", "intensity_range"]
+
+SAMPLE = 50_000
+"""Voxels from which the shape of the histogram is read."""
+
+FLAT = 5e-4
+"""Difference up to which voxels are equal, as a share of the range. The air of a scanner is ten times as rough."""
+
+RINGING = 60.0
+"""So many times that difference is what splines swing about the constant around a stripped head."""
+
+MOST_AIR = 5
+"""Background counts as air for the percentile, up to so many times the other voxels. IXI heads have 1.39 times as many
+zeros at most."""
+
+BRIGHTEST = 2.1
+"""The bright end is at most so many medians of the tissue: fat, vessels and a near coil do not darken the brain. It is
+1.63 to 1.88 of them in 166 IXI heads."""
+
+DARK = 0.1
+"""Share of the bright end below which voxels may be air."""
+
+ARTIFICIAL = 0.95
+"""Share of equal voxels in the air that no scanner gives: 0.68 to 0.89 in 34 8-bit IXI heads, less in finer ones."""
+
+
+@dataclass(frozen=True)
+class IntensityRange:
+    """Intensities of one volume, in its own unit.
+
+    Attributes:
+        low: that of nothing: becomes 0.
+        high: the bright end: becomes 1.
+        floor: the lowest that a restored voxel may have.
+        background: what was set around the head and stays as it is, shape of the volume.
+    """
+
+    low: float
+    high: float
+    floor: float
+    background: NDArray[np.bool_]
+
+
+def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> IntensityRange:
+    """Find the intensities that become 0 and 1. They follow every change of the volume to a x + b, a > 0.
+
+    Args:
+        volume: ``(H, W, D)``, slices along the last axis.
+        upper: percentile of head and air that is the bright end; in (0, 100].
+
+    Returns:
+        Range and background.
+
+    Raises:
+        ValueError: voxels inside the head are not finite, or there is no contrast.
+    """
+    lost = ~np.isfinite(volume)
+    sample, constants = _sample(volume)
+    counts, rest = {}, sample
+    for constant in constants:
+        equal = constant.matches(rest)
+        counts[constant.value] = int(np.count_nonzero(equal))
+        rest = rest[~equal]
+    if not len(rest):
+        raise ValueError("the volume is constant but for a few voxels: there is nothing to restore.")
+    low = zero_level(rest, counts)
+
+    outside = np.logical_or.reduce([lost, *(constant.matches(volume) for constant in constants)])
+    inside = volume[~outside] if outside.any() and list(counts) != [low] else volume
+    count = min(volume.size, int((1 + MOST_AIR) * np.count_nonzero(~outside)))
+    guess = int(2 * (1 - upper / 100) * count / volume.size * _drawn(volume).size)
+    high = _percentile(inside, count, upper, rest[max(0, len(rest) - 8 - guess)], low)
+    high = min(high, low + BRIGHTEST * (_tissue(rest, low, high) - low))
+    if not high > low:
+        raise ValueError(
+            f"the volume's {upper}th percentile is {high:g}, not above {low:g}: at least {100 - upper:g} % of the "
+            "voxels must be brighter than the background."
+        )
+
+    background = lost.copy()
+    for constant in constants:
+        if constant.is_dust(sample):
+            background |= connected_to_border(constant.matches(volume, RINGING))
+        elif low < constant.value < high:
+            background |= connected_to_border(constant.matches(volume))
+        elif constant.value != low:
+            background |= constant.matches(volume)
+    dark = background | (volume < low + DARK * (high - low))
+    if lost.any():
+        _check_finite(lost, dark)
+    background |= _air(dark, volume == low)
+    return IntensityRange(low, high, max(low, float(inside.min())), background)
+
+
+def _drawn(volume: NDArray[np.floating]) -> NDArray[np.floating]:
+    """A grid of some 50,000 voxels."""
+    step = max(1, round((volume.size / SAMPLE) ** (1 / 3)))
+    return volume[::step, ::step, ::step]
+
+
+def _sample(volume: NDArray[np.floating]) -> tuple[NDArray[np.float64], list[Constant]]:
+    """Ascending sample of the finite values, and the constants around the head."""
+    sample = _drawn(volume).astype(np.float64).ravel()
+    sample = np.sort(sample[np.isfinite(sample)])
+    distinct = sample[1:][np.diff(sample) > 0]
+    if not len(distinct):
+        raise ValueError("the volume is constant: there is nothing to restore.")
+    last = len(distinct) - 1
+    return sample, border_constants(volume, FLAT * float(distinct[int(0.98 * last)] - distinct[int(0.02 * last)]))
+
+
+def _air(dark: NDArray[np.bool_], zero: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Zeros of the air around a head; up to its very rim where somebody set them, since no scanner did."""
+    air = surroundings(dark)
+    if np.count_nonzero(air & zero) > ARTIFICIAL * np.count_nonzero(air):
+        air = surroundings(dark, margin=1)
+    return air & zero
+
+
+def _percentile(values: NDArray[np.floating], count: int, upper: float, guess: float, low: float) -> float:
+    """Percentile of ``count`` values, ``values`` and others as dark as ``low``, as :func:`numpy.percentile` gives it.
+
+    Only what is above a guess is put in order: a tenth of the time.
+    """
+    place = (count - 1) * (upper / 100)
+    share, needed = place % 1, count - int(place)
+    top = values[values > guess]
+    top = np.sort(values.ravel() if len(top) < needed else top)[-needed:]
+    if len(top) < needed:
+        return low
+    first, second = top[0], top[min(1, needed - 1)]
+    step = np.float64(second - first)
+    return float(first + step * share if share < 0.5 else second - step * (1 - share))
+
+
+def _tissue(ordered: NDArray[np.floating], low: float, high: float) -> float:
+    """Median of the tissue: of what is above the mean and above half of that median."""
+    middle = low
+    for _ in range(4):
+        mean = float(np.minimum(ordered, high).mean())
+        tissue = ordered[np.searchsorted(ordered, max(mean, (low + middle) / 2)) :]
+        middle = float(tissue[len(tissue) // 2])
+        high = min(high, low + BRIGHTEST * (middle - low))  # what is brighter is cut off from the mean
+    return middle
+
+
+def _check_finite(lost: NDArray[np.bool_], dark: NDArray[np.bool_]) -> None:
+    """Raise where voxels that are not finite are not connected to the border, through background and air."""
+    inside = lost & ~connected_to_border(dark)
+    for axis in range(3):  # slices that are lost as a whole, between others
+        gone = np.asarray(np.moveaxis(lost, axis, 0).all((1, 2)))
+        gone[: gone.argmin()] = gone[len(gone) - gone[::-1].argmin() :] = False
+        np.moveaxis(inside, axis, 0)[gone] = True
+    if number := np.count_nonzero(inside):
+        raise ValueError(f"{number} voxels inside the head are NaN or infinite: replace them by a number first.")
