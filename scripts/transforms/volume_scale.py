@@ -82,11 +82,11 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
         """Scale the volumes of ``data``; the result is float32."""
         d = dict(data)
         for key in self.key_iterator(d):
-            volume: MetaTensor = convert_to_tensor(d[key], track_meta=True)
+            volume = convert_to_tensor(d[key], track_meta=True)
             if volume.dtype != torch.float64:
                 volume = volume.to(torch.float32)
             found = intensity_range(_array(volume), self.upper)
-            scaled: MetaTensor = convert_to_tensor((volume - found.low).div_(found.high - found.low), torch.float32)
+            scaled = (volume - found.low).div_(found.high - found.low).to(dtype=torch.float32)
             hidden = _hide(scaled.as_tensor(), found.background)
             self.push_transform(
                 scaled, extra_info={"low": found.low, "high": found.high, "floor": found.floor, "hidden": hidden}

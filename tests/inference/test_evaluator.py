@@ -117,7 +117,8 @@ def test_the_correction_is_that_of_the_networks_slices(workflow, tmp_path):
     padded = torch.nn.functional.pad(slices, (3, 4, 1, 1))  # 22 x 17 to 24 x 24: the network sees multiples of 8
     seen = torch.nn.functional.avg_pool2d(padded, 3, 1, 1)[:, 0, 1:-1, 3:-4].numpy() * upper
     expected = np.stack([np.rot90(seen[k], -1) for k in range(19)], axis=2)
-    np.testing.assert_allclose(restored(tmp_path).get_fdata(), expected, atol=1e-3)
+    head_voxels = volume > 0  # the air stays
+    np.testing.assert_allclose(restored(tmp_path).get_fdata()[head_voxels], expected[head_voxels], atol=1e-3)
 
 
 def test_orientation_of_the_file_does_not_matter(workflow, tmp_path):
@@ -191,7 +192,7 @@ def test_a_bids_tree_becomes_a_derivative(workflow, tmp_path):
 
 def spoiled(value: float) -> np.ndarray:
     volume = head()
-    volume[3, 4, 5] = value
+    volume[8, 10, 9] = value
     return volume
 
 

@@ -122,7 +122,7 @@ def test_the_grid_is_the_inputs_whatever_the_order_of_its_axes(codes):
 
 def spoiled() -> np.ndarray:
     volume = head()
-    volume[3, 4, 5] = np.nan
+    volume[8, 10, 9] = np.nan
     return volume
 
 
@@ -132,7 +132,7 @@ def spoiled() -> np.ndarray:
         (np.stack([head()] * 2, axis=-1), "four-dimensional, 2 volumes or colours"),
         (head()[0], "has 2 axes"),
         (np.full((17, 18, 19), 3.0), "constant, every voxel is 3"),
-        (spoiled(), "1 voxels are NaN or infinite"),
+        (spoiled(), "1 voxels inside the head are NaN or infinite"),
         (head()[:, :15], "at least 16 voxels along each axis"),
         (head().astype(complex), "type complex128: real numbers are needed"),
     ],
