@@ -17,8 +17,8 @@ from .intensity_range import intensity_range
 
 __all__ = ["DIFFERENCE", "ScaleIntensityByVolumePercentiled", "applied_range", "volume_range"]
 
-LIMITS = (-1.0, 3.5)
-"""Range of a network's input. 166 IXI heads reach 3.1, and noise of 15 % reaches -0.7: what is beyond is no tissue."""
+LEAST = -1.0
+"""What is darker is no tissue: noise of 15 % reaches -0.7."""
 
 DIFFERENCE = "is_difference"
 """Key of the metadata of a volume that is the difference of two scaled ones: the offset has cancelled out."""
@@ -57,7 +57,8 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
     Both follow every affine change of the volume, so a head, its z-score and its [-1, 1] are one to a network. The
     percentile is that of the whole volume, air included, so that neighbouring slices keep their relative brightness.
     Two kinds of voxels are hidden: the background, which becomes 0, and what lies far outside of the range, hot voxels
-    above all, which becomes the median of its neighbours in the slice, cut off at 0 and 3.5.
+    above all, which becomes the median of its neighbours in the slice, cut off at 0 and at the
+    brightest that is shown, 3.5 as a rule.
 
     ``inverse`` restores the unit of the input: the range travels with the ``MetaTensor``, so ``Invertd`` undoes it too.
     A difference of two volumes, marked by :data:`DIFFERENCE` in its metadata, is only multiplied, and is nothing in
@@ -87,7 +88,7 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
                 volume = volume.to(torch.float32)
             found = intensity_range(_array(volume), self.upper)
             scaled = (volume - found.low).div_(found.high - found.low).to(dtype=torch.float32)
-            hidden = _hide(scaled.as_tensor(), found.background)
+            hidden = _hide(scaled.as_tensor(), found.background, (found.most - found.low) / (found.high - found.low))
             self.push_transform(
                 scaled, extra_info={"low": found.low, "high": found.high, "floor": found.floor, "hidden": hidden}
             )
@@ -110,17 +111,17 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
         return d
 
 
-def _hide(volume: torch.Tensor, background: np.ndarray) -> torch.Tensor | None:
+def _hide(volume: torch.Tensor, background: np.ndarray, most: float) -> torch.Tensor | None:
     """Hide voxels of ``volume``, ``(1, H, W, D)``, in place; returns which, None for none."""
     hidden = torch.from_numpy(background).to(volume.device).view(volume.shape)
     volume.masked_fill_(hidden, 0.0)
-    if float(volume.min()) < LIMITS[0] or float(volume.max()) > LIMITS[1]:
-        beyond = (volume < LIMITS[0]) | (volume > LIMITS[1])
+    if float(volume.min()) < LEAST or float(volume.max()) > most:
+        beyond = (volume < LEAST) | (volume > most)
         _, row, column, k = beyond.nonzero().unbind(1)
         height, width = volume.shape[1:3]
         around = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
         near = [volume[0, (row + i).clamp(0, height - 1), (column + j).clamp(0, width - 1), k] for i, j in around]
-        volume[beyond] = torch.stack(near).median(0).values.clamp(0.0, LIMITS[1])
+        volume[beyond] = torch.stack(near).median(0).values.clamp(0.0, most)
         hidden = hidden | beyond
     return hidden if hidden.any() else None
 

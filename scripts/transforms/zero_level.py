@@ -26,6 +26,12 @@ QUARTILE = 0.6745
 OUTLIER = 1.2
 """The darkest voxel is the lower end of the air if it is no farther from the peak than so many times that last one."""
 
+TIED = 0.001
+"""Share of the voxels that a value has at least if it was set."""
+
+TIES = 4.0
+"""So many times as many voxels as its neighbours among the values such a value has, unlike a grey level of noise."""
+
 NEAR_AIR = 0.05
 """A constant so little darker than the air, as a share of the range, is its zero."""
 
@@ -44,8 +50,8 @@ def zero_level(ordered: NDArray[np.floating], constants: Mapping[float, int]) ->
     """Tell the intensity of nothing.
 
     With air in the volume, it is the lower end of the air's noise where that is skewed, as in magnitude images, and its
-    centre where it is symmetric. Without, as in a brain alone, it is the darkest there is. A constant around the head
-    that may be that intensity is that intensity.
+    centre where it is symmetric. Without, as in a brain alone, it is the darkest there is. But where many voxels share
+    one value that may be it, around the head or in holes and lost pixels, it is that value.
 
     Args:
         ordered: ascending sample of the intensities without the constants around the head.
@@ -70,7 +76,19 @@ def zero_level(ordered: NDArray[np.floating], constants: Mapping[float, int]) ->
         zero, p1, p5, p95, p99 = at(DARKEST, 0.01, 0.05, 0.95, 0.99)
         first, end = p5 - BELOW_BRAIN * (p95 - p5), p1 + IN_BRAIN * (p99 - p1)
     possible = {value: count for value, count in constants.items() if first <= value <= end}
+    possible |= _tie(ordered[slice(*np.searchsorted(ordered, (first, end)))], TIED * len(ordered))
     return max(possible, key=possible.__getitem__, default=zero)
+
+
+def _tie(ordered: NDArray[np.floating], least: float) -> dict[float, int]:
+    """The commonest value, with its count, if it stands out among its neighbours; else nothing."""
+    if not len(ordered):
+        return {}
+    values, counts = np.unique(ordered, return_counts=True)
+    top = int(counts.argmax())
+    around = np.r_[counts[max(top - 2, 0) : top], counts[top + 1 : top + 3], 0, 0]
+    stands_out = counts[top] > max(least, TIES * around.sum() / 4)
+    return {float(values[top]): int(counts[top])} if stands_out else {}
 
 
 def _centre(ordered: NDArray[np.floating], peak: float, std: float) -> float:

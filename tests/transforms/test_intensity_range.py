@@ -49,8 +49,8 @@ HEADS = {
 def test_the_range_follows_every_change_of_the_intensities(kind, a, b):
     x = HEADS[kind].astype(np.float64)
     first, second = intensity_range(x), intensity_range(a * x + b)
-    for name in ("low", "high", "floor"):
-        assert getattr(second, name) == pytest.approx(a * getattr(first, name) + b, abs=1e-5 * a * UNIT)
+    for name in ("low", "high", "most", "floor"):
+        assert getattr(second, name) == pytest.approx(a * getattr(first, name) + b, abs=5e-5 * a * UNIT)
     assert np.count_nonzero(first.background != second.background) < 50
 
 
@@ -71,10 +71,10 @@ def test_published_numbers_stay(real_data):
         assert (found.low, found.high) == (0.0, float(np.percentile(x, (99.5,))[0]))
 
 
-@pytest.mark.parametrize("upper", [60.0, 98.0, 99.0, 99.9, 100.0])
+@pytest.mark.parametrize("upper", [60.0, 98.0, 99.0, 99.9])
 def test_the_bright_end_is_numpys_percentile(upper):
     x = head("bytes")
-    assert intensity_range(x, upper).high == min(float(np.percentile(x, (upper,))[0]), intensity_range(x, 100).high)
+    assert intensity_range(x, upper).high == float(np.percentile(x, (upper,))[0])
 
 
 @pytest.mark.parametrize("std", [0.01, 0.04, 0.08, 0.15])
@@ -195,7 +195,9 @@ def test_fat_does_not_darken_the_brain(factor):
     fat = inside() & ~ndimage.binary_dilation(brain(), iterations=2) & (x > 0.7 * UNIT)
     assert fat.mean() > 0.01
     bright = np.where(fat, factor * x, x)
-    assert intensity_range(bright).high < 1.5 * intensity_range(x).high
+    found, before = intensity_range(bright), intensity_range(x)
+    assert found.high == pytest.approx(before.high, rel=0.2)
+    assert found.most < 0.6 * before.most
     assert np.percentile(bright, 99.5) > 3 * np.percentile(x, 99.5)
 
 
