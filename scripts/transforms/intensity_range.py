@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .background import Constant, border_constants, connected_to_border, surroundings
+from .histogram import extent, ordered_sample
 from .zero_level import zero_level
 
 __all__ = ["IntensityRange", "intensity_range"]
-
-SAMPLE = 50_000
-"""Voxels from which the shape of the histogram is read."""
 
 FLAT = 5e-4
 """Difference up to which voxels are equal, as a share of the range. The air of a scanner is ten times as rough."""
@@ -77,7 +76,11 @@ def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> Intens
         ValueError: voxels inside the head are not finite, or there is no contrast.
     """
     lost = ~np.isfinite(volume)
-    sample, constants = _sample(volume)
+    sample, share = ordered_sample(volume)
+    lowest, highest = extent(sample) if len(sample) else (0.0, 0.0)
+    if lowest == highest:
+        raise ValueError("the volume is constant: there is nothing to restore.")
+    constants = border_constants(volume, FLAT * (highest - lowest))
     counts, rest = {}, sample
     for constant in constants:
         equal = constant.matches(rest)
@@ -90,18 +93,28 @@ def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> Intens
     outside = np.logical_or.reduce([lost, *(constant.matches(volume) for constant in constants)])
     inside = volume[~outside] if outside.any() and list(counts) != [low] else volume
     count = min(volume.size, int((1 + MOST_AIR) * np.count_nonzero(~outside)))
-    guess = int(2 * (1 - upper / 100) * count / volume.size * _drawn(volume).size)
+    guess = int(2 * (1 - upper / 100) * count * share)
     high = _percentile(inside, count, upper, rest[max(0, len(rest) - 8 - guess)], low)
-    middle, shining = _tissue(rest, low, high) - low, False
-    if high > low + BRIGHTEST * middle:
-        high, shining = low + USUAL * middle, True
+    high, most = _bright_end(rest, low, high)
     if not high > low:
         raise ValueError(
             f"the volume's {upper}th percentile is {high:g}, not above {low:g}: at least {100 - upper:g} % of the "
             "voxels must be brighter than the background."
         )
 
-    background = lost.copy()
+    background = lost | _set_around(volume, constants, sample, low, high)
+    dark = background | (volume < low + DARK * (high - low))
+    if lost.any():
+        _check_finite(lost, dark)
+    background |= _air(dark, volume == low)
+    return IntensityRange(low, high, most, max(low, float(inside.min())), background)
+
+
+def _set_around(
+    volume: NDArray[np.floating], constants: Sequence[Constant], sample: NDArray[np.floating], low: float, high: float
+) -> NDArray[np.bool_]:
+    """The constants around the head, but for exact zeros: holes and lost pixels are zero, too."""
+    background = np.zeros(volume.shape, bool)
     for constant in constants:
         if constant.is_dust(sample):
             background |= connected_to_border(constant.matches(volume, RINGING))
@@ -109,29 +122,7 @@ def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> Intens
             background |= connected_to_border(constant.matches(volume))
         elif constant.value != low:
             background |= constant.matches(volume)
-    dark = background | (volume < low + DARK * (high - low))
-    if lost.any():
-        _check_finite(lost, dark)
-    background |= _air(dark, volume == low)
-    most = low + SHOWN[shining] * (high - low)
-    return IntensityRange(low, high, most, max(low, float(inside.min())), background)
-
-
-def _drawn(volume: NDArray[np.floating]) -> NDArray[np.floating]:
-    """A grid of some 50,000 voxels."""
-    step = max(1, round((volume.size / SAMPLE) ** (1 / 3)))
-    return volume[::step, ::step, ::step]
-
-
-def _sample(volume: NDArray[np.floating]) -> tuple[NDArray[np.float64], list[Constant]]:
-    """Ascending sample of the finite values, and the constants around the head."""
-    sample = _drawn(volume).astype(np.float64).ravel()
-    sample = np.sort(sample[np.isfinite(sample)])
-    distinct = sample[1:][np.diff(sample) > 0]
-    if not len(distinct):
-        raise ValueError("the volume is constant: there is nothing to restore.")
-    last = len(distinct) - 1
-    return sample, border_constants(volume, FLAT * float(distinct[int(0.98 * last)] - distinct[int(0.02 * last)]))
+    return background
 
 
 def _air(dark: NDArray[np.bool_], zero: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -158,15 +149,19 @@ def _percentile(values: NDArray[np.floating], count: int, upper: float, guess: f
     return float(first + step * share if share < 0.5 else second - step * (1 - share))
 
 
-def _tissue(ordered: NDArray[np.floating], low: float, high: float) -> float:
-    """Median of the tissue: of what is above the mean and above 0.6 of that median."""
-    middle = low
+def _bright_end(ordered: NDArray[np.floating], low: float, percentile: float) -> tuple[float, float]:
+    """The bright end and the most that is shown, from the median of the tissue: of what is above 0.6 of itself."""
+    middle, clip = low, percentile
     for _ in range(6):
-        mean = float(np.minimum(ordered, high).mean())
+        mean = float(np.minimum(ordered, clip).mean())  # above which it is no air
         tissue = ordered[np.searchsorted(ordered, max(mean, low + 0.6 * (middle - low))) :]
         middle = float(tissue[len(tissue) // 2])
-        high = min(high, low + BRIGHTEST * (middle - low))  # what is brighter is cut off from the mean
-    return middle
+        clip = min(clip, low + BRIGHTEST * (middle - low))
+    if percentile > low + BRIGHTEST * (middle - low):
+        high, shown = low + USUAL * (middle - low), SHOWN[1]
+    else:
+        high, shown = percentile, SHOWN[0]
+    return high, low + shown * (high - low)
 
 
 def _check_finite(lost: NDArray[np.bool_], dark: NDArray[np.bool_]) -> None:

@@ -19,6 +19,7 @@ from monai.utils import convert_to_tensor
 
 from ..files.dicom import read_volume
 from .check_volume import check_affine
+from .histogram import extent, ordered_sample
 
 __all__ = ["LoadVolumed"]
 
@@ -90,6 +91,14 @@ class _Given(NibabelReader):
 
 def _narrowed(volume: MetaTensor) -> MetaTensor:
     """The volume as float32, unless that is too coarse, as on a large offset."""
+    ordered, _ = ordered_sample(volume.as_tensor()[0].numpy())
+    if len(ordered):
+        lowest, highest = extent(ordered)
+        values = ordered.clip(lowest, highest)
+        with np.errstate(over="ignore"):
+            rounding = np.abs(values.astype(np.float32) - values).max()
+        if rounding > COARSEST * (highest - lowest):
+            return volume
     return convert_to_tensor(volume, dtype=torch.float32, track_meta=True)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from .histogram import centre, half_sample_mode, tie
+
 __all__ = ["zero_level"]
 
 DARK = 0.4
@@ -64,11 +66,11 @@ def zero_level(ordered: NDArray[np.floating], constants: Mapping[float, int]) ->
     low, high = at(0.002, 0.98)
     dark = ordered[: np.searchsorted(ordered, low + DARK * (high - low), "right")]
     if len(dark) > AIR_SHARE * len(ordered):
-        peak = _half_sample_mode(dark)
+        peak = half_sample_mode(dark)
         darker = dark[: 1 + np.searchsorted(dark, peak)]
         half, last = (peak - float(darker[len(darker) // share]) for share in (2, 1000))
         if last > SYMMETRIC * half:
-            zero = _centre(dark, peak, half / QUARTILE)
+            zero = centre(dark, peak, half / QUARTILE)
         else:
             zero = float(darker[0 if peak - darker[0] < OUTLIER * last else len(darker) // 1000])
         first, end = peak - last - NEAR_AIR * (high - low), peak + last
@@ -76,41 +78,5 @@ def zero_level(ordered: NDArray[np.floating], constants: Mapping[float, int]) ->
         zero, p1, p5, p95, p99 = at(DARKEST, 0.01, 0.05, 0.95, 0.99)
         first, end = p5 - BELOW_BRAIN * (p95 - p5), p1 + IN_BRAIN * (p99 - p1)
     possible = {value: count for value, count in constants.items() if first <= value <= end}
-    possible |= _tie(ordered[slice(*np.searchsorted(ordered, (first, end)))], TIED * len(ordered))
+    possible |= tie(ordered[slice(*np.searchsorted(ordered, (first, end)))], TIED * len(ordered), TIES)
     return max(possible, key=possible.__getitem__, default=zero)
-
-
-def _tie(ordered: NDArray[np.floating], least: float) -> dict[float, int]:
-    """The commonest value, with its count, if it stands out among its neighbours; else nothing."""
-    if not len(ordered):
-        return {}
-    values, counts = np.unique(ordered, return_counts=True)
-    top = int(counts.argmax())
-    around = np.r_[counts[max(top - 2, 0) : top], counts[top + 1 : top + 3], 0, 0]
-    stands_out = counts[top] > max(least, TIES * around.sum() / 4)
-    return {float(values[top]): int(counts[top])} if stands_out else {}
-
-
-def _centre(ordered: NDArray[np.floating], peak: float, std: float) -> float:
-    """Mean of what lies within a standard deviation of it."""
-    for _ in range(4):
-        first, end = np.searchsorted(ordered, (peak - std, peak + std))
-        peak = float(ordered[first:end].mean())
-    return peak
-
-
-def _half_sample_mode(ordered: NDArray[np.floating]) -> float:
-    """The place where values lie closest: the shortest interval with half of them, again and again.
-
-    References:
-        Bickel and Fruehwirth, On a fast, robust estimator of the mode, Computational Statistics and Data Analysis
-        50(12), 2006 (doi:10.1016/j.csda.2005.07.011).
-    """
-    while len(ordered) > 2:
-        half = (len(ordered) + 1) // 2
-        widths = ordered[half - 1 :] - ordered[: len(ordered) - half + 1]
-        shortest = int(widths.argmin())
-        if widths[shortest] == 0:
-            return float(ordered[shortest])
-        ordered = ordered[shortest : shortest + half]
-    return float(ordered.mean())
