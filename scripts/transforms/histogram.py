@@ -19,8 +19,8 @@ def ordered_sample(volume: NDArray[np.floating]) -> tuple[NDArray[np.float64], f
         >>> len(ordered), share
         (8, 1.0)
     """
-    step = max(1, round((volume.size / SAMPLE) ** (1 / 3)))
-    drawn = volume[::step, ::step, ::step]
+    step = max(1, round((volume.size / SAMPLE) ** (1 / volume.ndim)))
+    drawn = volume[(slice(None, None, step),) * volume.ndim]
     return np.sort(drawn[np.isfinite(drawn)].astype(np.float64)), drawn.size / volume.size
 
 
