@@ -42,9 +42,11 @@ def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16)
         raise ValueError(f"the volume is {shape}: at least {min_size} voxels along each axis are needed.")
     check_affine(np.asarray(affine, dtype=np.float64))
     finite = torch.isfinite(volume)
+    values = volume
     if not finite.all():  # around the head they are background
         intensity_range(volume[0].numpy())
-    lowest, highest = (float(value) for value in torch.aminmax(volume[finite]))
+        values = volume[finite]
+    lowest, highest = (float(value) for value in torch.aminmax(values))
     if lowest == highest:
         raise ValueError(f"the volume is constant, every voxel is {lowest:g}: there is nothing to restore.")
 

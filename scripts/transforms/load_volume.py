@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import ImageReader, MetaTensor, NibabelReader
-from monai.transforms import LoadImaged
+from monai.transforms import LoadImage, LoadImaged
 from monai.utils import convert_to_tensor
 
 from ..files.dicom import read_volume
@@ -49,13 +49,8 @@ class LoadVolumed(LoadImaged):
     def __init__(self, keys: KeysCollection, series_key: str = "series", allow_missing_keys: bool = False) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")  # where pydicom is installed
-            super().__init__(
-                keys,
-                dtype=np.float64,
-                ensure_channel_first=True,
-                image_only=True,
-                allow_missing_keys=allow_missing_keys,
-            )
+            super().__init__(keys, ensure_channel_first=True, image_only=True, allow_missing_keys=allow_missing_keys)
+            self._exact = LoadImage(dtype=np.float64, ensure_channel_first=True, image_only=True)
         self.series_key = series_key
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
@@ -65,15 +60,16 @@ class LoadVolumed(LoadImaged):
             source: str | Path | nib.Nifti1Pair = d[key]
             if reader is None and not isinstance(source, nib.Nifti1Pair) and Path(source).is_dir():
                 source = read_volume(Path(source), d.get(self.series_key) or "")
-            affine = _own_affine(source)
-            if isinstance(source, nib.Nifti1Pair):
-                loaded = self._loader("", _Given(source))
-            else:
-                loaded = self._loader(source, reader)
-            d[key] = _narrowed(loaded[0] if isinstance(loaded, tuple) else loaded)  # MONAI Label asks for both
-            if affine is not None:
-                d[key].affine = torch.as_tensor(affine)
-                d[key].meta["original_affine"] = affine
+            image = source if isinstance(source, nib.Nifti1Pair) else _nifti(Path(source))
+            if image is not None:
+                _check_voxels(image)
+            load = self._loader if image is not None and _fits_float32(image) else self._exact
+            loaded = load("", _Given(source)) if isinstance(source, nib.Nifti1Pair) else load(source, reader)
+            volume = _narrowed(loaded[0] if isinstance(loaded, tuple) else loaded)  # MONAI Label asks for both
+            if image is not None:
+                volume.affine = torch.as_tensor(image.affine)
+                volume.meta["original_affine"] = image.affine
+            d[key] = volume
         return d
 
 
@@ -91,6 +87,8 @@ class _Given(NibabelReader):
 
 def _narrowed(volume: MetaTensor) -> MetaTensor:
     """The volume as float32, unless that is too coarse, as on a large offset."""
+    if volume.dtype == torch.float32:
+        return volume
     ordered, _ = ordered_sample(volume.as_tensor()[0].numpy())
     if len(ordered):
         lowest, highest = extent(ordered)
@@ -102,18 +100,21 @@ def _narrowed(volume: MetaTensor) -> MetaTensor:
     return convert_to_tensor(volume, dtype=torch.float32, track_meta=True)
 
 
-def _own_affine(source: str | Path | nib.Nifti1Pair) -> np.ndarray | None:
-    """Affine of a NIfTI image, None for another. Raises unless it can be opened and its voxels are real numbers."""
-    image = source if isinstance(source, nib.Nifti1Pair) else _nifti(Path(source))
-    if image is None:
-        return None
+def _fits_float32(image: nib.Nifti1Pair) -> bool:
+    """Whether float32 tells any two stored values apart."""
+    dtype = image.get_data_dtype()
+    fits = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
+    return bool(fits and getattr(image.dataobj, "inter", 0) == 0)
+
+
+def _check_voxels(image: nib.Nifti1Pair) -> None:
+    """Raise unless the voxels are real numbers and the affine is one."""
     dtype = image.get_data_dtype()
     if dtype.fields:
         raise ValueError(f"the voxels are colours ({', '.join(dtype.names or ())}): give an image of one channel.")
     if dtype.kind not in "iuf":
         raise ValueError(f"the voxels are of type {dtype}: real numbers are needed.")
     check_affine(image.affine)
-    return image.affine
 
 
 def _nifti(path: Path) -> nib.Nifti1Pair | None:

@@ -61,9 +61,10 @@ class RestoreOnInputGridd(Transform):
             values.add_(correction)
             return d
         low, high, floor = (float(scale[name]) for name in ("low", "high", "floor"))
-        correction.masked_fill_((values == low) & (correction < NOTHING * (high - low)), -0.0)
-        darkest, result = values.clamp(max=floor), values + correction
-        values.copy_(torch.where(result < darkest, darkest, result))
+        darkest = values.clamp(max=floor)
+        least = (values == low).to(values.dtype).mul_(NOTHING * (high - low)).add_(darkest)
+        result = correction.add_(values)
+        torch.where(result < least, darkest, result, out=values)
         return d
 
     def _correction(self, d: dict[Hashable, Any]) -> MetaTensor:

@@ -105,25 +105,26 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
             restored = scaled * (high - low)
             if not scaled.meta.get(DIFFERENCE):
                 restored.add_(low)
-            elif hidden is not None:  # adding -0.0 changes nothing, not even the sign of a zero
-                restored[hidden.to(restored.device)] = -0.0
+            else:  # adding -0.0 changes nothing, not even the sign of a zero
+                restored.masked_fill_(hidden.to(restored.device), -0.0)
             d[key] = restored
         return d
 
 
-def _hide(volume: torch.Tensor, background: np.ndarray, most: float) -> torch.Tensor | None:
-    """Hide voxels of ``volume``, ``(1, H, W, D)``, in place; returns which, None for none."""
+def _hide(volume: torch.Tensor, background: np.ndarray, most: float) -> torch.Tensor:
+    """Hide voxels of ``volume``, ``(1, H, W, D)``, in place, and tell which."""
     hidden = torch.from_numpy(background).to(volume.device).view(volume.shape)
     volume.masked_fill_(hidden, 0.0)
-    if float(volume.min()) < LEAST or float(volume.max()) > most:
+    lowest, highest = (float(value) for value in torch.aminmax(volume))
+    if lowest < LEAST or highest > most:
         beyond = (volume < LEAST) | (volume > most)
         _, row, column, k = beyond.nonzero().unbind(1)
         height, width = volume.shape[1:3]
         around = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
         near = [volume[0, (row + i).clamp(0, height - 1), (column + j).clamp(0, width - 1), k] for i, j in around]
         volume[beyond] = torch.stack(near).median(0).values.clamp(0.0, most)
-        hidden = hidden | beyond
-    return hidden if hidden.any() else None
+        hidden |= beyond
+    return hidden
 
 
 def _array(volume: torch.Tensor) -> np.ndarray:
