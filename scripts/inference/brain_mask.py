@@ -17,8 +17,7 @@ from ..engines import accelerate, bfloat16_pays
 from ..networks import SlabUNet
 from ..networks.blocks import SIZE_MULTIPLE
 from ..recipes.weights import load_weights
-from ..transforms import PLANE_AXCODES
-from ..transforms.volume_scale import volume_range
+from ..transforms import PLANE_AXCODES, ScaleIntensityByVolumePercentiled
 
 __all__ = ["BrainMasker", "largest_filled"]
 
@@ -47,6 +46,7 @@ class BrainMasker:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network: nn.Module = load_weights(SlabUNet(1, 1, channels=(24, 40, 48), residual_output=False), weights)
         self.network = accelerate(network.eval(), self.device, bfloat16_pays(self.device))
+        self.scale = ScaleIntensityByVolumePercentiled(keys="image")
         self.to_working = Compose(
             [
                 Orientation(PLANE_AXCODES["sagittal"], labels=None),
@@ -67,10 +67,8 @@ class BrainMasker:
         Raises:
             ValueError: no brain is found.
         """
-        working = self.to_working(volume)
-        low, high = volume_range(working)
-        scaled = (torch.as_tensor(np.asarray(working)) - low) / (high - low)
-        brain = largest_filled(self._odds(scaled[None])[0, 0].cpu().numpy() > 0)
+        working = self.to_working(self.scale({"image": volume})["image"])
+        brain = largest_filled(self._odds(torch.as_tensor(np.asarray(working))[None])[0, 0].cpu().numpy() > 0)
         millilitres = brain.sum() * WORKING_MM**3 / 1000
         if millilitres < LEAST_ML:
             raise ValueError(

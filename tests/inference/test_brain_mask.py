@@ -53,9 +53,9 @@ def test_orientation_and_unit_do_not_matter(masker, template):
 
 def test_a_ball_and_air_show_no_brain(masker):
     grid = np.indices((64, 64, 64)) - 31.5
-    ball = (np.sqrt((grid**2).sum(axis=0)) < 9).astype(np.float32)
+    ball = (np.sqrt((grid**2).sum(axis=0)) < 9) * np.random.default_rng(0).uniform(0.5, 1, grid.shape[1:])
     with pytest.raises(ValueError, match="no brain was found"):
-        masker(MetaTensor(torch.from_numpy(ball)[None], affine=torch.diag(torch.tensor([2.0, 2, 2, 1]))))
+        masker(MetaTensor(torch.from_numpy(ball)[None].float(), affine=torch.diag(torch.tensor([2.0, 2, 2, 1]))))
 
 
 def test_real_heads(masker, real_data):
