@@ -77,7 +77,10 @@ def test_on_a_gpu_the_voxels_are_those_that_the_command_writes(tmp_path, restore
     path = write_nifti(tmp_path / "in/a.nii.gz", head((33, 41, 24)))
     for options in ({"device": "cuda"}, {"device": "cuda", "amp": True}):
         (written,) = restored_by_command(tmp_path / "in", **options).values()
-        assert_same(restore(path, **{**ON_CPU, **options}), written)
+        values = np.asarray(written.dataobj)
+        image = restore(path, **{**ON_CPU, **options})
+        # an H200 chose other kernels in the other process: .4 % of the brightest voxel
+        np.testing.assert_allclose(np.asarray(image.dataobj), values, atol=0.01 * np.abs(values).max())
 
 
 def test_every_format_gives_the_voxels_of_the_command(tmp_path, restored_by_command):
