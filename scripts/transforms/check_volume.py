@@ -43,6 +43,8 @@ def check_volume(volume: torch.Tensor, affine: torch.Tensor, min_size: int = 16)
     check_affine(np.asarray(affine, dtype=np.float64))
     finite = torch.isfinite(volume)
     values = volume
+    if not finite.any():
+        raise ValueError("every voxel is NaN or infinite: there is nothing to restore.")
     if not finite.all():  # around the head they are background
         intensity_range(volume[0].numpy())
         values = volume[finite]
