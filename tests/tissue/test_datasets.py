@@ -99,7 +99,7 @@ def test_a_coarser_image_is_the_mean_of_its_voxels(tmp_path):
     found = ImageMaskDataset([{"subject": "a", **files}], progress=False, size=(12, 10), min_area_mm2=1)
     blocks = image.reshape(10, 2, 12, 2, 6, 2).mean((1, 3, 5))[:, :, 1:5] / np.percentile(image, 99.5)
     oriented = found.images[:, 0].numpy().transpose(2, 1, 0)  # (columns, rows, slices): x, y, z
-    np.testing.assert_allclose(oriented, blocks, atol=1e-5)
+    np.testing.assert_allclose(oriented, blocks, atol=1e-3)  # noise alone: its zero is an estimate
 
 
 def test_a_batch_and_an_item(pairs):
