@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Constant", "border_constants", "connected_to_border", "surroundings"]
+__all__ = ["Constant", "border_constants", "connected_to_border", "surroundings", "within"]
 
 TILE = 4
 """Side in voxels of the tiles of the faces, and of the blocks of the volume, that are looked at as a whole."""
 
 FACE_SHARE = 0.05
 """Share of the tiles that a constant takes up at least. Fat that 8 bits cut off has less."""
-
-DUST_SHARE = 0.05
-"""Share of the voxels of a constant that differ from it, if it is dust."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +30,14 @@ class Constant:
     value: float
     tolerance: float
 
-    def matches(self, values: NDArray[np.floating], times: float = 1.0) -> NDArray[np.bool_]:
-        """Where ``values`` are the constant, within so many times the tolerance."""
-        reach = times * self.tolerance
-        return np.asarray((values >= self.value - reach) & (values <= self.value + reach))
+    def matches(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Where ``values`` are the constant."""
+        return within(values, self.value, self.tolerance)
 
-    def is_dust(self, ordered: NDArray[np.floating]) -> bool:
-        """Whether its voxels differ from the value by next to nothing, as splines leave them."""
-        own = self.matches(ordered)
-        differences = np.abs(ordered[own] - self.value)
-        dust = differences[differences > 0]
-        return len(dust) > DUST_SHARE * len(differences) and float(np.median(dust)) < self.tolerance / 4
+
+def within(values: NDArray[np.floating], level: float, reach: float) -> NDArray[np.bool_]:
+    """Where ``values`` differ from a level by ``reach`` at most."""
+    return np.asarray((values >= level - reach) & (values <= level + reach))
 
 
 def _faces(volume: NDArray[Any]) -> list[NDArray[Any]]:
@@ -68,7 +62,7 @@ def border_constants(volume: NDArray[np.floating], tolerance: float) -> list[Con
     lowest, highest = np.concatenate(ranges, axis=1).astype(np.float64)
     with np.errstate(invalid="ignore"):  # inf - inf
         flat = highest - lowest <= 2 * tolerance
-    values = np.sort(lowest[flat])
+    values = np.sort((lowest[flat] + highest[flat]) / 2)
     groups = np.split(values, np.flatnonzero(np.diff(values) > 2 * tolerance) + 1)
     return [
         Constant(float(group[len(group) // 2]), tolerance)

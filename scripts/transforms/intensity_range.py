@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .background import Constant, border_constants, connected_to_border, surroundings
+from .background import border_constants, connected_to_border, surroundings, within
 from .histogram import extent, ordered_sample
 from .zero_level import zero_level
 
@@ -18,10 +17,16 @@ __all__ = ["IntensityRange", "intensity_range"]
 FLAT = 5e-4
 """Difference up to which voxels are equal, as a share of the range. The air of a scanner is ten times as rough."""
 
-RINGING = 60.0
-"""So many times that difference is what splines swing about the constant around a stripped head."""
+NOISELESS = 3e-3
+"""No scanner gives air of which 95 % lie within this share of the range: somebody set it."""
 
-MOST_AIR = 5
+RIM = 0.05
+"""Interpolation of such a volume leaves values within this share at the rim of the air."""
+
+EXACT = 0.999
+"""Share of equal voxels in air that was set and not interpolated: 0.997 at most in interpolated ones."""
+
+MOST_AIR = 8
 """Background counts as air for the percentile, up to so many times the other voxels. IXI heads have 1.39 times as many
 zeros at most."""
 
@@ -38,9 +43,6 @@ SHOWN = (3.5, 1.5)
 
 DARK = 0.1
 """Share of the bright end below which voxels may be air."""
-
-ARTIFICIAL = 0.95
-"""Share of equal voxels in the air that no scanner gives: 0.68 to 0.89 in 34 8-bit IXI heads, less in finer ones."""
 
 
 @dataclass(frozen=True)
@@ -102,35 +104,27 @@ def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> Intens
             "voxels must be brighter than the background."
         )
 
-    background = lost | _set_around(volume, constants, sample, low, high)
-    dark = background | (volume < low + DARK * (high - low))
+    background = lost | _air(volume, low, high - low)
+    for constant in constants:
+        if constant.value != low:
+            equal = constant.matches(volume)
+            background |= connected_to_border(equal) if low < constant.value < high else equal
+            if np.count_nonzero(volume == constant.value) < 0.9 * np.count_nonzero(equal):  # interpolated
+                background |= _air(volume, constant.value, high - low)
     if lost.any():
-        _check_finite(lost, dark)
-    background |= _air(dark, volume == low)
+        _check_finite(lost, background | (volume < low + DARK * (high - low)))
     return IntensityRange(low, high, most, max(low, float(inside.min())), background)
 
 
-def _set_around(
-    volume: NDArray[np.floating], constants: Sequence[Constant], sample: NDArray[np.floating], low: float, high: float
-) -> NDArray[np.bool_]:
-    """The constants around the head, but for exact zeros: holes and lost pixels are zero, too."""
-    background = np.zeros(volume.shape, bool)
-    for constant in constants:
-        if constant.is_dust(sample):
-            background |= connected_to_border(constant.matches(volume, RINGING))
-        elif low < constant.value < high:
-            background |= connected_to_border(constant.matches(volume))
-        elif constant.value != low:
-            background |= constant.matches(volume)
-    return background
-
-
-def _air(dark: NDArray[np.bool_], zero: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Zeros of the air around a head; up to its very rim where somebody set them, since no scanner did."""
-    air = surroundings(dark)
-    if np.count_nonzero(air & zero) > ARTIFICIAL * np.count_nonzero(air):
-        air = surroundings(dark, margin=1)
-    return air & zero
+def _air(volume: NDArray[np.floating], level: float, extent: float) -> NDArray[np.bool_]:
+    """Zeros of the air around a head; all of the air where somebody set it, with what interpolation left at its rim."""
+    near, equal = within(volume, level, RIM * extent), volume == level
+    air = surroundings(near)
+    count = np.count_nonzero(air)
+    if np.count_nonzero(air & within(volume, level, NOISELESS * extent)) < 0.95 * count:
+        return air & equal
+    exact = np.count_nonzero(air & equal) > EXACT * count
+    return surroundings(equal if exact else near, margin=1)
 
 
 def _percentile(values: NDArray[np.floating], count: int, upper: float, guess: float, low: float) -> float:

@@ -42,7 +42,6 @@ def test_dust_is_a_constant_within_the_tolerance():
     (found,) = border_constants(x, TOLERANCE)
     assert found.value == pytest.approx(0, abs=TOLERANCE / 2)
     assert found.matches(x[:6]).all()
-    assert found.matches(np.array([TOLERANCE * 8, -TOLERANCE * 8]), times=10).all()
     assert not found.matches(x[8:16, 8:16]).any()
 
 

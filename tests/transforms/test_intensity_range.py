@@ -144,7 +144,7 @@ def test_a_brain_that_was_scaled_by_itself_has_about_the_zero_of_the_head(change
     x = head()
     mean, std = x[brain()].mean(), x[brain()].std()
     found = intensity_range(change((x - mean) / std).astype(np.float32))
-    assert np.count_nonzero(found.background != ~brain()) < 200  # dark ones of its rim
+    assert np.count_nonzero(found.background != ~brain()) < 300  # dark ones of its rim
     assert abs(found.low * std + mean) < 0.12 * UNIT
     assert found.high * std + mean == pytest.approx(np.percentile(np.where(brain(), x, 0), 99.5), rel=1e-2)
 
@@ -176,7 +176,7 @@ def test_a_defaced_head_has_background_in_its_noise():
     found = intensity_range(x)
     assert found.low == 0
     assert found.background[44:, 48:].all()
-    assert not found.background[~face].any()
+    assert x[found.background & ~face].max() < 0.05 * UNIT  # noise at its rim
 
 
 def test_the_noise_of_a_scanner_is_no_background_but_its_zeros_are():
