@@ -57,8 +57,8 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
     Both follow every affine change of the volume, so a head, its z-score and its [-1, 1] are one to a network. The
     percentile is that of the whole volume, air included, so that neighbouring slices keep their relative brightness.
     Two kinds of voxels are hidden: the background, which becomes 0, and what lies far outside of the range, hot voxels
-    above all, which becomes the median of its neighbours in the slice, cut off at 0 and at the
-    brightest that is shown, 3.5 as a rule.
+    above all, which becomes the median of its neighbours in the slice, cut off at 0 and 3.5 (1.5 where fat or vessels
+    shine).
 
     ``inverse`` restores the unit of the input: the range travels with the ``MetaTensor``, so ``Invertd`` undoes it too.
     A difference of two volumes, marked by :data:`DIFFERENCE` in its metadata, is only multiplied, and is nothing in
