@@ -168,6 +168,12 @@ def test_a_hole_that_touches_the_background_is_none_of_it():
     assert found.background[:4].all()
 
 
+def test_dark_tissue_at_the_rim_of_exact_zeros_is_none_of_them():
+    rim = ndimage.binary_dilation(brain(), iterations=3) & ~brain()
+    stripped = np.where(brain(), head(), np.where(rim, 0.03 * UNIT, 0)).astype(np.float32)
+    assert not (intensity_range(stripped).background & rim).any()
+
+
 def test_a_defaced_head_has_background_in_its_noise():
     x = head("magnitude", 0.02)
     face = np.zeros(x.shape, bool)

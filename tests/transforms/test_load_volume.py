@@ -121,3 +121,13 @@ def test_the_loader_may_be_asked_for_the_metadata_too(tmp_path):
     volume = load({"image": str(path)})["image"]
     assert volume.shape == (1, *head().shape)
     np.testing.assert_allclose(volume.affine, affine())
+
+
+@pytest.mark.parametrize(("inter", "dtype"), [(0, torch.float32), (5, torch.float32), (1e9, torch.float64)])
+def test_16_bits_on_a_large_offset_are_float64(tmp_path, inter, dtype):
+    image = nib.Nifti1Image(head().astype(np.int16), affine())
+    image.header.set_slope_inter(1, inter)
+    nib.save(image, tmp_path / "a.nii.gz")
+    volume = load(tmp_path / "a.nii.gz")
+    assert volume.dtype == dtype
+    np.testing.assert_array_equal(volume[0].numpy(), head().astype(np.int16) + inter)

@@ -68,5 +68,11 @@ def test_a_brain_has_the_constant_around_it_if_that_is_dark():
 
 
 def test_holes_in_a_brain_show_its_zero():
-    ordered = np.sort(np.r_[np.zeros(100), brain()])
+    rng = np.random.default_rng(1)
+    ordered = np.sort(np.r_[np.zeros(500), rng.normal(0, 0.05, 500), brain()])  # and there is noise below it
     assert zero_level(ordered, {-9.0: 9_000}) == 0.0
+
+
+def test_lost_pixels_in_symmetric_noise_show_its_zero():
+    ordered = histogram(lambda rng, size: np.where(np.arange(size) < 300, 0.01, gaussian(rng, size)))
+    assert zero_level(ordered, {}) == 0.01
