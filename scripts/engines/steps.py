@@ -21,16 +21,17 @@ class StepsPerBatch:
     Args:
         size: images of a step; the last part of a batch may be smaller.
         slices: largest number of slices of a step, into which volumes are cut along their last axis; by default all.
+        passes: how often a batch is gone through; every second time mirrored along the last axis.
         max_norm: largest norm of the gradient; a larger one is scaled down.
 
     Raises:
-        ValueError: ``size`` is not positive.
+        ValueError: ``size`` or ``passes`` is not positive.
     """
 
-    def __init__(self, size: int, slices: int | None = None, max_norm: float = 1.0) -> None:
-        if size < 1:
-            raise ValueError(f"size must be a positive number of images, got {size}.")
-        self.size, self.slices, self.max_norm = size, slices, max_norm
+    def __init__(self, size: int, slices: int | None = None, max_norm: float = 1.0, passes: int = 1) -> None:
+        if size < 1 or passes < 1:
+            raise ValueError(f"size and passes must be positive numbers, got {size} and {passes}.")
+        self.size, self.slices, self.max_norm, self.passes = size, slices, max_norm, passes
 
     def __call__(self, engine: SupervisedTrainer, batchdata: dict[str, Tensor]) -> dict[str, Any]:
         """One iteration: input, target, prediction and loss of the last step."""
@@ -53,4 +54,5 @@ class StepsPerBatch:
 
     def _parts(self, images: Tensor) -> list[Tensor]:
         depth = self.slices or images.shape[-1]
-        return [part for some in images.split(self.size) for part in some.split(depth, dim=-1)]
+        once = [part for some in images.split(self.size) for part in some.split(depth, dim=-1)]
+        return [part.flip(-1) if number % 2 else part for number in range(self.passes) for part in once]

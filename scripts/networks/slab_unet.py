@@ -167,9 +167,11 @@ class SlabUNet(nn.Module):
 
     def _stem(self, slabs: Tensor) -> Tensor:
         """First convolution; channels that are left out of the input are zero and cost nothing."""
-        kernels = self.stem.weight[:, : slabs.shape[1]].unflatten(1, (-1, self.seen))
-        whitened = torch.einsum("ogihw,ij->ogjhw", kernels, self.whitening).flatten(1, 2)
-        return F.conv2d(slabs, whitened, self.stem.bias, padding=1)
+        number = slabs.shape[1]
+        with torch.autocast(slabs.device.type, enabled=False):  # small differences of large numbers
+            pixels = slabs.float().unflatten(1, (-1, self.seen)).flatten(0, 1)
+            white = F.conv2d(pixels, self.whitening[:, :, None, None]).unflatten(0, (len(slabs), -1)).flatten(1, 2)
+        return F.conv2d(white, self.stem.weight[:, :number], self.stem.bias, padding=1)
 
     def _volumes(self, slabs: Tensor, x: Tensor) -> Tensor:
         slices = F.pixel_shuffle(slabs, 2)  # (B * slabs, out * slab, H, W)
