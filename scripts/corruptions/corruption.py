@@ -15,6 +15,7 @@ from .parameters import as_images, as_volumes, damage_chosen, per_image, probabi
 __all__ = ["Corruption", "EachSlice", "VolumeCorruption"]
 
 Step = Callable[[Tensor, Draws], Tensor]
+Observer = Callable[[Step, Tensor, Tensor], None]
 
 
 class Corruption:
@@ -82,12 +83,15 @@ class Corruption:
         """
         return self.pair(images, keys)[0]
 
-    def pair(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> tuple[Tensor, Tensor]:
+    def pair(
+        self, images: Tensor, keys: Mapping[str, Tensor | int], observe: Observer | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Damage ``images``, and give the targets too.
 
         Args:
             images: clean images, shape ``(B, C, *spatial)``.
             keys: same as for the call.
+            observe: called after each step as ``observe(step, before, after)``.
 
         Returns:
             The damaged images and their targets: the clean images, or what ``background`` leaves of them.
@@ -95,7 +99,10 @@ class Corruption:
         draws = Draws(self.seed, keys)
         damaged = target = images
         for step, chosen in zip(self.steps, self._chosen(draws), strict=True):
+            before = damaged
             damaged = step(damaged, draws) if chosen is None else damage_chosen(damaged, chosen, step, draws)
+            if observe is not None:
+                observe(step, before, damaged)
         damaged = torch.where(self._unchanged(images, draws), images, damaged)
         for background in self.background:
             lost = ~background.kept(images, draws, keys.get("brain"))
@@ -196,13 +203,15 @@ class VolumeCorruption(Corruption):
     :class:`Corruption`.
     """
 
-    def pair(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> tuple[Tensor, Tensor]:
+    def pair(
+        self, images: Tensor, keys: Mapping[str, Tensor | int], observe: Observer | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Damaged volumes and their targets, see :meth:`Corruption.pair`.
 
         Raises:
             ValueError: the images are not volumes.
         """
-        return super().pair(images, self._shared(images, keys))
+        return super().pair(images, self._shared(images, keys), observe)
 
     def hole_mask(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Tensor | None:
         """Mask of what is erased, see :meth:`Corruption.hole_mask`."""

@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..corruptions import Draws, RandAnomalies, VolumeCorruption
+from ..corruptions import Draws, RandAnomalies, VolumeCorruption, graded_pair
 from ..corruptions.background import dilated
 from ..corruptions.parameters import damage_chosen, per_image
 from ..repairs import equalise_lines, remove_spikes
 from .batches import CorruptBatch
 from .variants import RandVariants
 
-__all__ = ["AnomalyBatch", "BrainMaskBatch", "RestorationBatch"]
+__all__ = ["AnomalyBatch", "BrainMaskBatch", "RestorationBatch", "VerdictBatch"]
 
 PERCENTILE = 0.995
 STRIDE = 11
@@ -160,6 +160,19 @@ class RestorationBatch(_HeadBatch):
         moved = {**keys, **({"brain": keys["brain"].movedim(-1, 2)} if "brain" in keys else {})}
         damaged, clean = self.corruption.pair(heads.movedim(-1, 2), moved)
         return damaged.movedim(2, -1), clean.movedim(2, -1)
+
+
+class VerdictBatch(_HeadBatch):
+    """Damaged heads, repaired as in inference, whose target is the level of each kind of damage."""
+
+    def __call__(
+        self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Image ``(B, 1, H, W, D)`` and levels, ``(B, len(KINDS))``."""
+        heads, _, keys, draws = self._heads(batchdata, device, non_blocking)
+        damaged, _, levels = graded_pair(self.corruption, heads, keys)
+        damaged = remove_spikes(equalise_lines(damaged)[0])[0]
+        return damaged * self._scale(damaged, draws), levels
 
 
 class BrainMaskBatch(_HeadBatch):

@@ -21,7 +21,7 @@ class StepsPerBatch:
     Args:
         size: images of a step; the last part of a batch may be smaller.
         slices: largest number of slices of a step, into which volumes are cut along their last axis; by default all.
-        passes: how often a batch is gone through; every second time mirrored along the last axis.
+        passes: how often a batch is gone through, in random order; every second time mirrored along the last axis.
         max_norm: largest norm of the gradient; a larger one is scaled down.
 
     Raises:
@@ -39,8 +39,9 @@ class StepsPerBatch:
         images, targets = engine.prepare_batch(batchdata, device, engine.non_blocking, **engine.to_kwargs)
         network, optimizer = engine.network, engine.optimizer
         network.train()
-        losses = []
-        for image, target in zip(self._parts(images), self._parts(targets), strict=True):
+        losses, parts = [], list(zip(self._parts(images), self._parts(targets), strict=True))
+        for number in torch.randperm(len(parts)).tolist():
+            image, target = parts[number]
             optimizer.zero_grad()
             prediction = engine.inferer(image, network)
             loss = engine.loss_function(prediction, target)

@@ -67,8 +67,8 @@ class ImagePanel:
         engine.add_event_handler(Events.COMPLETED, self._close)
 
     def _take(self, evaluator: Workflow) -> None:
-        if evaluator.state.iteration == 1:
-            output = evaluator.state.output
+        output = evaluator.state.output
+        if evaluator.state.iteration == 1 and output["pred"].ndim == output["image"].ndim:  # images to show
             shown = (output[name][: self.num_images].detach().cpu() for name in ("image", "pred", "label"))
             self._picture = panel(*shown)
 

@@ -18,10 +18,12 @@ from .shallow_residual import ShallowResidualOriginal, ShallowResidualPreactivat
 from .skip_cae import SkipCAE
 from .slab_unet import SlabUNet
 from .thesis_network import ThesisNetwork
+from .verdict_net import VerdictNet
 
 __all__ = [
     "NETWORKS", "THESIS_NETWORKS", "CompressiveAutoencoder", "MyronenkoCAE", "ResidualUNet", "SegmentationUNet",
     "ShallowResidualOriginal", "ShallowResidualPreactivation", "SkipCAE", "SlabUNet", "ThesisNetwork",
+    "VerdictNet",
 ]  # fmt: skip
 
 THESIS_NETWORKS: dict[str, type[ThesisNetwork]] = {

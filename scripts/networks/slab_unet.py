@@ -62,6 +62,10 @@ class SlabUNet(nn.Module):
 
     The input is decorrelated first, see :func:`markov_whitening`.
 
+    With a verdict, which tells how much of which damage a volume has, the last convolution is a sum of some: one for
+    all volumes and one for each kind, weighted by its level. What one kind calls for, such as sharpening, is wrong for
+    another, such as noise: with one convolution for all a network learns for a long time to leave everything as it is.
+
     The first output channel is the first input channel plus a correction, the second the logarithm of the standard
     deviation of the first one's error. The last convolution starts at zero, so that an untrained network returns its
     input.
@@ -75,6 +79,8 @@ class SlabUNet(nn.Module):
         slab: slices that come out at once.
         margin: slices that are seen on either side of them.
         residual_output: whether the network predicts a correction of the first channel of its input.
+        verdict: network that gives the log odds of levels, ``(B, kinds)``, such as
+            :class:`~scripts.networks.verdict_net.VerdictNet`; it is not trained along.
 
     Raises:
         ValueError: ``channels`` and ``blocks`` are not three numbers each, or a size is not positive.
@@ -82,7 +88,8 @@ class SlabUNet(nn.Module):
     References:
         Shi et al., Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural
         network, CVPR 2016 (pixels as channels). Perez et al., FiLM: visual reasoning with a general conditioning layer,
-        AAAI 2018 (gains and offsets).
+        AAAI 2018 (gains and offsets). Yang et al., CondConv: conditionally parameterized
+        convolutions for efficient inference, NeurIPS 2019 (sums of convolutions).
 
     Example:
         >>> SlabUNet(channels=(8, 8, 8))(torch.rand(1, 1, 16, 24, 10)).shape
@@ -100,6 +107,7 @@ class SlabUNet(nn.Module):
         slab: int = 10,
         margin: int = 3,
         residual_output: bool = True,
+        verdict: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if len(channels) != 3 or len(blocks) != 3 or min(*channels, *blocks, slab, margin + 1) < 1:
@@ -115,7 +123,11 @@ class SlabUNet(nn.Module):
         pairs = list(itertools.pairwise(channels))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.through = nn.ModuleList(ThroughSlabs(channels[2]) for _ in range(2))
-        self.describe = nn.Sequential(nn.Linear(sum(channels), 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels)))
+        self.verdict = verdict
+        kinds = 0 if verdict is None else int(verdict.kinds)
+        self.describe = nn.Sequential(
+            nn.Linear(sum(channels) + kinds, 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels))
+        )
         _start_at_zero(self.describe[2])
         self.widths = list(channels)
         self.bottleneck = _blocks(channels[2], blocks[2])
@@ -125,6 +137,16 @@ class SlabUNet(nn.Module):
         )
         self.head = nn.Conv2d(channels[0], out_channels * 4 * slab, 3, padding=1)
         _start_at_zero(self.head)
+        self.heads = nn.Parameter(torch.zeros(kinds, 4 * slab, channels[0], 3, 3)) if kinds else None
+        if verdict is not None:
+            verdict.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> SlabUNet:
+        """Set the mode of all but the verdict, which stays as it is."""
+        super().train(mode)
+        if self.verdict is not None:
+            self.verdict.eval()
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Restore volumes.
@@ -140,21 +162,23 @@ class SlabUNet(nn.Module):
         fine = self.encoder[0](self._stem(self._slabs(x)))
         middle = self.encoder[1](self.down[0](fine))
         coarse = self.encoder[2](self.down[1](middle))
-        levels = [fine, middle, coarse]
-        means = torch.cat([level.unflatten(0, (len(x), -1)).mean(dim=(1, 3, 4)) for level in levels], dim=1)
-        gains, offsets = self.describe(means).chunk(2, dim=1)
+        features = [fine, middle, coarse]
+        means = torch.cat([part.unflatten(0, (len(x), -1)).mean(dim=(1, 3, 4)) for part in features], dim=1)
+        levels = None if self.verdict is None else torch.sigmoid(self.verdict(x[:, :1]))
+        known = means if levels is None else torch.cat([means, levels.to(means.dtype)], dim=1)
+        gains, offsets = self.describe(known).chunk(2, dim=1)
         slabs = len(fine) // len(x)
         modulated = [
-            level * (1 + _per_slab(gain, slabs)) + _per_slab(offset, slabs)
-            for level, gain, offset in zip(
-                levels, gains.split(self.widths, dim=1), offsets.split(self.widths, dim=1), strict=True
+            part * (1 + _per_slab(gain, slabs)) + _per_slab(offset, slabs)
+            for part, gain, offset in zip(
+                features, gains.split(self.widths, dim=1), offsets.split(self.widths, dim=1), strict=True
             )
         ]
         y = self.through[0](modulated[2], len(x))
         y = self.through[1](self.bottleneck(y), len(x))
         y = self.decoder[1](self.up[1](y) + modulated[1])
         y = self.decoder[0](self.up[0](y) + modulated[0])
-        y = self._volumes(self.head(y), x)
+        y = self._volumes(self._corrections(y, levels), x)
         return torch.cat([x[:, :1] + y[:, :1], y[:, 1:]], dim=1) if self.residual_output else y
 
     def _slabs(self, x: Tensor) -> Tensor:
@@ -172,6 +196,16 @@ class SlabUNet(nn.Module):
             pixels = slabs.float().unflatten(1, (-1, self.seen)).flatten(0, 1)
             white = F.conv2d(pixels, self.whitening[:, :, None, None]).unflatten(0, (len(slabs), -1)).flatten(1, 2)
         return F.conv2d(white, self.stem.weight[:, :number], self.stem.bias, padding=1)
+
+    def _corrections(self, slabs: Tensor, levels: Tensor | None) -> Tensor:
+        """Last convolution, of each volume its own where there are levels."""
+        if levels is None or self.heads is None:
+            return self.head(slabs)
+        own = torch.einsum("bk,koihw->boihw", levels, self.heads)
+        own = F.pad(own, (0, 0, 0, 0, 0, 0, 0, len(self.head.weight) - own.shape[1])) + self.head.weight
+        volumes = slabs.unflatten(0, (len(levels), -1)).unbind()
+        done = [F.conv2d(y, w, self.head.bias, padding=1) for y, w in zip(volumes, own.unbind(), strict=True)]
+        return torch.cat(done)
 
     def _volumes(self, slabs: Tensor, x: Tensor) -> Tensor:
         slices = F.pixel_shuffle(slabs, 2)  # (B * slabs, out * slab, H, W)
