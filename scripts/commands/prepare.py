@@ -63,7 +63,8 @@ def prepare(
             contrast, whole or skull-stripped) or threshold (the template fitted to the head, as in version 0.1.0).
     """
     options = {key: value for key, value in locals().items() if key != "brain_mask"}
-    from ..data.prepare import prepare_cohort, printable
+    from ..data.prepare import prepare_cohort
+    from ..files.errors import printable
     from ..pages.cohort_picture import save_cohort_picture
 
     if brain_mask == "network":

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
-__all__ = ["bids_entities", "described_name", "write_derivative_description"]
+from .atomic import replacing, write_json
+
+__all__ = ["RAW", "bids_entities", "described_name", "write_derivative_description"]
 
 BIDS_STEM = re.compile(r"(?P<entities>sub-[a-zA-Z0-9]+(?:_[a-z]+-[a-zA-Z0-9]+)*)_(?P<suffix>[a-zA-Z][a-zA-Z0-9]*)")
 DESC = re.compile(r"_desc-(?P<label>[a-zA-Z0-9]+)")
 BIDS_VERSION = "1.9.0"
+RAW = "raw"
+"""Name of the input's dataset in BIDS URIs of the results: ``bids:raw:sub-01/anat/sub-01_T1w.nii.gz``."""
 
 
 def bids_entities(stem: str) -> dict[str, str] | None:
@@ -64,23 +67,36 @@ def described_name(stem: str, description: str) -> str:
     return f"{entities}_desc-{description}_{suffix}"
 
 
-def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str, version: str) -> None:
-    """Write ``dataset_description.json`` if the input is a BIDS dataset, that is, has one itself.
+def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str, version: str, report: str) -> None:
+    """Make a folder of results a BIDS derivative if the input is a BIDS dataset, that is, has a description itself.
 
     Args:
         dataset_dir: folder of the input.
         output_dir: folder of the results; a description that is already there is kept.
         name: name of the software.
         version: version of the software.
+        report: name of the file of ``output_dir`` that ``.bidsignore`` names, as BIDS knows no such file.
+
+    Raises:
+        OSError: the folder cannot be written to.
     """
     source, target = dataset_dir / "dataset_description.json", output_dir / "dataset_description.json"
-    if not source.is_file() or target.exists():
+    if not source.is_file():
         return
+    ignore = output_dir / ".bidsignore"
+    ignored = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
+    if report not in ignored:
+        with replacing(ignore) as partial:
+            partial.write_text("\n".join([*ignored, report]) + "\n", encoding="utf-8")
+    if target.exists():
+        return
+    url = dataset_dir.resolve().as_uri()
     description = {
         "Name": f"{name}: restored volumes",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": name, "Version": version}],
-        "SourceDatasets": [{"URL": dataset_dir.resolve().as_uri()}],
+        "SourceDatasets": [{"URL": url}],
+        "DatasetLinks": {RAW: url},
     }
-    target.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    write_json(target, description)

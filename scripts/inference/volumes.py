@@ -7,13 +7,13 @@ The next volume is read while the current one is restored.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
-from pathlib import Path
+from itertools import groupby
+from pathlib import Path, PurePath
 from typing import Any
 
 from monai.data import Dataset, list_data_collate
@@ -21,11 +21,13 @@ from monai.data import Dataset, list_data_collate
 from ..files.bids import described_name
 from ..files.dicom import find_series, is_dicom
 from ..files.errors import failure_reason
+from ..files.folder_walk import walk_folder
 
 __all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes"]
 
 
 VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
+DICOM_NAMES = ("*.dcm", "*.dicom", "*.ima")
 
 
 class FoundVolumes(list[dict[str, str]]):
@@ -42,8 +44,9 @@ def find_volumes(
 ) -> FoundVolumes:
     """List the volume files and DICOM series under a folder, and name the result of each.
 
-    Hidden files and ``output_dir`` itself are left out. A folder that cannot be read, and a file that claims to be
-    DICOM and is not, are listed with an ``error``, so that they are reported with the others.
+    Hidden files and ``output_dir`` itself are left out. A folder that cannot be read, a link that leads to nothing, a
+    named pipe, and a file that claims to be DICOM and is not, are listed with an ``error``, so that they are reported
+    with the others.
 
     Args:
         dataset_dir: folder to search, with its subfolders.
@@ -67,15 +70,18 @@ def find_volumes(
         raise NotADirectoryError(f"dataset_dir '{dataset_dir}' is a file: give the folder that holds it.")
     if root.resolve() == results.resolve():
         raise ValueError(f"output_dir '{output_dir}' is dataset_dir: give another folder for the results.")
+    there = walk_folder(root, results)
     items = FoundVolumes()
-    unreadable: list[OSError] = []
-    for folder, files in _folders(root, results, unreadable):
-        volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)]
+    for folder, files in groupby(there.files, key=lambda file: file.parent):
+        paths = [root / file for file in files]
+        volumes = [file for file in paths if _named_as(patterns, file)]
         items += [_file_item(root, file, description) for file in volumes]
-        series, without_images = _series_items(root, folder, set(files) - set(volumes), description)
+        series, without_images = _series_items(root, root / folder, set(paths) - set(volumes), description)
         items += series
         items.without_images += without_images
-    items += [_item(root, Path(error.filename), Path(), error=failure_reason(error)) for error in unreadable]
+    for entry, reason in there.unreadable.items():
+        if _named_as((*patterns, *DICOM_NAMES), entry) or not entry.suffix or (root / entry).is_dir():
+            items.append(_item(root, root / entry, entry, error=reason))
     if not items:
         raise FileNotFoundError(
             f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is a DICOM "
@@ -85,21 +91,11 @@ def find_volumes(
     return items
 
 
-def _folders(root: Path, results: Path, unreadable: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
-    """Every folder with its visible files; links are followed, the results and folders seen before left out."""
-    seen = {results.resolve(), root.resolve()}
-    for name, folders, files in os.walk(root, onerror=unreadable.append, followlinks=True):
-        here, visible = Path(name), []
-        for folder in sorted(folders):
-            place = (here / folder).resolve()
-            if not folder.startswith(".") and place not in seen:
-                seen.add(place)
-                visible.append(folder)
-        folders[:] = visible
-        yield here, [here / file for file in sorted(files) if not file.startswith(".")]
+def _named_as(patterns: Sequence[str], file: PurePath) -> bool:
+    return any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)
 
 
-def _item(root: Path, image: Path, output: Path, series: str = "", error: str = "") -> dict[str, str]:
+def _item(root: Path, image: Path, output: PurePath, series: str = "", error: str = "") -> dict[str, str]:
     name = image.relative_to(root).as_posix()
     return {
         "name": root.resolve().name if name == "." else name,  # series that lie in dataset_dir itself
@@ -194,4 +190,7 @@ class VolumeLoader:
                 del batch  # not kept while the next one is waited for
 
     def _read(self, index: int) -> dict[str, Any]:
-        return list_data_collate([self.dataset[index]])
+        try:
+            return list_data_collate([self.dataset[index]])
+        except Exception as error:  # out of memory
+            return list_data_collate([{**self.dataset.data[index], "error": failure_reason(error)}])

@@ -27,10 +27,10 @@ def test_a_derivative_is_described_only_where_the_input_is_bids(tmp_path):
     source, results = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     results.mkdir()
-    write_derivative_description(source, results, "name", "1.2")
+    write_derivative_description(source, results, "name", "1.2", "log.json")
     assert not list(results.iterdir())
     (source / "dataset_description.json").write_text("{}")
-    write_derivative_description(source, results, "name", "1.2")
+    write_derivative_description(source, results, "name", "1.2", "log.json")
     description = json.loads((results / "dataset_description.json").read_text())
     assert description["DatasetType"] == "derivative"
     assert description["GeneratedBy"] == [{"Name": "name", "Version": "1.2"}]

@@ -15,7 +15,7 @@ from monai.bundle import ConfigWorkflow
 from monai.transforms import SaveImaged
 
 from scripts.files.errors import one_line
-from scripts.inference.evaluator import SkippedVolumesError
+from scripts.inference.report import SkippedVolumesError
 from tests.helpers.dicom_files import PATIENT, stored
 from tests.helpers.dicom_kinds import OBLIQUE, frames, mixed, one, with_report
 from tests.helpers.user_errors import user_error
@@ -261,7 +261,8 @@ def test_bad_files_are_named_and_the_good_one_is_restored(workflow, tmp_path, ca
         assert part in reasons[name]
         assert 0 < len(reasons[name]) < 250
         assert any(line.endswith(f"skipped {name}: {reasons[name]}") for line in lines)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good_restored.nii.gz", "report.json"]
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["good_restored.json", "good_restored.nii.gz", "report.json"]
 
 
 def test_series_of_an_examination_are_restored_and_nothing_tells_whose_it_is(workflow, tmp_path, capfd, caplog):

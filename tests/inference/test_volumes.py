@@ -76,7 +76,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", closed)
     errors = {item["name"]: item["error"] for item in find_volumes(tmp_path, tmp_path / "out")}
-    assert errors == {"a.nii.gz": "", "closed": "Permission denied."}
+    assert errors == {"a.nii.gz": "", "closed": "the folder cannot be opened (Permission denied)."}
 
 
 @pytest.mark.parametrize("suffix", ["", ".dcm"])

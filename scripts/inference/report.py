@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of each volume: ``report.json``, a sidecar beside each result, a line on the screen."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from monai.utils import optional_import
+
+from .. import __version__
+from ..files.atomic import replacing, write_json
+from ..files.bids import RAW, write_derivative_description
+from ..files.errors import printable
+from ..files.hashes import content_hash
+
+tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
+
+__all__ = ["RestorationReport", "SkippedVolumesError"]
+
+SOFTWARE = "brain-mri-autoencoders"
+REPORT = "report.json"
+FACTS = "Restoration"
+"""Key of a sidecar that is ours; the others are those of BIDS."""
+
+
+class SkippedVolumesError(ValueError):
+    """Some volumes could not be restored; the others were."""
+
+
+class RestorationReport:
+    """Outcome of each volume, true whenever the process may end.
+
+    A result is complete when its sidecar lies beside it, which says what it was made of and how. ``report.json`` is
+    written anew, by rename, after each volume.
+
+    Args:
+        dataset_dir: folder of the volumes.
+        output_dir: folder of the results and of the report.
+        settings: hash of all that determines the results besides the volumes, see
+            :func:`~scripts.recipes.checks.settings_hash`.
+        skip_existing: keep results that were made of the same files with the same settings.
+    """
+
+    def __init__(self, dataset_dir: str, output_dir: str, settings: str = "", skip_existing: bool = False) -> None:
+        self.dataset_dir = Path(dataset_dir)
+        self.output_dir = Path(output_dir)
+        self.settings = settings
+        self.skip_existing = skip_existing
+        self.outputs: dict[str, str] = {}
+        self.sources: dict[str, tuple[Path, str]] = {}
+        self.restored: list[dict[str, Any]] = []
+        self.skipped: list[dict[str, str]] = []
+        self.existing = 0
+        self.dicom_without_images = 0
+        self._lines: dict[str, list[str]] = {"restored": [], "skipped": []}
+
+    def begin(self, items: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+        """Write the report of no volume yet, and what makes a BIDS derivative where the input is BIDS.
+
+        Args:
+            items: volumes, see :func:`~scripts.inference.volumes.find_volumes`.
+
+        Returns:
+            Those that are to be restored: not those of which results are kept.
+
+        Raises:
+            OSError: the folder of the results cannot be written to.
+        """
+        self.dicom_without_images = getattr(items, "without_images", 0)
+        images = {item["name"]: Path(item["image"]) for item in items if not item["error"]}
+        self.sources = {name: (image, _state(image)) for name, image in images.items()}
+        if self.skip_existing:
+            items = [item for item in items if not self._keep(item)]
+        self.write()
+        write_derivative_description(self.dataset_dir, self.output_dir, SOFTWARE, __version__, REPORT)
+        return list(items)
+
+    def _keep(self, item: Mapping[str, str]) -> bool:
+        """Keep the result of an item, if it is there and was made of the same with the same settings."""
+        name, output = item["name"], item["output"]
+        path = self.output_dir / output
+        _, state = self.sources.get(name, (path, ""))
+        if not state or not path.is_file() or self.conflict(name, output):
+            return False
+        try:
+            facts = json.loads(_sidecar(path).read_text(encoding="utf-8"))[FACTS]
+            same = (facts.pop("input"), facts.pop("settings")) == (state, self.settings)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, or another program's
+            return False
+        if same:
+            self.existing += 1
+            self._note("restored", {"name": name, "output": output, **facts})
+            return True
+        return False
+
+    def clear(self, output: str) -> None:
+        """Make way for a result: from now on, the former one is not complete.
+
+        Raises:
+            ValueError: a link leads out of the folder of the results.
+        """
+        path = self.output_dir / output
+        if not path.parent.resolve().is_relative_to(self.output_dir.resolve()):
+            raise ValueError(f"its result would be written into {path.parent.resolve()}, out of {self.output_dir}.")
+        _sidecar(path).unlink(missing_ok=True)
+
+    def restore(self, name: str, output: str, **facts: Any) -> None:
+        """Note a volume that was written.
+
+        Args:
+            name: name of the volume.
+            output: path of the result, relative to ``output_dir``.
+            facts: what is known of it. ``skull_stripped`` goes into the sidecar alone.
+
+        Raises:
+            OSError: the sidecar cannot be written; the result is removed.
+        """
+        stripped = facts.pop("skull_stripped", False)
+        image, state = self.sources[name]
+        sidecar = {
+            "Description": "Restored by a trained network; a guess, not a measurement",
+            "Sources": [self._source(image)],
+            "SkullStripped": stripped,
+            FACTS: {**facts, "input": state, "settings": self.settings},
+        }
+        path = self.output_dir / output
+        try:
+            write_json(_sidecar(path), sidecar)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        self._note("restored", {"name": name, "output": output, **facts})
+        self._save()
+
+    def _source(self, image: Path) -> str:
+        place = image.relative_to(self.dataset_dir).as_posix()
+        return f"bids:{RAW}:{quote(place)}" if (self.dataset_dir / "dataset_description.json").is_file() else place
+
+    def conflict(self, name: str, output: str) -> str:
+        """Say which input has a result of this name already; "" where none has. Case is ignored, as some disks do."""
+        first = self.outputs.setdefault(output.lower(), name)
+        return "" if first == name else f"its result {output} is that of {first} already: rename one of the two."
+
+    def skip(self, name: str, reason: str) -> None:
+        """Note a volume that was not, and say so in one line on standard error."""
+        self._note("skipped", {"name": name, "reason": reason})
+        _tell(f"skipped {printable(name)}: {printable(reason)}")
+        self._save()
+
+    def _note(self, kind: str, entry: dict[str, Any]) -> None:
+        (self.restored if kind == "restored" else self.skipped).append(entry)
+        self._lines[kind].append("  " + json.dumps(entry))
+
+    def _save(self) -> None:
+        with suppress(OSError):  # the disk is full: the end of the run says so
+            self.write()
+
+    def write(self, finished: bool = False) -> None:
+        """Write ``report.json`` by rename.
+
+        Args:
+            finished: whether the run has come to its end.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        head: dict[str, Any] = {"dataset_dir": str(self.dataset_dir), "finished": finished}
+        if self.dicom_without_images:
+            head["dicom_without_images"] = self.dicom_without_images
+        lists = [f' "{kind}": [\n' + ",\n".join(lines) + "\n ]" for kind, lines in list(self._lines.items())]
+        with replacing(self.output_dir / REPORT) as partial:
+            partial.write_text(",\n".join([json.dumps(head, indent=1)[:-2], *lists]) + "\n}\n", encoding="utf-8")
+
+    def finish(self) -> None:
+        """End the command.
+
+        Raises:
+            SkippedVolumesError: a volume was skipped; how many, and where the report is.
+        """
+        total, report = len(self.restored) + len(self.skipped), self.output_dir / REPORT
+        if self.skipped:
+            raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
+        kept = f" ({self.existing} of them before)" if self.existing else ""
+        _tell(f"restored {total} volumes{kept}, see {report}")
+
+
+def _sidecar(result: Path) -> Path:
+    return result.with_name(result.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
+def _state(image: Path) -> str:
+    """What changes with the files of a volume: their names, sizes and times; "" of one that cannot be looked at."""
+    try:
+        with suppress(NotADirectoryError), os.scandir(image) as entries:
+            files = [(entry.name, entry.stat()) for entry in entries]
+            return content_hash(sorted([ascii(name), file.st_size, file.st_mtime_ns] for name, file in files))
+        file = image.stat()
+    except OSError:
+        return ""
+    return content_hash([file.st_size, file.st_mtime_ns])
+
+
+def _tell(line: str) -> None:
+    """Write a line to standard error, above the progress bar where there is one."""
+    if has_tqdm:
+        tqdm.write(line, file=sys.stderr)
+    else:
+        sys.stderr.write(f"{line}\n")
