@@ -23,17 +23,19 @@ def restore(
         output_dir: folder of the results; eval/restored by default.
         **keys: any other key of the file goes as well, such as --network_def#channels.
     """
+    from ..files.errors import printable
     from ..recipes.workflow import INFERENCE, recipe_workflow, typed_settings
 
     with usage_errors():
         settings = typed_settings(INFERENCE, keys)
     workflow = recipe_workflow(INFERENCE, "inference", settings, dataset_dir, output_dir)
     report = workflow.parser.get_parsed_content("report")
+    report.names_results = False
     try:
         workflow.run()
     finally:
         for volume in report.restored:
-            say(str(report.output_dir / volume["output"]))
+            say(printable(str(report.output_dir / volume["output"])))
 
 
 COMMAND = restore

@@ -100,7 +100,7 @@ def one_line(error: BaseException) -> str | None:
     """
     error = unwrapped(error)
     if isinstance(error, KeyboardInterrupt):
-        return "terminated" if isinstance(error, Terminated) else "interrupted"
+        return "\nterminated" if isinstance(error, Terminated) else "\ninterrupted"  # below the progress bar
     if missing := missing_package(error):
         return f"error: {missing}"
     return f"error: {error}" if isinstance(error, OSError) or _raised_on_purpose(error) else None

@@ -20,6 +20,8 @@ from ..files.errors import failure_reason
 from ..files.folder_claim import claimed
 from ..recipes.weights import load_weights
 from ..transforms.plane import plane_axcodes
+from ..transforms.skull_stripped import is_skull_stripped
+from ..transforms.volume_scale import applied_range
 from .report import RestorationReport
 from .volumes import find_volumes
 
@@ -108,6 +110,7 @@ class RestorationEvaluator(SupervisedEvaluator):
         finished = False
         with claimed(self.report.output_dir):
             loader.dataset.data = self.report.begin(loader.dataset.data)
+            self.state.epoch_length = len(loader)
             try:
                 with ThreadPoolExecutor(1, "finish") as self.finisher:
                     if len(loader):
@@ -159,7 +162,10 @@ class RestorationEvaluator(SupervisedEvaluator):
 def _facts(original: MetaTensor, image: MetaTensor) -> dict[str, Any]:
     """Shape and voxel size of a volume as loaded, and whether the network was given interpolated voxels."""
     spacing, seen = (np.asarray(affine_to_spacing(volume.affine), dtype=float) for volume in (original, image))
+    scale = applied_range(image)
+    values, voxel_mm3 = original.as_tensor()[0].numpy(), float(spacing.prod())
     return {
+        "skull_stripped": scale is not None and is_skull_stripped(values, voxel_mm3, scale["high"] - scale["low"]),
         "shape": list(original.shape[1:]),
         "spacing_mm": spacing.round(4).tolist(),
         "resampled": not np.allclose(np.sort(spacing), np.sort(seen), rtol=1e-4),

@@ -15,10 +15,11 @@ from urllib.parse import quote
 from monai.utils import optional_import
 
 from .. import __version__
-from ..files.atomic import replacing, write_json
+from ..files.atomic import replacing
 from ..files.bids import RAW, write_derivative_description
 from ..files.errors import printable
 from ..files.hashes import content_hash
+from ..files.sidecar import sidecar_path, write_sidecar
 
 tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
@@ -46,6 +47,9 @@ class RestorationReport:
         settings: hash of all that determines the results besides the volumes, see
             :func:`~scripts.recipes.checks.settings_hash`.
         skip_existing: keep results that were made of the same files with the same settings.
+
+    Attributes:
+        names_results: whether the screen gets a line for each result, too, not only for what is skipped.
     """
 
     def __init__(self, dataset_dir: str, output_dir: str, settings: str = "", skip_existing: bool = False) -> None:
@@ -59,6 +63,7 @@ class RestorationReport:
         self.skipped: list[dict[str, str]] = []
         self.existing = 0
         self.dicom_without_images = 0
+        self.names_results = True
         self._lines: dict[str, list[str]] = {"restored": [], "skipped": []}
 
     def begin(self, items: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -90,13 +95,14 @@ class RestorationReport:
         if not state or not path.is_file() or self.conflict(name, output):
             return False
         try:
-            facts = json.loads(_sidecar(path).read_text(encoding="utf-8"))[FACTS]
+            facts = json.loads(sidecar_path(path).read_text(encoding="utf-8"))[FACTS]
             same = (facts.pop("input"), facts.pop("settings")) == (state, self.settings)
         except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, or another program's
             return False
         if same:
             self.existing += 1
             self._note("restored", {"name": name, "output": output, **facts})
+            self._name_result("kept", name, output)
             return True
         return False
 
@@ -109,7 +115,7 @@ class RestorationReport:
         path = self.output_dir / output
         if not path.parent.resolve().is_relative_to(self.output_dir.resolve()):
             raise ValueError(f"its result would be written into {path.parent.resolve()}, out of {self.output_dir}.")
-        _sidecar(path).unlink(missing_ok=True)
+        sidecar_path(path).unlink(missing_ok=True)
 
     def restore(self, name: str, output: str, **facts: Any) -> None:
         """Note a volume that was written.
@@ -132,12 +138,17 @@ class RestorationReport:
         }
         path = self.output_dir / output
         try:
-            write_json(_sidecar(path), sidecar)
-        except OSError:
+            write_sidecar(path, sidecar)
+        except BaseException:
             path.unlink(missing_ok=True)
             raise
         self._note("restored", {"name": name, "output": output, **facts})
+        self._name_result("restored", name, output)
         self._save()
+
+    def _name_result(self, done: str, name: str, output: str) -> None:
+        if self.names_results:
+            _tell(f"{done} {printable(name)}: {printable(output)}")
 
     def _source(self, image: Path) -> str:
         place = image.relative_to(self.dataset_dir).as_posix()
@@ -185,14 +196,12 @@ class RestorationReport:
             SkippedVolumesError: a volume was skipped; how many, and where the report is.
         """
         total, report = len(self.restored) + len(self.skipped), self.output_dir / REPORT
+        if self.dicom_without_images:
+            _tell(f"passed over {self.dicom_without_images} DICOM files without images (directories, reports)")
         if self.skipped:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
         kept = f" ({self.existing} of them before)" if self.existing else ""
         _tell(f"restored {total} volumes{kept}, see {report}")
-
-
-def _sidecar(result: Path) -> Path:
-    return result.with_name(result.name.removesuffix(".gz").removesuffix(".nii") + ".json")
 
 
 def _state(image: Path) -> str:
