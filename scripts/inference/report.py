@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from monai.utils import optional_import
 
 from .. import __version__
 from ..files.atomic import replacing
-from ..files.bids import RAW, write_derivative_description
+from ..files.bids import derived_fields, write_derivative_description
 from ..files.errors import printable
 from ..files.hashes import content_hash
 from ..files.sidecar import sidecar_path, write_sidecar
@@ -132,8 +131,7 @@ class RestorationReport:
         image, state = self.sources[name]
         sidecar = {
             "Description": "Restored by a trained network; a guess, not a measurement",
-            "Sources": [self._source(image)],
-            "SkullStripped": stripped,
+            **derived_fields(image, self.dataset_dir, facts.get("spacing_mm", ()), stripped),
             FACTS: {**facts, "input": state, "settings": self.settings},
         }
         path = self.output_dir / output
@@ -149,10 +147,6 @@ class RestorationReport:
     def _name_result(self, done: str, name: str, output: str) -> None:
         if self.names_results:
             _tell(f"{done} {printable(name)}: {printable(output)}")
-
-    def _source(self, image: Path) -> str:
-        place = image.relative_to(self.dataset_dir).as_posix()
-        return f"bids:{RAW}:{quote(place)}" if (self.dataset_dir / "dataset_description.json").is_file() else place
 
     def conflict(self, name: str, output: str) -> str:
         """Say which input has a result of this name already; "" where none has. Case is ignored, as some disks do."""

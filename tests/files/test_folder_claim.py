@@ -59,7 +59,7 @@ def test_only_what_is_half_written_is_removed(tmp_path):
 def test_a_file_is_no_folder(tmp_path: Path):
     (tmp_path / "file").touch()
     with (
-        pytest.raises(NotADirectoryError, match="output_dir '.*file' is a file: give a folder"),
+        pytest.raises(NotADirectoryError, match=r"output_dir '.*file' is a file: give a folder"),
         claimed(tmp_path / "file"),
     ):
         pass
