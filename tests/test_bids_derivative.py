@@ -53,8 +53,7 @@ def test_the_results_of_a_bids_dataset_are_a_derivative(tmp_path):
     assert description["GeneratedBy"][0]["Name"] == "brain-mri-autoencoders"
     assert errors(out) == []
     (out / ".bidsignore").unlink()  # it is needed, and so is the field
-    assert ("NOT_INCLUDED", "/report.json") in errors(out)
     del sidecar["SkullStripped"]
     (out / "sub-01/anat/sub-01_acq-hi_run-2_desc-restored_T1w.json").write_text(json.dumps(sidecar))
     name = "/sub-01/anat/sub-01_acq-hi_run-2_desc-restored_T1w.nii.gz"
-    assert ("SIDECAR_KEY_REQUIRED", name) in errors(out)
+    assert {("NOT_INCLUDED", "/report.json"), ("SIDECAR_KEY_REQUIRED", name)} <= set(errors(out))

@@ -32,6 +32,8 @@ UNREADABLE = {
     "Could not create IO object": "the file is not an image, or its header is damaged.",  # ITK
     "File cannot be read": "the file is truncated or damaged.",  # ITK, MHA
     "could the file be damaged": "the file is truncated or damaged.",  # nibabel
+    "nrrdLoad": "the file is truncated or damaged.",  # ITK, NRRD
+    "memory mapped length": "the sizes in its header are impossible: it is damaged.",  # nibabel
     "No such file": "the file has disappeared, or is a broken link.",
     "out of memory": "there is not enough memory for it.",  # torch, on a GPU
     "can't allocate memory": "there is not enough memory for it.",  # torch, on a CPU
