@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The voxels of a file, read without the reader that restoring uses: ITK for NIfTI, pydicom, a few lines for the rest."""
+"""Voxels read without the reader that restoring uses: by ITK for NIfTI, by pydicom, by a few lines for the rest."""
 
 from __future__ import annotations
 
