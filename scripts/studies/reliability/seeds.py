@@ -38,37 +38,42 @@ def _nifti(folder: Path, seed: int, dtype: Any, suffix: str, big_endian: bool = 
     return path
 
 
-def _text(folder: Path, seed: int, name: str, lines: list[str], compress: Callable[[bytes], bytes]) -> Path:
-    data = small_head(seed).astype("<i2").tobytes(order="F")
+def _voxels(seed: int) -> bytes:
+    return small_head(seed).astype("<i2").tobytes(order="F")
+
+
+def _write(folder: Path, name: str, lines: list[str], data: bytes) -> Path:
     path = folder / name
-    path.write_bytes("\n".join([*lines, ""]).encode() + compress(data))
+    path.write_bytes("\n".join([*lines, ""]).encode() + data)
     return path
 
 
 def _mha(folder: Path, seed: int, compressed: bool) -> Path:
+    data = zlib.compress(_voxels(seed)) if compressed else _voxels(seed)
     lines = ["ObjectType = Image", "NDims = 3", "BinaryData = True", "BinaryDataByteOrderMSB = False"]
-    lines += [f"CompressedData = {compressed}", "TransformMatrix = 1 0 0 0 1 0 0 0 1", "Offset = 1 2 3"]
-    lines += ["CenterOfRotation = 0 0 0", "AnatomicalOrientation = RAI", "ElementSpacing = 2 2 2"]
-    lines += ["DimSize = 17 18 19", "ElementType = MET_SHORT", "ElementDataFile = LOCAL"]
-    return _text(folder, seed, "head.mha", lines, zlib.compress if compressed else bytes)
+    lines += [f"CompressedData = {compressed}", *([f"CompressedDataSize = {len(data)}"] if compressed else [])]
+    lines += ["TransformMatrix = 1 0 0 0 1 0 0 0 1", "Offset = 1 2 3", "CenterOfRotation = 0 0 0"]
+    lines += ["AnatomicalOrientation = RAI", "ElementSpacing = 2 2 2", "DimSize = 17 18 19"]
+    return _write(folder, "head.mha", [*lines, "ElementType = MET_SHORT", "ElementDataFile = LOCAL"], data)
 
 
 def _nrrd(folder: Path, seed: int, compressed: bool) -> Path:
     lines = ["NRRD0004", "type: short", "dimension: 3", "space: left-posterior-superior", "sizes: 17 18 19"]
     lines += ["space directions: (2,0,0) (0,2,0) (0,0,2)", "kinds: domain domain domain", "endian: little"]
     lines += [f"encoding: {'gzip' if compressed else 'raw'}", "space origin: (1,2,3)", ""]
-    return _text(folder, seed, "head.nrrd", lines, gzip.compress if compressed else bytes)
+    data = gzip.compress(_voxels(seed), mtime=0) if compressed else _voxels(seed)
+    return _write(folder, "head.nrrd", lines, data)
 
 
 def _dicom(folder: Path, seed: int) -> Path:
     """A series of one file a slice; the file of the middle slice."""
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
     for k, pixels in enumerate(np.moveaxis(small_head(seed).astype("<u2"), 2, 0)):
         meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-        meta.MediaStorageSOPInstanceUID = f"1.2.3.{seed}.{k + 1}"
+        meta.MediaStorageSOPClassUID = MRImageStorage
+        meta.MediaStorageSOPInstanceUID = UID(f"1.2.3.{seed}.{k + 1}")
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         data = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
         data.SOPClassUID, data.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
