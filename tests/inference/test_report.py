@@ -200,6 +200,17 @@ def test_a_disk_that_is_too_full_for_the_report_stops_no_volume(folder, monkeypa
     assert len(list((folder / "out").rglob("*_restored.nii.gz"))) == 3
 
 
+def test_a_folder_that_is_read_only_ends_the_run_before_any_work(folder, monkeypatch):
+    """The administrator who may run this test could write into any folder."""
+
+    def refuse(path):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr("scripts.inference.report.replacing", refuse)
+    assert restore_folder(folder) == f"error: [Errno 30] Read-only file system: '{folder}/out/report.json'"
+    assert list((folder / "out").iterdir()) == []
+
+
 def test_a_volume_that_vanishes_is_named(folder, monkeypatch):
     from scripts.inference.report import RestorationReport
 

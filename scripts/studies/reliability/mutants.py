@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -135,7 +136,7 @@ def _count(kind: str, paths: dict[str, Path], report: dict[str, Any], folder: Pa
         if results[name]:
             found.accepted += 1
         elif name in reasons:
-            found.refused["".join(letter if not letter.isdigit() else "0" for letter in reasons[name])] += 1
+            found.refused[re.sub(r"0x[0-9a-f]+|[\d.]+(?=\d)\d", "0", reasons[name])] += 1
         else:
             found.failures.append(f"{kind} {name}: not a word")
     pairs = {name: (paths[name], folder / "out" / outputs[0]) for name, outputs in results.items() if outputs}

@@ -25,8 +25,8 @@ REASONS = 12
 TEXT = """\
 # Reliability
 
-Written by `make reliability N={found.scale:g}` (seed {found.seed}) on {date}, {machine}, in {minutes:.0f} minutes. N = 1 is the
-whole measurement: 10,000 damaged files, 50 kills of either process, 500 volumes, 2,000 subjects.
+Written by `make reliability N={found.scale:g}` (seed {found.seed}) on {date}, {machine}, in {minutes:.0f} minutes.
+N = 1 is the whole measurement: 10,000 damaged files, 50 kills of either process, 500 volumes, 2,000 subjects.
 
 ## Damaged files
 
@@ -40,7 +40,7 @@ for NRRD and MHA.
 {rows}
 
 {share:.0%} were accepted. Of these, {unread} could not be compared, as no second reader reads them. A process may take
-{memory:.0f} MB, libraries included. The most frequent reasons, with 0 for each digit:
+{memory:.0f} MB, libraries included. The most frequent reasons, with 0 for each number:
 
 | files | reason |
 |---|---|
@@ -59,8 +59,8 @@ end are those of a training that was left alone, bit for bit |
 
 ## Many volumes
 
-- {found.restored.volumes:,} volumes of 64 x 72 x 60 in one run with the shipped network, {found.restored.seconds:.0f} s:
-  {run} MB of memory after a tenth, a half and all of them.
+- {found.restored.volumes:,} volumes of 64 x 72 x 60 in one run with the shipped network:
+  {found.restored.seconds:.0f} s, {run} MB of memory after a tenth, a half and all of them.
 - {found.prepared.subjects:,} subjects prepared in {found.prepared.seconds:.0f} s, writing the files included, with
   {found.prepared.memory_mb:.0f} MB at most; nobody is in two parts.
 

@@ -34,7 +34,7 @@ NIFTI = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 76
 def _nifti_by_itk(path: Path) -> Voxels:
     import itk
 
-    return np.asarray(itk.array_view_from_image(itk.imread(str(path)))).T.astype(np.float64)
+    return np.asarray(itk.array_from_image(itk.imread(str(path)))).T.astype(np.float64)
 
 
 def _nifti(path: Path) -> Voxels:

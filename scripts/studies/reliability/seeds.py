@@ -24,7 +24,7 @@ def small_head(seed: int = 0, shape: tuple[int, int, int] = SHAPE) -> NDArray[np
     rng = np.random.default_rng(seed)
     axes = np.meshgrid(*[np.linspace(-1, 1, size) for size in shape], indexing="ij")
     inside = sum(axis**2 for axis in axes) < 0.8
-    return (np.where(inside, 500 + 150 * axes[0], 20) + rng.normal(0, 15, shape)).astype(np.int16)
+    return np.abs(np.where(inside, 500 + 150 * axes[0], 0) + rng.normal(0, 15, shape)).astype(np.int16)
 
 
 def _nifti(folder: Path, seed: int, dtype: Any, suffix: str, big_endian: bool = False) -> Path:
