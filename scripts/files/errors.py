@@ -32,6 +32,8 @@ UNREADABLE = {
     "Could not create IO object": "the file is not an image, or its header is damaged.",  # ITK
     "File cannot be read": "the file is truncated or damaged.",  # ITK, MHA
     "could the file be damaged": "the file is truncated or damaged.",  # nibabel
+    "itkMetaDataDictionary": "the file is not an image, or its header is damaged.",  # ITK, names that are no text
+    "determinant is 0": "the affine is singular, its axes do not span three directions: correct the header first.",
     "nrrdLoad": "the file is truncated or damaged.",  # ITK, NRRD
     "memory mapped length": "the sizes in its header are impossible: it is damaged.",  # nibabel
     "No such file": "the file has disappeared, or is a broken link.",
