@@ -73,8 +73,7 @@ def measure(n: float = 1.0, output: str = "docs/reliability.md", seed: int = 0, 
     with replacing(output) as partial:
         partial.write_text(page(found), encoding="utf-8")
     say(f"wrote {output}, {found.seconds / 60:.0f} minutes")
-    if failures := found.failures():
-        raise ValueError(f"{len(failures)} failures:\n  " + "\n  ".join(failures))
+    found.check()
 
 
 def _mutants(piece: tuple[str, Sequence[int], Path]) -> Mutants:

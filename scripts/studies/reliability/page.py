@@ -110,6 +110,15 @@ class Findings:
             found.append(f"a subject of the large cohort is in {self.prepared.parts} parts")
         return found
 
+    def check(self) -> None:
+        """Raise where something is not as it must be.
+
+        Raises:
+            ValueError: all of it, a line each.
+        """
+        if failures := self.failures():
+            raise ValueError(f"{len(failures)} failures:\n  " + "\n  ".join(failures))
+
     def counted(self) -> tuple[int, int]:
         """Number of damaged files, and of those accepted."""
         return sum(one.total for one in self.mutants.values()), sum(one.accepted for one in self.mutants.values())

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,7 +104,8 @@ def test_the_page_of_what_is_right():
 @pytest.mark.parametrize(("changes", "failure"), WRONG)
 def test_the_page_names_what_is_wrong(changes, failure):
     found = replace(FOUND, **changes)
-    assert found.failures() == [failure]
+    with pytest.raises(ValueError, match=rf"^1 failures:\n  {re.escape(failure)}$"):
+        found.check()
     assert page(found).endswith(f"## What is wrong\n\n- {failure}\n")
 
 
