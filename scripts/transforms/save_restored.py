@@ -155,6 +155,11 @@ class SaveRestoredd(SaveImaged):
         super().__init__(keys, output_dir=output_dir, allow_missing_keys=allow_missing_keys)
         self.output_dir = Path(output_dir)
         self.name_key = name_key
+        if dtype not in (None, INPUT):
+            try:
+                np.dtype(dtype)
+            except TypeError:
+                raise ValueError(f"dtype {dtype!r} is unknown: choose input, float32 or float64.") from None
         self.dtype = dtype
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
