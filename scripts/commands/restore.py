@@ -13,7 +13,7 @@ __all__ = ["COMMAND", "restore"]
 def restore(
     dataset_dir: Annotated[str, "IN"], output_dir: str = "", **keys: Annotated[str | None, "configs/inference.yaml"]
 ) -> None:
-    """Restore the volumes of a folder: NIfTI, MHA and NRRD files and DICOM series, with the shipped weights.
+    """Restore the volumes of a folder: NIfTI, MGH, MetaImage, NRRD files and DICOM series, with the shipped weights.
 
     Each result has the shape, the grid and the intensity scale of its input. A file that cannot be restored is skipped
     and named; the exit status is then 1. Prints the path of each result; report.json, in OUT, has all the rest.
@@ -34,7 +34,7 @@ def restore(
     try:
         workflow.run()
     finally:
-        for volume in report.restored:
+        for volume in () if report.dry_run else report.restored:
             say(printable(str(report.output_dir / volume["output"])))
 
 

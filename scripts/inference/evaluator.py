@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from ..engines import accelerate, fold_batch_norm
 from ..files.errors import failure_reason
 from ..files.folder_claim import claimed
 from ..recipes.weights import load_weights
-from ..transforms.plane import plane_axcodes
-from ..transforms.skull_stripped import is_skull_stripped
-from ..transforms.volume_scale import applied_range
+from ..transforms.domain import STRIPPED
+from ..transforms.load_volume import WARNINGS
+from ..transforms.plane import PLANE, check_plane
 from .report import RestorationReport
 from .volumes import find_volumes
 
@@ -34,7 +35,7 @@ def check_options(plane: str, spatial_dims: int, anomaly: bool) -> None:
     Raises:
         ValueError: the plane is unknown, the network is not two-dimensional, or anomaly maps are asked for.
     """
-    plane_axcodes(plane)
+    check_plane(plane)
     if anomaly:
         raise ValueError("anomaly maps are not available yet: leave anomaly false.")
     if spatial_dims != 2:
@@ -108,7 +109,7 @@ class RestorationEvaluator(SupervisedEvaluator):
         """
         loader: Any = self.data_loader
         finished = False
-        with claimed(self.report.output_dir):
+        with nullcontext() if self.report.dry_run else claimed(self.report.output_dir):
             loader.dataset.data = self.report.begin(loader.dataset.data)
             self.state.epoch_length = len(loader)
             try:
@@ -131,6 +132,10 @@ class RestorationEvaluator(SupervisedEvaluator):
             self._wait()
         try:
             facts = _facts(batchdata["original"][0], batchdata["image"][0])
+            facts["skull_stripped"] = bool(batchdata.get(STRIPPED, [False])[0])
+            if self.report.dry_run:
+                self.report.foresee(name, output, **facts, warnings=batchdata.get(WARNINGS, [""])[0].splitlines())
+                return {}
             super()._iteration(engine, batchdata)
             item = {**engine.state.batch[0], **engine.state.output[0]}
         except Exception as failure:  # out of memory: it concerns this volume alone
@@ -153,7 +158,7 @@ class RestorationEvaluator(SupervisedEvaluator):
     def _finish(self, item: dict[str, Any], begin: float, facts: dict[str, Any]) -> None:
         try:
             self.report.clear(item["output"])
-            self.postprocess(item)
+            facts["warnings"] = self.postprocess(item).get(WARNINGS, "").splitlines()
             self.report.restore(item["name"], item["output"], **facts, seconds=round(time.perf_counter() - begin, 3))
         except Exception as failure:  # a full disk: it concerns this volume alone
             self.report.skip(item["name"], failure_reason(failure))
@@ -162,11 +167,9 @@ class RestorationEvaluator(SupervisedEvaluator):
 def _facts(original: MetaTensor, image: MetaTensor) -> dict[str, Any]:
     """Shape and voxel size of a volume as loaded, and whether the network was given interpolated voxels."""
     spacing, seen = (np.asarray(affine_to_spacing(volume.affine), dtype=float) for volume in (original, image))
-    scale = applied_range(image)
-    values, voxel_mm3 = original.as_tensor()[0].numpy(), float(spacing.prod())
     return {
-        "skull_stripped": scale is not None and is_skull_stripped(values, voxel_mm3, scale["high"] - scale["low"]),
         "shape": list(original.shape[1:]),
         "spacing_mm": spacing.round(4).tolist(),
         "resampled": not np.allclose(np.sort(spacing), np.sort(seen), rtol=1e-4),
+        "plane": image.meta.get(PLANE),
     }

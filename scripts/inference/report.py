@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from ..files.sidecar import sidecar_path, write_sidecar
 tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
 __all__ = ["RestorationReport", "SkippedVolumesError"]
+
+logger = logging.getLogger(__name__)
 
 SOFTWARE = "brain-mri-autoencoders"
 REPORT = "report.json"
@@ -46,22 +49,32 @@ class RestorationReport:
         settings: hash of all that determines the results besides the volumes, see
             :func:`~scripts.recipes.checks.settings_hash`.
         skip_existing: keep results that were made of the same files with the same settings.
+        dry_run: only say what would become of each volume; nothing is written.
 
     Attributes:
         names_results: whether the screen gets a line for each result, too, not only for what is skipped.
     """
 
-    def __init__(self, dataset_dir: str, output_dir: str, settings: str = "", skip_existing: bool = False) -> None:
+    def __init__(
+        self,
+        dataset_dir: str,
+        output_dir: str,
+        settings: str = "",
+        skip_existing: bool = False,
+        dry_run: bool = False,
+    ) -> None:
         self.dataset_dir = Path(dataset_dir)
         self.output_dir = Path(output_dir)
         self.settings = settings
         self.skip_existing = skip_existing
+        self.dry_run = dry_run
         self.outputs: dict[str, str] = {}
         self.sources: dict[str, tuple[Path, str]] = {}
         self.restored: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
         self.existing = 0
         self.dicom_without_images = 0
+        self.others: dict[str, int] = {}
         self.names_results = True
         self._lines: dict[str, list[str]] = {"restored": [], "skipped": []}
 
@@ -78,12 +91,14 @@ class RestorationReport:
             OSError: the folder of the results cannot be written to.
         """
         self.dicom_without_images = getattr(items, "without_images", 0)
+        self.others = dict(getattr(items, "others", {}))
         images = {item["name"]: Path(item["image"]) for item in items if not item["error"]}
         self.sources = {name: (image, _state(image)) for name, image in images.items()}
         if self.skip_existing:
             items = [item for item in items if not self._keep(item)]
-        self.write()
-        write_derivative_description(self.dataset_dir, self.output_dir, SOFTWARE, __version__, REPORT)
+        if not self.dry_run:
+            self.write()
+            write_derivative_description(self.dataset_dir, self.output_dir, SOFTWARE, __version__, REPORT)
         return list(items)
 
     def _keep(self, item: Mapping[str, str]) -> bool:
@@ -142,11 +157,28 @@ class RestorationReport:
             raise
         self._note("restored", {"name": name, "output": output, **facts})
         self._name_result("restored", name, output)
+        self._warn(name, facts)
         self._save()
 
     def _name_result(self, done: str, name: str, output: str) -> None:
         if self.names_results:
             _tell(f"{done} {printable(name)}: {printable(output)}")
+
+    def foresee(self, name: str, output: str, **facts: Any) -> None:
+        """Say what would be written.
+
+        Args:
+            name: name of the volume.
+            output: path of the result, relative to ``output_dir``.
+            facts: what is known of it.
+        """
+        self._note("restored", {"name": name, "output": output, **facts})
+        _tell(f"would restore {printable(name)} as {printable(output)}")
+        self._warn(name, facts)
+
+    def _warn(self, name: str, facts: Mapping[str, Any]) -> None:
+        for line in facts.get("warnings", ()):
+            logger.warning("warning: %s: %s", printable(name), line)
 
     def conflict(self, name: str, output: str) -> str:
         """Say which input has a result of this name already; "" where none has. Case is ignored, as some disks do."""
@@ -176,9 +208,13 @@ class RestorationReport:
         Raises:
             OSError: it cannot be written.
         """
+        if self.dry_run:
+            return
         head: dict[str, Any] = {"dataset_dir": str(self.dataset_dir), "finished": finished}
         if self.dicom_without_images:
             head["dicom_without_images"] = self.dicom_without_images
+        if self.others:
+            head["other_files"] = self.others
         lists = [f' "{kind}": [\n' + ",\n".join(lines) + "\n ]" for kind, lines in list(self._lines.items())]
         with replacing(self.output_dir / REPORT) as partial:
             partial.write_text(",\n".join([json.dumps(head, indent=1)[:-2], *lists]) + "\n}\n", encoding="utf-8")
@@ -192,6 +228,16 @@ class RestorationReport:
         total, report = len(self.restored) + len(self.skipped), self.output_dir / REPORT
         if self.dicom_without_images:
             _tell(f"passed over {self.dicom_without_images} DICOM files without images (directories, reports)")
+        if self.others:
+            kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(self.others.items()))
+            _tell(f"passed over {sum(self.others.values())} files that are no images: {kinds}")
+        if self.dry_run:
+            kept = f"{self.existing} kept, " if self.existing else ""
+            restored = len(self.restored) - self.existing
+            _tell(
+                f"dry run: {restored} volumes would be restored, {kept}{len(self.skipped)} skipped; nothing was written"
+            )
+            return
         if self.skipped:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
         kept = f" ({self.existing} of them before)" if self.existing else ""

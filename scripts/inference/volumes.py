@@ -7,8 +7,7 @@ The next volume is read while the current one is restored.
 from __future__ import annotations
 
 import math
-import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
@@ -22,18 +21,27 @@ from ..files.bids import described_name
 from ..files.dicom import find_series, is_dicom
 from ..files.errors import failure_reason
 from ..files.folder_walk import walk_folder
+from ..files.formats import READ_ENDINGS, format_of, is_data_of, refusal, stem
 
 __all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes"]
 
 
-VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
+VOLUME_PATTERNS = ("*",)
 DICOM_NAMES = ("*.dcm", "*.dicom", "*.ima")
 
 
 class FoundVolumes(list[dict[str, str]]):
-    """Items, and the number of DICOM files that were passed over because they hold no images (directories, reports)."""
+    """Items, and what was passed over.
 
-    without_images = 0
+    Attributes:
+        without_images: number of DICOM files that hold no images (directories, reports).
+        others: number of files that are no images, by their endings.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.without_images = 0
+        self.others: Counter[str] = Counter()
 
 
 def find_volumes(
@@ -44,9 +52,9 @@ def find_volumes(
 ) -> FoundVolumes:
     """List the volume files and DICOM series under a folder, and name the result of each.
 
-    Hidden files and ``output_dir`` itself are left out. A folder that cannot be read, a link that leads to nothing, a
-    named pipe, and a file that claims to be DICOM and is not, are listed with an ``error``, so that they are reported
-    with the others.
+    Hidden files and ``output_dir`` itself are left out. An image of a format that is not read, a folder that cannot be
+    read, a link that leads to nothing, a named pipe, and a file that claims to be DICOM and is not, are listed with an
+    ``error``, so that they are reported with the others.
 
     Args:
         dataset_dir: folder to search, with its subfolders.
@@ -72,23 +80,41 @@ def find_volumes(
         raise ValueError(f"output_dir '{output_dir}' is dataset_dir: give another folder for the results.")
     there = walk_folder(root, results)
     items = FoundVolumes()
-    for folder, files in groupby(there.files, key=lambda file: file.parent):
-        paths = [root / file for file in files]
-        volumes = [file for file in paths if _named_as(patterns, file)]
-        items += [_file_item(root, file, description) for file in volumes]
-        series, without_images = _series_items(root, root / folder, set(paths) - set(volumes), description)
-        items += series
-        items.without_images += without_images
+    by_folder = sorted(there.files, key=lambda file: (file.parent, file))
+    for _, files in groupby(by_folder, key=lambda file: file.parent):
+        _list_folder(items, root, [root / file for file in files], patterns, description)
     for entry, reason in there.unreadable.items():
         if _named_as((*patterns, *DICOM_NAMES), entry) or not entry.suffix or (root / entry).is_dir():
             items.append(_item(root, root / entry, entry, error=reason))
     if not items:
         raise FileNotFoundError(
-            f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is a DICOM "
-            "image."
+            f"dataset_dir '{dataset_dir}' has no volume: no file called {', '.join(patterns)} ends in one of "
+            f"{', '.join(READ_ENDINGS)}, and no file is a DICOM image."
         )
     items.sort(key=lambda item: item["name"])
     return items
+
+
+def _list_folder(
+    items: FoundVolumes, root: Path, files: Sequence[Path], patterns: Sequence[str], description: str
+) -> None:
+    """Add what the files of one folder are."""
+    names = {file.name.lower() for file in files}
+    series: list[Path] = []
+    for file in files:
+        kind = format_of(file.name) if _named_as(patterns, file) else None
+        if kind and kind.reader:
+            items.append(_file_item(root, file, description))
+        elif is_dicom(file):
+            series.append(file)
+        elif kind and not is_data_of(file, names):
+            items.append(_item(root, file, file.relative_to(root), error=refusal(kind)))
+        elif not is_data_of(file, names):
+            items.others[file.suffix.lower() or "without an ending"] += 1
+    if series:
+        found, without_images = _series_items(root, files[0].parent, set(series), description)
+        items += found
+        items.without_images += without_images
 
 
 def _named_as(patterns: Sequence[str], file: PurePath) -> bool:
@@ -108,8 +134,7 @@ def _item(root: Path, image: Path, output: PurePath, series: str = "", error: st
 
 def _file_item(root: Path, file: Path, description: str) -> dict[str, str]:
     """A file keeps its folder; its ending becomes ``.nii.gz``."""
-    stem = re.sub(r"(\.nii)?\.[^.]+$", "", file.name, flags=re.IGNORECASE)
-    return _item(root, file, file.relative_to(root).with_name(described_name(stem, description) + ".nii.gz"))
+    return _item(root, file, file.relative_to(root).with_name(described_name(stem(file.name), description) + ".nii.gz"))
 
 
 def _series_items(root: Path, folder: Path, files: set[Path], description: str) -> tuple[list[dict[str, str]], int]:
@@ -117,8 +142,6 @@ def _series_items(root: Path, folder: Path, files: set[Path], description: str) 
 
     A result lies beside the folder and carries its name.
     """
-    if not any(map(is_dicom, files)):
-        return [], 0
     place = folder.relative_to(root)
     base = place if place.name else Path(root.resolve().name)
     try:

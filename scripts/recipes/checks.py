@@ -26,9 +26,9 @@ TRACKING_KEYS = {"tracking_uri", "experiment_name", "run_name", "save_execute_co
 FOLDERS = {"dataset_dir", "output_dir"}
 
 OF_THE_RUN = {
-    "_meta_", "batch_size", "bundle_root", "dataloader", "dataset", "dataset_dir", "device", "evaluator", "finalize",
-    "handlers", "imports", "inference", "initialize", "num_workers", "output_dir", "overlap_voxels", "patterns",
-    "report", "run", "skip_existing", "weights",
+    "_meta_", "batch_size", "bundle_root", "dataloader", "dataset", "dataset_dir", "device", "dry_run", "evaluator",
+    "finalize", "handlers", "imports", "inference", "initialize", "max_memory", "num_workers", "output_dir",
+    "overlap_voxels", "patterns", "report", "run", "skip_existing", "weights",
 }  # fmt: skip
 """Keys of an inference config that do not change the voxels of a result (of the weights, the content does)."""
 

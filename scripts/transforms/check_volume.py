@@ -78,8 +78,8 @@ def _check_size(shape: tuple[int, ...], spacing_mm: np.ndarray) -> None:
     if spacing_mm.min() < VOXEL_MM[0] or spacing_mm.max() > VOXEL_MM[1] or extent > WIDEST_MM:
         sizes = " x ".join(f"{size:.3g}" for size in spacing_mm)
         raise ValueError(
-            f"its voxels are {sizes} mm, it is up to {extent:.3g} mm wide: voxels of {VOXEL_MM[0]:g} to {VOXEL_MM[1]:g} "
-            f"mm and a width up to {WIDEST_MM:g} mm are possible. Is the unit of its header right (xyzt_units)?"
+            f"its voxels are {sizes} mm, it is up to {extent:.3g} mm wide: {VOXEL_MM[0]:g} to {VOXEL_MM[1]:g} mm and "
+            f"{WIDEST_MM:g} mm are possible. Is the unit of its header right (xyzt_units)?"
         )
 
 

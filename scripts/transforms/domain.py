@@ -98,7 +98,11 @@ RULES = (
         lambda facts: min(facts.extent_mm) < 100,
         "it covers only {shortest:.3g} mm: the network learnt whole heads.",
     ),
-    Rule("a skull-stripped head", lambda facts: facts.stripped, "it looks skull-stripped: the network learnt whole heads."),
+    Rule(
+        "a skull-stripped head",
+        lambda facts: facts.stripped,
+        "it looks skull-stripped: the network learnt whole heads.",
+    ),
     Rule(
         "not a head's size",
         lambda facts: not facts.stripped and not 1000 < facts.millilitres < 7500 and min(facts.extent_mm) >= 100,
@@ -139,7 +143,9 @@ class NoteDomaind(MapTransform):
                 "thickest": max(facts.spacing_mm),
                 "finest": min(facts.spacing_mm[:2]),
                 "shortest": min(facts.extent_mm),
-                "phases": int(np.prod([max(1, round(0.75 * self.coarsest_mm / size)) for size in facts.spacing_mm[:2]])),
+                "phases": int(
+                    np.prod([max(1, round(0.75 * self.coarsest_mm / size)) for size in facts.spacing_mm[:2]])
+                ),
             }
             noted = [rule.text.format(**words) for rule in RULES if rule.holds(facts)]
             d[WARNINGS] = "\n".join(filter(None, [d.get(WARNINGS, ""), *noted]))

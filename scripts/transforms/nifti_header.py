@@ -53,7 +53,9 @@ def kept_header(meta: Mapping[str, Any], affine: NDArray[np.floating], shape: tu
     content = meta.get(HEADER)
     if not content:
         return None
-    kind = nib.Nifti2Header if int.from_bytes(content[:4], "little") == nib.Nifti2Header.sizeof_hdr else nib.Nifti1Header
+    kind = (
+        nib.Nifti2Header if int.from_bytes(content[:4], "little") == nib.Nifti2Header.sizeof_hdr else nib.Nifti1Header
+    )
     header = kind.from_fileobj(io.BytesIO(content), check=False)
     own = scaled(header.get_best_affine(), float(meta.get(UNIT_MM, 1.0)))
     if header.get_data_shape()[:3] != tuple(shape) or not np.allclose(own, affine, rtol=1e-4, atol=1e-3):

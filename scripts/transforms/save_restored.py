@@ -34,7 +34,11 @@ GZIP_LEVEL = 1
 
 
 def nifti_image(
-    volume: np.ndarray, affine: np.ndarray, meta: Mapping[str, Any] | None = None, slope: float = 1.0, inter: float = 0.0
+    volume: np.ndarray,
+    affine: np.ndarray,
+    meta: Mapping[str, Any] | None = None,
+    slope: float = 1.0,
+    inter: float = 0.0,
 ) -> nib.Nifti1Image:
     """Make a NIfTI image of an array.
 
