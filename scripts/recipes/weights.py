@@ -10,6 +10,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..files.checked import check_zip
+
 __all__ = ["load_weights", "read_weights"]
 
 PARALLEL = "module."
@@ -62,6 +64,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             f"there are no weights at {path}: train first, with python -m monai.bundle run training ..., which writes "
             "model.pt into its output_dir, or name a file with --weights FILE."
         )
+    check_zip(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch.load raise nearly anything
