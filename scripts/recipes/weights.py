@@ -64,8 +64,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             f"there are no weights at {path}: train first, with python -m monai.bundle run training ..., which writes "
             "model.pt into its output_dir, or name a file with --weights FILE."
         )
-    check_zip(path)
     try:
+        check_zip(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch.load raise nearly anything
         raise ValueError(f"{path} is damaged, or no file of weights: give a model.pt that training wrote.") from error

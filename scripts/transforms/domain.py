@@ -28,8 +28,8 @@ STRIPPED = "skull_stripped"
 """Key of an item: whether its head looks skull-stripped."""
 AIR = 0.15
 """Of the bright end: what is darker counts as air."""
-STEP = 2
-"""Of the voxels, every other along each axis is looked at."""
+STEP = 3
+"""Of the voxels, every third along each axis is looked at."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +154,12 @@ class NoteDomaind(MapTransform):
 
     def _facts(self, volume: MetaTensor) -> Facts:
         spacing = np.asarray(affine_to_spacing(np.asarray(volume.affine, dtype=float)), dtype=float)
-        few = (slice(0, 1), *[slice(None, None, STEP)] * 3)
-        values = volume.as_tensor()[few][0].numpy()
+        plain = volume.as_tensor()[0]
+        values = plain[::STEP, ::STEP, ::STEP].numpy()
         inside = values > AIR
-        faces = [np.take(inside, place, axis).ravel() for axis in range(3) for place in (0, -1)]
+        faces = [plain.select(axis, place) > AIR for axis in range(3) for place in (0, -1)]
         found = applied_range(volume)
-        hidden = 0.0 if found is None else float(found["hidden"].float().mean())
+        hidden = 0.0 if found is None else float(found["hidden"][0, ::STEP, ::STEP, ::STEP].float().mean())
         share = float(np.prod(spacing)) / 1000 * volume.numel() / values.size
         return Facts(
             spacing_mm=spacing,
@@ -170,6 +170,6 @@ class NoteDomaind(MapTransform):
             millilitres=share * np.count_nonzero(inside),
             median=float(np.median(values[inside])) if inside.any() else 0.0,
             background=hidden,
-            at_border=float(np.concatenate(faces).mean()),
-            values=len(np.unique(values[:: 1 + values.shape[0] // 48])),
+            at_border=sum(int(face.sum()) for face in faces) / sum(face.numel() for face in faces),
+            values=len(np.unique(values[:: 1 + values.shape[0] // 20])),
         )
