@@ -9,17 +9,21 @@ import io
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from monai.utils import optional_import
 
 igzip, has_igzip = optional_import("isal", name="igzip")  # six times as fast as zlib
+igzip_lib, _ = optional_import("isal", name="igzip_lib")
 
 __all__ = ["check_file", "check_length", "check_zip", "open_checked", "read_exactly", "unpacked"]
 
 GZIP, BZIP2 = b"\x1f\x8b", b"BZh"
 CHUNK = 2**20
+DAMAGED = (OSError, zlib.error, *([igzip_lib.IsalError] if has_igzip else []))
 
 
 def check_file(path: Path) -> None:
@@ -39,33 +43,54 @@ def check_file(path: Path) -> None:
         raise ValueError("the file is empty.")
 
 
-def open_checked(path: Path) -> BinaryIO:
+@contextmanager
+def open_checked(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading, decompressed where its content is compressed by gzip, whatever its name.
 
     Args:
         path: the file.
 
+    Yields:
+        The stream; errors of the decompression in the block become a ``ValueError`` of one line.
+
     Raises:
-        ValueError: it is no file, see :func:`check_file`.
-        OSError: it cannot be opened.
+        ValueError: it is no file, see :func:`check_file`; the compressed data are damaged.
+        OSError: it cannot be opened or read.
     """
     check_file(path)
-    stream: BinaryIO = path.open("rb")
-    start = stream.read(2)
-    stream.seek(0)
-    if start != GZIP:
-        if path.name.lower().endswith((".gz", ".mgz")):
-            stream.close()
-            raise ValueError("the file is not compressed as its name says, or is damaged.")
-        return stream
-    return (igzip.IGzipFile if has_igzip else gzip.GzipFile)(fileobj=stream, mode="rb")
+    with path.open("rb") as raw, _told():
+        start = raw.read(2)
+        raw.seek(0)
+        if start != GZIP:
+            if path.name.lower().endswith((".gz", ".mgz")):
+                raise ValueError("the file is not compressed as its name says, or is damaged.")
+            yield raw
+        else:
+            yield _gzip_file(raw)
+
+
+def _gzip_file(raw: BinaryIO) -> BinaryIO:
+    return (igzip.IGzipFile if has_igzip else gzip.GzipFile)(fileobj=raw, mode="rb")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Let the errors of a decompression say what is wrong."""
+    try:
+        yield
+    except EOFError:
+        raise ValueError("the file is truncated: it ends before its data do.") from None
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise ValueError(f"the compressed file is damaged ({error}): copy it again.") from None
 
 
 def read_exactly(stream: BinaryIO, count: int, more: int = 0) -> bytes:
     """Read the rest of a stream to its end, where the checksum of compressed data is.
 
     Args:
-        stream: the stream.
+        stream: stream of :func:`open_checked`.
         count: bytes that there must be.
         more: bytes that there may be beyond.
 
@@ -73,19 +98,12 @@ def read_exactly(stream: BinaryIO, count: int, more: int = 0) -> bytes:
         The bytes.
 
     Raises:
-        ValueError: there are fewer or more, or the compressed data are damaged; nothing beyond is read.
+        ValueError: there are fewer or more; nothing beyond is read.
     """
     parts, wanted = [], count + more + 1
-    try:
-        while wanted and (part := stream.read(min(wanted, 64 * CHUNK))):
-            parts.append(part)
-            wanted -= len(part)
-    except EOFError:
-        raise ValueError("the file is truncated: it ends before its data do.") from None
-    except (gzip.BadGzipFile, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise
-        raise ValueError(f"the compressed file is damaged ({error}): copy it again.") from None
+    while wanted > 0 and (part := stream.read(min(wanted, 64 * CHUNK))):
+        parts.append(part)
+        wanted -= len(part)
     content = parts[0] if len(parts) == 1 else b"".join(parts)
     check_length(len(content), count, more)
     return content
@@ -119,20 +137,18 @@ def unpacked(data: bytes, encoding: str, count: int) -> None:
     Raises:
         ValueError: they are damaged, or of another length.
     """
-    stream = {
-        "zlib": lambda: _ZlibStream(data),
-        "gzip": lambda: (igzip.IGzipFile if has_igzip else gzip.GzipFile)(fileobj=io.BytesIO(data), mode="rb"),
-        "bzip2": lambda: bz2.BZ2File(io.BytesIO(data)),
-    }[encoding]()
-    read_exactly(stream, count)
+    raw = io.BytesIO(data)
+    streams: dict[str, Any] = {"zlib": _ZlibStream, "gzip": _gzip_file, "bzip2": bz2.BZ2File}
+    with _told():
+        read_exactly(streams[encoding](raw), count)
 
 
 class _ZlibStream:
     """Reads zlib's own format, which ends with a checksum."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, raw: io.BytesIO) -> None:
         self.decompressor = zlib.decompressobj()
-        self.rest = data
+        self.rest = raw.getvalue()
 
     def read(self, size: int) -> bytes:
         part = self.decompressor.decompress(self.rest, size)

@@ -172,6 +172,7 @@ class RestorationReport:
             output: path of the result, relative to ``output_dir``.
             facts: what is known of it.
         """
+        facts.pop("skull_stripped", None)
         self._note("restored", {"name": name, "output": output, **facts})
         _tell(f"would restore {printable(name)} as {printable(output)}")
         self._warn(name, facts)

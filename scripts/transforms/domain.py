@@ -86,7 +86,8 @@ RULES = (
     Rule(
         "coarse voxels in every plane",
         lambda facts: max(facts.spacing_mm[:2]) > facts.coarsest_mm and facts.plane == facts.best_plane,
-        "pixels of {thickest:.3g} mm are interpolated: the network learnt 2 mm.",
+        "pixels of {coarsest:.3g} mm are interpolated to 2 mm, which the network takes for blur: it may do more harm "
+        "than good.",
     ),
     Rule(
         "very fine pixels",
@@ -141,6 +142,7 @@ class NoteDomaind(MapTransform):
             facts = self._facts(d[key])
             words = vars(facts) | {
                 "thickest": max(facts.spacing_mm),
+                "coarsest": max(facts.spacing_mm[:2]),
                 "finest": min(facts.spacing_mm[:2]),
                 "shortest": min(facts.extent_mm),
                 "phases": int(

@@ -162,7 +162,7 @@ def test_batch_size_and_workers_change_nothing(workflow, tmp_path):
 def test_coarse_pixels_are_resampled_and_reported(workflow, tmp_path):
     write_nifti(tmp_path / "in/coarse.nii.gz", head(), affine("PSR", (5.0, 2.0, 2.0)))
     write_nifti(tmp_path / "in/fine.nii.gz", head(), affine("PSR", (1.0, 1.0, 2.0)))
-    assert status(workflow(BLUR)) is None
+    assert status(workflow(BLUR, plane="sagittal")) is None
     coarse, fine = report(tmp_path)["restored"]
     assert (coarse["name"], coarse["shape"], coarse["spacing_mm"]) == ("coarse.nii.gz", [17, 22, 19], [5.0, 2.0, 2.0])
     assert coarse["resampled"] is True
@@ -233,9 +233,9 @@ def write_bad_files(folder) -> dict[str, str]:
         "rgb.nii.gz": "colours (R, G, B)",
         "rgb-itk.mha": "3 volumes or colours",
         "singular.nii": "singular",
-        "cut.nii": "truncated or damaged",
+        "cut.nii": "truncated",
         "cut-gz.nii.gz": "truncated",
-        "cut-itk.mha": "truncated or damaged",
+        "cut-itk.mha": "truncated",
         "text-gz.nii.gz": "not compressed as its name says",
         "text.nii": "not an image",
         "text-itk.mha": "not an image",
@@ -311,7 +311,7 @@ def test_two_inputs_of_one_result_do_not_overwrite_each_other(workflow, tmp_path
     [
         ({"dataset_dir": ""}, ValueError, "dataset_dir is not set"),
         ({"dataset_dir": "absent"}, FileNotFoundError, "dataset_dir 'absent' does not exist"),
-        ({"patterns": ["*.hdr"]}, FileNotFoundError, r"dataset_dir .* has no volume: nothing matches \*\.hdr"),
+        ({"patterns": ["*.hdr"]}, FileNotFoundError, r"dataset_dir .* has no volume: no file called \*\.hdr ends in"),
         ({"weights": "absent.pt"}, FileNotFoundError, r"no weights at absent.pt: train first, .* or .* --weights FILE"),
         ({"plane": "sagital"}, ValueError, "plane 'sagital' is unknown: choose one of sagittal, coronal, axial"),
         ({"plan": "axial"}, ValueError, r"unknown key 'plan': did you mean plane\?"),
