@@ -81,8 +81,8 @@ def _told() -> Iterator[None]:
     except EOFError:
         raise ValueError("the file is truncated: it ends before its data do.") from None
     except DAMAGED as error:
-        if isinstance(error, OSError) and error.errno:
-            raise
+        if isinstance(error, OSError) and (error.errno or type(error) not in (OSError, gzip.BadGzipFile)):
+            raise  # of the file system
         raise ValueError(f"the compressed file is damaged ({error}): copy it again.") from None
 
 

@@ -23,7 +23,7 @@ from ..files.nifti import MemoryCheck, read_image
 from ..files.text_headers import check_text_header
 from .check_volume import check_affine
 from .histogram import extent, ordered_sample
-from .nifti_header import HEADER, STORED, UNIT_MM, header_bytes, orientation_doubts, scaled, unit_in_mm
+from .nifti_header import HEADER, INTER, SLOPE, STORED, UNIT_MM, header_bytes, orientation_doubts, scaled, unit_in_mm
 
 __all__ = ["MAX_MEMORY", "WARNINGS", "LoadVolumed"]
 
@@ -102,7 +102,12 @@ class LoadVolumed(LoadImaged):
         volume = self._loaded(self._loader if _fits_float32(image) else self._exact, name, _Given(image))
         volume.affine = torch.as_tensor(image.affine)
         volume.meta["original_affine"] = image.affine
-        volume.meta[STORED] = image.get_data_dtype().newbyteorder("=").name
+        stored = image.dataobj
+        volume.meta |= {
+            STORED: image.get_data_dtype().newbyteorder("=").name,
+            SLOPE: float(getattr(stored, "slope", 1.0)),
+            INTER: float(getattr(stored, "inter", 0.0)),
+        }
         return volume
 
     def _loaded(self, load: LoadImage, name: str, reader: ImageReader) -> MetaTensor:

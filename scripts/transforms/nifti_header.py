@@ -12,10 +12,23 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HEADER", "STORED", "UNIT_MM", "header_bytes", "kept_header", "orientation_doubts", "scaled", "unit_in_mm"]
+__all__ = [
+    "HEADER",
+    "INTER",
+    "SLOPE",
+    "STORED",
+    "UNIT_MM",
+    "header_bytes",
+    "kept_header",
+    "orientation_doubts",
+    "scaled",
+    "unit_in_mm",
+]
 
-HEADER, UNIT_MM, STORED = "nifti_header", "unit_mm", "stored_type"
-"""Keys of the metadata of a volume: its header with extensions as bytes, its unit of length, and its stored type."""
+HEADER, UNIT_MM = "nifti_header", "unit_mm"
+"""Keys of the metadata of a volume: its header with extensions as bytes, and its unit of length."""
+STORED, SLOPE, INTER = "stored_type", "stored_slope", "stored_inter"
+"""Keys of the type that its voxels are stored in, and of the slope and the offset of their values."""
 
 IN_MM = {"meter": 1000.0, "micron": 1e-3}
 PLAUSIBLE_MM = (10.0, 2000.0)

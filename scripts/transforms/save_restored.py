@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 
 from ..files.atomic import replacing
 from .load_volume import WARNINGS
-from .nifti_header import STORED, kept_header
+from .nifti_header import INTER, SLOPE, STORED, kept_header
 
 igzip, has_igzip = optional_import("isal", name="igzip")  # ten times as fast as zlib
 
@@ -120,10 +120,7 @@ def _as_stored(volume: np.ndarray, meta: Mapping[str, Any]) -> tuple[np.ndarray,
     if STORED not in meta:
         raise ValueError("the stored type of the input is not known: leave out --dtype input.")
     dtype = np.dtype(meta[STORED])
-    slope, inter = (float(meta.get(name, default)) for name, default in (("scl_slope", 1.0), ("scl_inter", 0.0)))
-    if not np.isfinite(slope) or slope == 0:  # NIfTI: no scale
-        slope, inter = 1.0, 0.0
-    inter = inter if np.isfinite(inter) else 0.0
+    slope, inter = meta.get(SLOPE, 1.0), meta.get(INTER, 0.0)
     values = (volume.astype(np.float64) - inter) / slope
     if dtype.kind == "f":
         return values.astype(dtype), slope, inter, ""
