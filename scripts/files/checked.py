@@ -19,7 +19,7 @@ from monai.utils import optional_import
 igzip, has_igzip = optional_import("isal", name="igzip")  # six times as fast as zlib
 igzip_lib, _ = optional_import("isal", name="igzip_lib")
 
-__all__ = ["check_file", "check_length", "check_zip", "open_checked", "read_exactly", "unpacked"]
+__all__ = ["MemoryCheck", "check_file", "check_length", "check_zip", "open_checked", "read_exactly", "unpacked"]
 
 GZIP, BZIP2 = b"\x1f\x8b", b"BZh"
 CHUNK = 2**20
@@ -70,7 +70,8 @@ def open_checked(path: Path) -> Iterator[BinaryIO]:
 
 
 def _gzip_file(raw: BinaryIO) -> BinaryIO:
-    return (igzip.IGzipFile if has_igzip else gzip.GzipFile)(fileobj=raw, mode="rb")
+    stream: Any = (igzip.IGzipFile if has_igzip else gzip.GzipFile)(fileobj=raw, mode="rb")
+    return stream
 
 
 @contextmanager
@@ -174,3 +175,36 @@ def check_zip(path: str | Path) -> None:
         damaged = str(error) or type(error).__name__
     if damaged:
         raise ValueError(f"{path} is damaged, or was not written by torch.save ({damaged}): copy it again.")
+
+
+class MemoryCheck:
+    """Refuses an image before its memory is taken.
+
+    Args:
+        gigabytes: the most that may be needed.
+    """
+
+    PER_VOXEL = 40
+    """Bytes that restoring a voxel takes, the libraries' own memory not counted; 30 were measured with 33 million."""
+
+    def __init__(self, gigabytes: float) -> None:
+        if not gigabytes > 0:
+            raise ValueError(f"max_memory must be a positive number of gigabytes, got {gigabytes}.")
+        self.gigabytes = gigabytes
+
+    def __call__(self, voxels: float, what: str = "it") -> None:
+        """Raise where so many voxels need more.
+
+        Args:
+            voxels: their number.
+            what: what needs the memory, for the message.
+
+        Raises:
+            ValueError: they do.
+        """
+        needed = self.PER_VOXEL * voxels / 1e9
+        if needed > self.gigabytes:
+            raise ValueError(
+                f"{what} needs about {needed:.3g} GB of memory, more than max_memory ({self.gigabytes:g} GB) allows. "
+                "Is its header right? Then raise --max_memory."
+            )

@@ -14,9 +14,9 @@ import numpy as np
 from nibabel.nifti1 import Nifti1PairHeader
 from nibabel.nifti2 import Nifti2PairHeader
 
-from .checked import check_length, open_checked, read_exactly
+from .checked import MemoryCheck, check_length, open_checked, read_exactly
 
-__all__ = ["MemoryCheck", "read_image"]
+__all__ = ["read_image"]
 
 NIFTI_1, NIFTI_2 = 348, 540
 MOST_EXTENSIONS = 2**26
@@ -28,39 +28,6 @@ WITHOUT_LENGTH = {1, 2, 20, 21}
 """Tags of FreeSurfer that have no length."""
 SHORT_LENGTH = {30}
 """Tags of FreeSurfer with a length of 32 bits."""
-
-
-class MemoryCheck:
-    """Refuses an image before its memory is taken.
-
-    Args:
-        gigabytes: the most that may be needed.
-    """
-
-    PER_VOXEL = 40
-    """Bytes that restoring a voxel takes; measured: see ``tests/transforms/test_memory.py``."""
-
-    def __init__(self, gigabytes: float) -> None:
-        if not gigabytes > 0:
-            raise ValueError(f"max_memory must be a positive number of gigabytes, got {gigabytes}.")
-        self.gigabytes = gigabytes
-
-    def __call__(self, voxels: float, what: str = "it") -> None:
-        """Raise where so many voxels need more.
-
-        Args:
-            voxels: their number.
-            what: what needs the memory, for the message.
-
-        Raises:
-            ValueError: they do.
-        """
-        needed = self.PER_VOXEL * voxels / 1e9
-        if needed > self.gigabytes:
-            raise ValueError(
-                f"{what} needs about {needed:.3g} GB of memory, more than max_memory ({self.gigabytes:g} GB) allows. "
-                "Is its header right? Then raise --max_memory."
-            )
 
 
 def read_image(path: Path, check: MemoryCheck) -> nib.spatialimages.SpatialImage:
@@ -132,7 +99,8 @@ def _header(start: bytes, single: bool) -> Any:
     dimensions = [int(size) for size in header["dim"]]
     if not 1 <= dimensions[0] <= 7 or min(dimensions[1 : dimensions[0] + 1]) < 1:
         raise ValueError(f"its header is damaged: it gives the dimensions {dimensions}.")
-    dtype, bits = header._data_type_codes.dtype.get(int(header["datatype"])), int(header["bitpix"])
+    known, bits = nib.nifti1.data_type_codes.dtype, int(header["bitpix"])
+    dtype: Any = known.get(int(header["datatype"]))
     if dtype is None or dtype.itemsize == 0:
         raise ValueError(f"its header is damaged: it gives the unknown data type {int(header['datatype'])}.")
     if bits != 8 * dtype.itemsize:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checked import check_file, check_length, unpacked
-from .nifti import MemoryCheck
+from .checked import MemoryCheck, check_file, check_length, unpacked
 
 __all__ = ["TextHeader", "check_text_header"]
 

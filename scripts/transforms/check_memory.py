@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.data import affine_to_spacing
 from monai.transforms import MapTransform
 
-from ..files.nifti import MemoryCheck
+from ..files.checked import MemoryCheck
 from .load_volume import MAX_MEMORY
 
 __all__ = ["CheckMemoryd"]

@@ -17,9 +17,10 @@ from monai.data import ImageReader, ITKReader, MetaTensor, NibabelReader
 from monai.transforms import LoadImage, LoadImaged
 from monai.utils import convert_to_tensor
 
+from ..files.checked import MemoryCheck
 from ..files.dicom import read_volume
 from ..files.formats import format_of, refusal
-from ..files.nifti import MemoryCheck, read_image
+from ..files.nifti import read_image
 from ..files.text_headers import check_text_header
 from .check_volume import check_affine
 from .histogram import extent, ordered_sample
@@ -86,10 +87,11 @@ class LoadVolumed(LoadImaged):
                 raise ValueError(refusal(kind) if kind else "the file is not an image of a format that is read here.")
             elif kind.reader == "nibabel":
                 image = read_image(Path(source), self.memory)
-                of_nifti = isinstance(image, nib.Nifti1Pair)
-                d[key] = self._of_image(image if of_nifti else nib.Nifti1Image.from_image(image), str(source))
-                if of_nifti:
+                if isinstance(image, nib.Nifti1Pair):
+                    d[key] = self._of_image(image, str(source))
                     _keep_header(d, key, image)
+                else:
+                    d[key] = self._of_image(nib.Nifti1Image.from_image(image), str(source))
             else:
                 import_module("itk")
                 header = check_text_header(Path(source), self.memory)

@@ -13,22 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "HEADER",
-    "INTER",
-    "SLOPE",
-    "STORED",
-    "UNIT_MM",
-    "header_bytes",
-    "kept_header",
-    "orientation_doubts",
-    "scaled",
-    "unit_in_mm",
-]
+    "DOUBTS", "HEADER", "INTER", "SLOPE", "STORED", "UNIT_MM", "header_bytes", "kept_header", "orientation_doubts",
+    "scaled", "unit_in_mm",
+]  # fmt: skip
 
 HEADER, UNIT_MM = "nifti_header", "unit_mm"
 """Keys of the metadata of a volume: its header with extensions as bytes, and its unit of length."""
 STORED, SLOPE, INTER = "stored_type", "stored_slope", "stored_inter"
 """Keys of the type that its voxels are stored in, and of the slope and the offset of their values."""
+
+DOUBTS = {
+    "a unit of length that NIfTI does not know": "its header has an unknown unit of length: read as mm.",
+    "metres or micrometres in which no head could be": "its header says {unit}s, in which it is {metres:.3g} m wide: "
+    "read as mm.",
+    "neither qform nor sform": "its header does not say where left and front are (sform_code, qform_code 0): a guess.",
+    "qform and sform that disagree": "its sform and qform are up to {apart:.3g} mm apart: the sform is used, both are "
+    "kept.",
+    "axes that are not perpendicular": "its axes are sheared by {angle:.2g} degrees, which is kept.",
+}
+"""What a header leaves open, and what is said of it."""
+UNKNOWN_UNIT, WRONG_UNIT, NO_FORM, TWO_FORMS, SHEAR = DOUBTS.values()
 
 IN_MM = {"meter": 1000.0, "micron": 1e-3}
 PLAUSIBLE_MM = (10.0, 2000.0)
@@ -93,13 +97,13 @@ def unit_in_mm(image: nib.Nifti1Pair) -> tuple[float, str]:
     try:
         name = image.header.get_xyzt_units()[0]
     except KeyError:
-        return 1.0, "its header has an unknown unit of length: read as mm."
+        return 1.0, UNKNOWN_UNIT
     factor = IN_MM.get(name, 1.0)
     lengths = np.linalg.norm(image.affine[:3, :3], axis=0)[: len(image.shape)] * image.shape[:3]
     extent = float(lengths.max())
     if factor == 1.0 or _plausible(factor * extent) or not _plausible(extent):
         return factor, ""
-    return 1.0, f"its header says {name}s, in which it is {factor * extent / 1000:.3g} m wide: read as mm."
+    return 1.0, WRONG_UNIT.format(unit=name, metres=factor * extent / 1000)
 
 
 def orientation_doubts(image: nib.Nifti1Pair, unit_mm: float) -> list[str]:
@@ -112,18 +116,18 @@ def orientation_doubts(image: nib.Nifti1Pair, unit_mm: float) -> list[str]:
     header, doubts = image.header, []
     codes = int(header["sform_code"]), int(header["qform_code"])
     if not any(codes):
-        doubts.append("its header does not say where left and front are (sform_code and qform_code 0): a guess.")
+        doubts.append(NO_FORM)
     if all(codes):
         corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=float)
         corners[:, :3] *= np.array(image.shape[:3]) - 1
         with suppress(ValueError, nib.spatialimages.HeaderDataError):  # a quaternion that is none
             apart = np.abs(corners @ (header.get_sform() - header.get_qform()).T).max() * unit_mm
             if apart > APART_MM:
-                doubts.append(f"its sform and qform are up to {apart:.3g} mm apart: the sform is used, both are kept.")
+                doubts.append(TWO_FORMS.format(apart=apart))
     axes = image.affine[:3, :3] / np.linalg.norm(image.affine[:3, :3], axis=0)
     skew = np.abs(axes.T @ axes - np.eye(3)).max()
     if skew > SKEW:
-        doubts.append(f"its axes are sheared by {np.degrees(np.arcsin(min(1.0, skew))):.2g} degrees, which is kept.")
+        doubts.append(SHEAR.format(angle=np.degrees(np.arcsin(min(1.0, skew)))))
     return doubts
 
 

@@ -9,7 +9,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
@@ -107,7 +107,7 @@ class OrientToPlaned(MapTransform, InvertibleTransform):
         d = dict(data)
         for key in self.key_iterator(d):
             plane = plane_of(np.asarray(d[key].affine, dtype=float), self.plane, self.coarsest_mm)
-            turned: MetaTensor = self.turns[plane](d[key])
+            turned = cast(MetaTensor, self.turns[plane](d[key]))
             turned.meta[PLANE] = plane
             d[key] = turned
         return d

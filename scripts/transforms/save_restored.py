@@ -21,6 +21,9 @@ from .nifti_header import INTER, SLOPE, STORED, kept_header
 
 igzip, has_igzip = optional_import("isal", name="igzip")  # ten times as fast as zlib
 
+CUT_OFF = "{count} voxels were cut off at the limits of {dtype}, {low} and {high}."
+"""Said of a result in the input's type."""
+
 INPUT = "input"
 """The type of the voxels that stands for that of the input."""
 
@@ -127,7 +130,7 @@ def _as_stored(volume: np.ndarray, meta: Mapping[str, Any]) -> tuple[np.ndarray,
     limits = np.iinfo(dtype)
     values = np.rint(np.nan_to_num(values, nan=0.0, posinf=limits.max, neginf=limits.min))
     beyond = int(np.count_nonzero((values < limits.min) | (values > limits.max)))
-    remark = f"{beyond} voxels were cut off at the limits of {dtype}, {limits.min} and {limits.max}." if beyond else ""
+    remark = CUT_OFF.format(count=beyond, dtype=dtype, low=limits.min, high=limits.max) if beyond else ""
     top = np.nextafter(float(limits.max), 0) if float(limits.max) > limits.max else limits.max
     return np.clip(values, limits.min, top).astype(dtype), slope, inter, remark
 

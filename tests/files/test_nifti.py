@@ -10,7 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scripts.files.nifti import MemoryCheck, read_image
+from scripts.files.checked import MemoryCheck
+from scripts.files.nifti import read_image
 from tests.helpers.volume_files import affine, head, write_nifti
 
 CHECK = MemoryCheck(1.0)

@@ -7,7 +7,7 @@ import itk
 import numpy as np
 import pytest
 
-from scripts.files.nifti import MemoryCheck
+from scripts.files.checked import MemoryCheck
 from scripts.files.text_headers import check_text_header
 from tests.helpers.volume_files import head, write_itk
 

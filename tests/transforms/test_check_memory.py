@@ -7,7 +7,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, DivisiblePadd
 
-from scripts.files.nifti import MemoryCheck
+from scripts.files.checked import MemoryCheck
 from scripts.transforms import CheckMemoryd, SpacingOnlyd, SplitSlicePhasesd
 
 COARSEST = 8 / 3
