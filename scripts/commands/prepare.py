@@ -39,8 +39,8 @@ def prepare(
     out and named at the end; the exit status is then 1.
 
     Args:
-        images: folder of the images, any .nii, .nii.gz, .mha and .nrrd files at any depth. Subjects, sessions and
-            contrasts are told from the names of BIDS, IXI, BraTS, ADNI and OASIS, else from the names of files and
+        images: folder of the images, at any depth, of any format that restore reads but DICOM. Subjects, sessions
+            and contrasts are told from the names of BIDS, IXI, BraTS, ADNI and OASIS, else from the names of files and
             folders. Label and brain mask files in it are recognised by folder (labels, masks, derivatives) or name
             (_seg, _dseg, _mask, ...).
         output_dir: folder of the results, created if it does not exist.

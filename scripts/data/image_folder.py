@@ -69,7 +69,7 @@ def find_images(
 ) -> ImageFolder:
     """Find the T1-weighted images of a folder, whatever its layout.
 
-    Every ``.nii``, ``.nii.gz``, ``.mha`` and ``.nrrd`` file at any depth counts, links included, unless its name or a
+    Every file of a format that is read (:mod:`scripts.files.formats`) counts, links included, unless its name or a
     folder says that it is something else (see :mod:`scripts.data.file_names`). Subjects are told by the names of BIDS,
     IXI, BraTS, ADNI and OASIS, else by the name of the file without contrast and session, or by a folder (see
     :mod:`scripts.data.subjects`). Labels and masks belong to the image whose name theirs begins with.

@@ -88,7 +88,7 @@ def _header(start: bytes, single: bool) -> Any:
         (NIFTI_2, b"ni2\0"): Nifti2PairHeader,
     }
     kind = kinds.get((version, magic))
-    if kind is None and version == NIFTI_1 and not magic[:1].isalpha():
+    if kind is None and version == NIFTI_1 and not single and not magic[:1].isalpha():
         raise ValueError(
             "it is an Analyze 7.5 file, which does not tell left from right: convert it to NIfTI with the program "
             "that wrote it."

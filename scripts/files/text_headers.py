@@ -95,6 +95,8 @@ def _meta_image(path: Path, start: bytes, check: MemoryCheck) -> TextHeader:
     else:
         encoding = "zlib" if _is_true(fields, "CompressedData", "False") else "text"
     own = fields["ElementDataFile"].upper() == "LOCAL"
+    if own and encoding == "zlib" and "CompressedDataSize" not in fields:
+        raise ValueError("its header does not give CompressedDataSize, without which ITK misreads it: write it again.")
     skip = int(fields.get("HeaderSize", "0"))
     return _checked(path, None if own else fields["ElementDataFile"], place, (encoding, skip), shape, dtype, check)
 
@@ -114,11 +116,13 @@ def _nrrd(path: Path, start: bytes, check: MemoryCheck) -> TextHeader:
     if _whole(fields.get("lineskip", "0"), least=0):
         raise ValueError("its header skips lines of the data: write it again, without line skip.")
     dtype = NRRD_TYPES[fields["type"].lower()]
+    if encoding != "text" and not dtype.endswith("int8") and fields.get("endian", "").lower() not in ("little", "big"):
+        raise ValueError("its header does not give the order of bytes (endian): write it again.")
     return _checked(path, fields.get("datafile"), place, (encoding, skip), sizes, dtype, check)
 
 
 def _put(fields: dict[str, str], name: str, value: str | None) -> None:
-    if value is None:
+    if value is None or not (name.isascii() and name.isprintable()):
         raise KeyError(name)
     if fields.get(name, value) != value:
         raise ValueError(f"its header contradicts itself: it gives {name} twice.")

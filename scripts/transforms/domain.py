@@ -116,7 +116,7 @@ RULES = (
     ),
     Rule(
         "intensities unlike those of T1-weighted heads",
-        lambda facts: not 0.35 < facts.median < 0.85,
+        lambda facts: not 0.2 < facts.median < 0.85,
         "half of what is brighter than air is below {median:.2f} of the bright end, in T1-weighted heads .5 to .7.",
     ),
 )

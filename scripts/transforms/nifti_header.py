@@ -29,10 +29,12 @@ DOUBTS = {
     "neither qform nor sform": "its header does not say where left and front are (sform_code, qform_code 0): a guess.",
     "qform and sform that disagree": "its sform and qform are up to {apart:.3g} mm apart: the sform is used, both are "
     "kept.",
+    "voxel sizes (pixdim) that are not those of the sform": "its voxel sizes are {sizes} mm by pixdim and {used} mm by "
+    "its sform, which is used; both are kept.",
     "axes that are not perpendicular": "its axes are sheared by {angle:.2g} degrees, which is kept.",
 }
 """What a header leaves open, and what is said of it."""
-UNKNOWN_UNIT, WRONG_UNIT, NO_FORM, TWO_FORMS, SHEAR = DOUBTS.values()
+UNKNOWN_UNIT, WRONG_UNIT, NO_FORM, TWO_FORMS, SIZES, SHEAR = DOUBTS.values()
 
 IN_MM = {"meter": 1000.0, "micron": 1e-3}
 PLAUSIBLE_MM = (10.0, 2000.0)
@@ -124,6 +126,10 @@ def orientation_doubts(image: nib.Nifti1Pair, unit_mm: float) -> list[str]:
             apart = np.abs(corners @ (header.get_sform() - header.get_qform()).T).max() * unit_mm
             if apart > APART_MM:
                 doubts.append(TWO_FORMS.format(apart=apart))
+    sizes, used = header["pixdim"][1:4].astype(float), np.linalg.norm(image.affine[:3, :3], axis=0)
+    if codes[0] and not codes[1] and not np.allclose(sizes, used, rtol=0.01):
+        shown = (" x ".join(f"{size * unit_mm:.3g}" for size in three) for three in (sizes, used))
+        doubts.append(SIZES.format(sizes=next(shown), used=next(shown)))
     axes = image.affine[:3, :3] / np.linalg.norm(image.affine[:3, :3], axis=0)
     skew = np.abs(axes.T @ axes - np.eye(3)).max()
     if skew > SKEW:
