@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
-__all__ = ["FORMATS", "READ_ENDINGS", "Format", "format_of", "is_data_of", "refusal", "stem"]
+__all__ = ["FORMATS", "READ_ENDINGS", "Format", "data_beside", "format_of", "is_data_of", "refusal", "stem"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,18 @@ def is_data_of(path: PurePath, names: Collection[str]) -> bool:
         base, dot, ending = name.partition(".")
         return dot + ending in DETACHED and any(f"{base}{header}" in names for header in (".mhd", ".nhdr", ".mha"))
     return any(f"{base}{header}{packed}" in names for packed in ("", ".gz"))
+
+
+def data_beside(header: Path) -> list[Path]:
+    """The files beside a header that may hold its data; none of a file that holds its own.
+
+    Args:
+        header: path of an image.
+    """
+    if not header.name.lower().endswith((".hdr", ".hdr.gz", ".mhd", ".nhdr")):
+        return []
+    names = {header.name.lower()}
+    return sorted(file for file in header.parent.iterdir() if is_data_of(file, names))
 
 
 def refusal(one: Format) -> str:

@@ -18,6 +18,7 @@ from .. import __version__
 from ..files.atomic import replacing
 from ..files.bids import derived_fields, write_derivative_description
 from ..files.errors import printable
+from ..files.formats import data_beside
 from ..files.hashes import content_hash
 from ..files.sidecar import sidecar_path, write_sidecar
 
@@ -251,10 +252,10 @@ def _state(image: Path) -> str:
         with suppress(NotADirectoryError), os.scandir(image) as entries:
             files = [(entry.name, entry.stat()) for entry in entries]
             return content_hash(sorted([ascii(name), file.st_size, file.st_mtime_ns] for name, file in files))
-        file = image.stat()
+        files = [(file.name, file.stat()) for file in (image, *data_beside(image))]
     except OSError:
         return ""
-    return content_hash([file.st_size, file.st_mtime_ns])
+    return content_hash([[ascii(name), file.st_size, file.st_mtime_ns] for name, file in files])
 
 
 def _tell(line: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from scripts.files.formats import FORMATS, READ_ENDINGS, format_of, is_data_of, refusal, stem
+from scripts.files.formats import FORMATS, READ_ENDINGS, data_beside, format_of, is_data_of, refusal, stem
 
 
 def test_each_ending_is_of_one_format():
@@ -32,3 +32,11 @@ def test_data_belong_to_the_header_beside_them():
         assert is_data_of(PurePath("x") / name, names), name
     for name in ("e.img", "e.raw", "a.hdr", "a.raw", "b.txt", "c.nii"):
         assert not is_data_of(PurePath("x") / name, names), name
+
+
+def test_the_data_of_a_header_are_found(tmp_path):
+    for name in ("a.hdr", "a.img", "b.img", "c.mhd", "c.raw", "d.nii"):
+        (tmp_path / name).touch()
+    assert {name: [file.name for file in data_beside(tmp_path / name)] for name in ("a.hdr", "c.mhd", "d.nii")} == {
+        "a.hdr": ["a.img"], "c.mhd": ["c.raw"], "d.nii": [],
+    }  # fmt: skip
