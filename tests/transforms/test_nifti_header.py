@@ -114,9 +114,9 @@ def test_the_stored_type_comes_back_on_request(tmp_path, dtype):
 def test_what_the_stored_type_cannot_hold_is_cut_off_and_counted(tmp_path):
     nib.save(nib.Nifti1Image((head() / 4).astype(np.uint8), affine()), tmp_path / "a.nii.gz")
     item = LoadVolumed("image")({"image": str(tmp_path / "a.nii.gz"), "output": "b.nii.gz"})
-    item["image"][0, 0, 0, :2] = torch.tensor([-7.0, 300.0])
+    item["image"][0, 0, 0, :4] = torch.tensor([-7.0, 300.0, 7.6, 7.4])
     item = SaveRestoredd("image", tmp_path, dtype="input")(item)
-    np.testing.assert_array_equal(np.asarray(nib.load(tmp_path / "b.nii.gz").dataobj)[0, 0, :2], [0, 255])
+    np.testing.assert_array_equal(np.asarray(nib.load(tmp_path / "b.nii.gz").dataobj)[0, 0, :4], [0, 255, 8, 7])
     assert item["warnings"] == "2 voxels were cut off at the limits of uint8, 0 and 255."
 
 
