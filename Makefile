@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test install-test studies-test check bundle label clean
+.PHONY: help setup demo test install-test studies-test reliability check bundle label clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
@@ -33,6 +33,10 @@ install-test: setup ## the wheel and the bundles in environments of their own (m
 
 studies-test: setup ## tests of the measurements in scripts/studies, which nothing else needs
 	$(BIN)/python -m pytest tests/studies
+
+N ?= 1
+reliability: setup ## damaged files, killed processes, many volumes: docs/reliability.md (40 minutes on 2 cores; N=0.1 for a tenth)
+	$(BIN)/python -m scripts.studies.reliability --n $(N)
 
 check: setup ## formatting, lint, types, configs
 	$(BIN)/pre-commit run --all-files

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.studies.formats import PAGE, document, refusals
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bundle").rglob("*.md")])
 FIGURES = sorted((ROOT / "docs").rglob("*.png"))
@@ -49,3 +51,19 @@ def test_pages_that_the_code_names_are_there():
     named = {(path, name) for path, text in texts.items() for name in NAMED.findall(text)}
     assert len(named) > 5
     assert [(path.name, name) for path, name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+def test_the_page_of_formats_is_what_the_code_says():
+    written = PAGE.read_text(encoding="utf-8")
+    assert written == document(), "run python -m scripts.studies.formats"
+    for part in ("| NIfTI | `.nii` `.nii.gz` |", "- the file is truncated: it ends before its data do.", "named pipe",
+                 "- it is an Analyze 7.5 file", "more than max_memory", "| a skull-stripped head |"):  # fmt: skip
+        assert part in written
+
+
+def test_refusals_are_found_in_the_code(tmp_path):
+    (tmp_path / "a.py").write_text(
+        "class A:\n    def __init__(self):\n        raise ValueError('an option')\n"
+        "def f(x):\n    if x:\n        raise ValueError(f'it has {x:.2g} | <')\n    raise KeyError('inner')\n"
+    )
+    assert list(refusals(tmp_path / "a.py")) == ["it has … \\| &lt;"]

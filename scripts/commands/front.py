@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .. import __version__
-from ..files.errors import one_line
+from ..files.errors import Terminated, heed_termination, one_line
 from ..recipes.places import PACKAGE
 from .arguments import UsageError, documentation, nearest, parse
 
@@ -24,7 +24,7 @@ __all__ = ["Command", "answer", "call", "choose", "refuse_former", "say", "say_w
 
 Command = Callable[..., None] | Mapping[str, "Command"]
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 FORMER = {
     **{name: f" {name}" for name in ("demo", "latent", "prepare")},
@@ -45,16 +45,18 @@ def answer(work: Callable[[], None]) -> int:
     """Do what was asked for; an error of the user's making becomes one line on standard error.
 
     Returns:
-        Exit status: 0; 1 for a failure; 2 for arguments that make no sense; 130 if interrupted.
+        Exit status: 0; 1 for a failure; 2 for arguments that make no sense; 130 if interrupted, 143
+        if terminated.
     """
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     logging.getLogger(PACKAGE).setLevel(logging.INFO)
     logging.getLogger("monai").setLevel(logging.ERROR)
     logging.getLogger("ignite").setLevel(logging.CRITICAL)  # it says what ends a run, as this does
+    heed_termination()
     try:
         work()
-    except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        return _fail(str(one_line(error)), TERMINATED if isinstance(error, Terminated) else INTERRUPTED)
     except Exception as error:
         line = one_line(error)
         if line is None:

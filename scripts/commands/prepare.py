@@ -39,8 +39,8 @@ def prepare(
     out and named at the end; the exit status is then 1.
 
     Args:
-        images: folder of the images, any .nii, .nii.gz, .mha and .nrrd files at any depth. Subjects, sessions and
-            contrasts are told from the names of BIDS, IXI, BraTS, ADNI and OASIS, else from the names of files and
+        images: folder of the images, at any depth, of any format that restore reads but DICOM. Subjects, sessions
+            and contrasts are told from the names of BIDS, IXI, BraTS, ADNI and OASIS, else from the names of files and
             folders. Label and brain mask files in it are recognised by folder (labels, masks, derivatives) or name
             (_seg, _dseg, _mask, ...).
         output_dir: folder of the results, created if it does not exist.
@@ -63,7 +63,8 @@ def prepare(
             contrast, whole or skull-stripped) or threshold (the template fitted to the head, as in version 0.1.0).
     """
     options = {key: value for key, value in locals().items() if key != "brain_mask"}
-    from ..data.prepare import prepare_cohort, printable
+    from ..data.prepare import prepare_cohort
+    from ..files.errors import printable
     from ..pages.cohort_picture import save_cohort_picture
 
     if brain_mask == "network":

@@ -23,6 +23,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from ..files.bids import bids_entities
+from ..files.formats import stem
 from .contrasts import (
     GENERIC,
     LABEL_NAME,
@@ -34,9 +35,8 @@ from .contrasts import (
     without_words,
 )
 
-__all__ = ["SUFFIXES", "FileName", "Kind", "read_name", "stem", "subject_name"]
+__all__ = ["FileName", "Kind", "read_name", "subject_name"]
 
-SUFFIXES = (".nii", ".nii.gz", ".mha", ".nrrd")
 LABEL_FOLDERS = {"labels", "label", "labelstr", "labelsts", "segmentations"}
 MASK_FOLDERS = {"masks", "mask", "brainmasks", "brain_masks"}
 
@@ -95,12 +95,6 @@ class FileName:
     site: str | None = None
     what: str = ""
     """What it is, if it is no image."""
-
-
-def stem(name: str) -> str:
-    """File name without its (possibly double) suffix."""
-    suffix = max((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), key=len, default="")
-    return name[: len(name) - len(suffix)]
 
 
 def read_name(path: PurePath) -> FileName:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +24,6 @@ SAME_GRID_MM = 0.05
 """Largest difference of the affines of a head and its mask on the same grid, for headers are rounded."""
 SMALLEST_SHARE = 0.15
 """Smallest part of a head that is a brain; of 12 whole heads it was .33 to .41, tumours and lesions are smaller."""
-CHUNK_BYTES = 2**20
 
 Volume = NDArray[np.float32]
 
@@ -67,20 +64,8 @@ def given_brain(image: ImageFile, volume: MetaTensor, strict: Collection[str] = 
 
 
 def load_head(path: Path) -> MetaTensor:
-    """Load the volume ``(1, X, Y, Z)`` of a file whose checksum, if it has one, is right."""
-    if path.name.lower().endswith(".gz"):
-        _check_gzip(path)
+    """Load the volume ``(1, X, Y, Z)`` of a file."""
     return LoadVolumed(keys="image")({"image": str(path)})["image"]
-
-
-def _check_gzip(path: Path) -> None:
-    """Read a compressed file to its end, where its checksum is; readers of images stop before."""
-    try:
-        with gzip.open(path) as stream:
-            while stream.read(CHUNK_BYTES):
-                pass
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"the compressed file is damaged ({error}): copy it again.") from None
 
 
 def _first(

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from ..files.folder_walk import FolderWalk, walk_folder
+from ..files.formats import READ_ENDINGS, format_of, is_data_of, refusal, stem
 from .contrasts import GENERIC, T1, other_contrast, without_words
-from .file_names import SESSION, SUFFIXES, FileName, read_name, stem
+from .file_names import SESSION, FileName, read_name
 from .pairing import NamedFile, pair
 from .subjects import name_subjects
 
 __all__ = ["ImageFile", "ImageFolder", "find_images"]
 
-UNREAD = re.compile(r"\.(?:mg[hz]|mnc|hdr|img|mhd|nhdr|dcm|dicom|ima|nii\.(?:bz2|xz|zst|zip))(?:\.gz)?$", re.IGNORECASE)
-"""Formats of images that are named, but not read."""
+DICOM = (".dcm", ".dicom", ".ima")
 BESIDE_BIDS = {"sourcedata", "code", "stimuli"}
 """Folders at the top of a BIDS tree whose images are no part of it."""
 CHANNEL_FOLDERS = {"imagestr", "imagests"}
@@ -69,7 +69,7 @@ def find_images(
 ) -> ImageFolder:
     """Find the T1-weighted images of a folder, whatever its layout.
 
-    Every ``.nii``, ``.nii.gz``, ``.mha`` and ``.nrrd`` file at any depth counts, links included, unless its name or a
+    Every file of a format that is read (:mod:`scripts.files.formats`) counts, links included, unless its name or a
     folder says that it is something else (see :mod:`scripts.data.file_names`). Subjects are told by the names of BIDS,
     IXI, BraTS, ADNI and OASIS, else by the name of the file without contrast and session, or by a folder (see
     :mod:`scripts.data.subjects`). Labels and masks belong to the image whose name theirs begins with.
@@ -130,7 +130,7 @@ def _existing(folder: str | os.PathLike[str], kind: str) -> Path:
 
 
 def _is_image(path: PurePath) -> bool:
-    return path.name.lower().endswith(SUFFIXES)
+    return path.name.lower().endswith(READ_ENDINGS)
 
 
 def _named(root: Path, paths: Iterable[PurePath]) -> list[NamedFile]:
@@ -211,16 +211,20 @@ def _missing(walk: FolderWalk) -> dict[str, str]:
 
 
 def _in_other_formats(paths: Sequence[PurePath]) -> dict[str, str]:
-    """Images that have to be converted; of an Analyze pair the header is named."""
-    reason = "it is of a format that is not read here: convert it to NIfTI, DICOM with dcm2niix."
-    names = set(paths)
-    return {
-        path.as_posix(): reason
-        for path in paths
-        if UNREAD.search(path.name)
-        and "derivatives" not in path.parts
-        and not (path.suffix.lower() == ".img" and path.with_suffix(".hdr") in names)
-    }
+    """Images that have to be converted; of a header and its data the header is named."""
+    names: dict[PurePath, set[str]] = {}
+    for path in paths:
+        names.setdefault(path.parent, set()).add(path.name.lower())
+    found = {}
+    for path in paths:
+        kind = format_of(path.name)
+        if "derivatives" in path.parts or is_data_of(path, names[path.parent]):
+            continue
+        if kind and not kind.reader:
+            found[path.as_posix()] = refusal(kind)
+        elif path.name.lower().endswith(DICOM):
+            found[path.as_posix()] = "it is of a format that is not read here: convert it to NIfTI, with dcm2niix."
+    return found
 
 
 def _nothing_found(root: Path, reasons: Iterable[str]) -> str:
@@ -228,7 +232,7 @@ def _nothing_found(root: Path, reasons: Iterable[str]) -> str:
     found = Counter(reasons).most_common(3)
     there = "; ".join(f"{count} x {reason.removesuffix('.')}" for reason, count in found)
     return (
-        f"no image in {root}: looked for *{', *'.join(SUFFIXES)} at any depth, without labels, masks and other "
+        f"no image in {root}: looked for *{', *'.join(READ_ENDINGS)} at any depth, without labels, masks and other "
         f"contrasts than T1w. {f'Found: {there}. ' if there else ''}Give the folder that holds the T1-weighted images."
     )
 

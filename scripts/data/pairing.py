@@ -7,7 +7,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from .file_names import LABEL_FOLDERS, MASK_FOLDERS, FileName, stem
+from ..files.formats import stem
+from .file_names import LABEL_FOLDERS, MASK_FOLDERS, FileName
 
 __all__ = ["NamedFile", "pair"]
 

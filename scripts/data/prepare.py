@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ..anatomy.brain_mask import estimate_brain
 from ..files.atomic import write_json
+from ..files.errors import printable
 from ..transforms.plane import plane_axcodes
 from .copies import find_copies, persons
 from .demographics import Demographics, DemographicTable, read_demographics
@@ -30,7 +31,7 @@ from .slice_selection import RULES
 from .split import PARTS, part_sizes, split_hash
 from .table_subjects import TableSubjects
 
-__all__ = ["PreparedCohort", "prepare_cohort", "printable"]
+__all__ = ["PreparedCohort", "prepare_cohort"]
 
 REPORT_FILE = "report.json"
 SHOWN = 3
@@ -92,11 +93,6 @@ def _grouped(what: str, files: Sequence[Mapping[str, str]]) -> list[str]:
         f"{what}: {', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''}: {reason}"
         for reason, names in groups.items()
     ]
-
-
-def printable(name: str) -> str:
-    """A name on one line of any terminal; an escaped one where it holds a line break or is no Unicode."""
-    return name if name.isprintable() else ascii(name)
 
 
 def prepare_cohort(

@@ -25,7 +25,7 @@ from monai.transforms.traits import RandomizableTrait
 from torch import Tensor
 from tqdm import tqdm
 
-from ..files.atomic import replacing
+from ..files.atomic import remove_partial, replacing
 from ..files.hashes import content_hash, file_hash
 from .cohort import FILE_KEYS
 
@@ -146,6 +146,7 @@ def _opened_or_made(path: Path, volumes: Callable[[], Iterator[Tensor]], multipl
     except ValueError:
         tqdm.write(f"{path} is damaged: it is made again.", file=sys.stderr)
     with FileLock(path.with_name(f".{path.name}.lock")):
+        remove_partial(path.parent, f".partial-*-{path.name}")
         try:
             return _opened(path)  # another process made it meanwhile
         except (FileNotFoundError, ValueError):

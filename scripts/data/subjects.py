@@ -19,8 +19,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
 
+from ..files.formats import stem
 from .contrasts import GENERIC, T1, other_contrast, without_words
-from .file_names import SESSION, stem
+from .file_names import SESSION
 from .pairing import NamedFile
 from .table_subjects import plain_name
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["replacing", "write_csv", "write_json"]
+__all__ = ["remove_partial", "replacing", "write_csv", "write_json"]
+
+PARTIAL = re.compile(r"\.partial-\d+-\d+-.")
+NAME_BYTES = 255
+"""Longest name that file systems take."""
 
 
 @contextmanager
@@ -32,12 +37,33 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".partial-{os.getpid()}-{threading.get_native_id()}-{path.name}")
+    temporary = path.with_name(_partial_name(path.name))
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _partial_name(name: str) -> str:
+    """A name for this thread's temporary file; of a long name the end, so that it is no longer than allowed."""
+    mark = f".partial-{os.getpid()}-{threading.get_native_id()}-"
+    while len(os.fsencode(mark + name)) > NAME_BYTES:
+        name = name[1:]
+    return mark + name
+
+
+def remove_partial(folder: Path, pattern: str = "**/.partial-*") -> None:
+    """Remove temporary files that processes left behind when they were killed.
+
+    Args:
+        folder: folder into which no other process is writing them.
+        pattern: names of the files, as for ``Path.glob``; by default all, with subfolders.
+    """
+    for path in folder.glob(pattern):
+        if PARTIAL.match(path.name):
+            with suppress(OSError):  # the folder may be read-only, which whoever writes into it will say
+                path.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-__all__ = ["bids_entities", "described_name", "write_derivative_description"]
+from .atomic import replacing, write_json
+from .sidecar import sidecar_path
+
+__all__ = ["RAW", "bids_entities", "derived_fields", "described_name", "write_derivative_description"]
 
 BIDS_STEM = re.compile(r"(?P<entities>sub-[a-zA-Z0-9]+(?:_[a-z]+-[a-zA-Z0-9]+)*)_(?P<suffix>[a-zA-Z][a-zA-Z0-9]*)")
 DESC = re.compile(r"_desc-(?P<label>[a-zA-Z0-9]+)")
 BIDS_VERSION = "1.9.0"
+DESCRIPTION = "dataset_description.json"
+SAME = ("Density", "Resolution", "SkullStripped", "SpatialReference")
+"""Fields of a sidecar that hold for what was derived on the same grid, too."""
+RAW = "raw"
+"""Name of the input's dataset in BIDS URIs of the results: ``bids:raw:sub-01/anat/sub-01_T1w.nii.gz``."""
 
 
 def bids_entities(stem: str) -> dict[str, str] | None:
@@ -64,23 +75,66 @@ def described_name(stem: str, description: str) -> str:
     return f"{entities}_desc-{description}_{suffix}"
 
 
-def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str, version: str) -> None:
-    """Write ``dataset_description.json`` if the input is a BIDS dataset, that is, has one itself.
+def derived_fields(image: Path, dataset_dir: Path, voxel_mm: Sequence[float], skull_stripped: bool) -> dict[str, Any]:
+    """What BIDS wants to know of an image that was derived from another one, on the same grid.
+
+    Args:
+        image: file or folder that it was derived from.
+        dataset_dir: folder of the input's dataset.
+        voxel_mm: voxel sizes.
+        skull_stripped: whether it shows a brain alone, where the sidecar of ``image`` does not tell.
+
+    Returns:
+        Fields of its sidecar.
+    """
+    place = image.relative_to(dataset_dir).as_posix()
+    is_bids = (dataset_dir / DESCRIPTION).is_file()
+    source = f"bids:{RAW}:{quote(place)}" if is_bids else place
+    fields = {"Sources": [source], "SkullStripped": skull_stripped}
+    if not is_bids:
+        return fields
+    entities = bids_entities(re.sub(r"(\.nii)?\.\w+$", "", image.name)) or {}
+    if "res" in entities:
+        fields["Resolution"] = f"voxels of {' x '.join(f'{size:g}' for size in voxel_mm)} mm"
+    if "space" in entities:
+        fields["SpatialReference"] = source
+    try:
+        given = json.loads(sidecar_path(image).read_text(encoding="utf-8"))
+        return fields | {key: given[key] for key in SAME if key in given}
+    except (OSError, ValueError, TypeError):  # there is none, or it is damaged
+        return fields
+
+
+def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str, version: str, report: str) -> None:
+    """Make a folder of results a BIDS derivative if the input is a BIDS dataset, that is, has a description itself.
 
     Args:
         dataset_dir: folder of the input.
         output_dir: folder of the results; a description that is already there is kept.
         name: name of the software.
         version: version of the software.
+        report: name of the file of ``output_dir`` that ``.bidsignore`` names, as BIDS knows no such file.
+
+    Raises:
+        OSError: the folder cannot be written to.
     """
-    source, target = dataset_dir / "dataset_description.json", output_dir / "dataset_description.json"
-    if not source.is_file() or target.exists():
+    source, target = dataset_dir / DESCRIPTION, output_dir / DESCRIPTION
+    if not source.is_file():
         return
+    ignore = output_dir / ".bidsignore"
+    ignored = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
+    if report not in ignored:
+        with replacing(ignore) as partial:
+            partial.write_text("\n".join([*ignored, report]) + "\n", encoding="utf-8")
+    if target.exists():
+        return
+    url = dataset_dir.resolve().as_uri()
     description = {
         "Name": f"{name}: restored volumes",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": name, "Version": version}],
-        "SourceDatasets": [{"URL": dataset_dir.resolve().as_uri()}],
+        "SourceDatasets": [{"URL": url}],
+        "DatasetLinks": {RAW: url},
     }
-    target.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    write_json(target, description)

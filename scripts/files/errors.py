@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import logging
 import re
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterable
 from pydoc import ErrorDuringImport
@@ -14,7 +17,10 @@ from types import TracebackType
 
 from .installation import missing_package
 
-__all__ = ["failure_reason", "one_line", "shorten_errors", "suggestion", "unwrapped"]
+__all__ = [
+    "Terminated", "failure_reason", "heed_termination", "one_line", "printable", "shorten_errors", "suggestion",
+    "unwrapped",
+]  # fmt: skip
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -26,9 +32,30 @@ UNREADABLE = {
     "Could not create IO object": "the file is not an image, or its header is damaged.",  # ITK
     "File cannot be read": "the file is truncated or damaged.",  # ITK, MHA
     "could the file be damaged": "the file is truncated or damaged.",  # nibabel
+    "itkMetaDataDictionary": "the file is not an image, or its header is damaged.",  # ITK, names that are no text
+    "determinant is 0": "the affine is singular, its axes do not span three directions: correct the header first.",
+    "nrrdLoad": "the file is truncated or damaged.",  # ITK, NRRD
+    "memory mapped length": "the sizes in its header are impossible: it is damaged.",  # nibabel
     "No such file": "the file has disappeared, or is a broken link.",
+    "out of memory": "there is not enough memory for it.",  # torch, on a GPU
+    "can't allocate memory": "there is not enough memory for it.",  # torch, on a CPU
 }
 """What readers say, and what it means; ITK adds the C library's last error, which belongs to something else."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by a scheduler or a container: it ends as at Ctrl-C."""
+
+
+def heed_termination() -> None:
+    """Let SIGTERM end the program like Ctrl-C: what is being written is finished, and the reports are right."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    raise Terminated
 
 
 def shorten_errors() -> None:
@@ -41,16 +68,25 @@ def shorten_errors() -> None:
     if specification is None or specification.name != "monai.bundle.__main__":
         return
     sys.excepthook = _show
+    heed_termination()
     for handler in filter(None, (*logging.getLogger().handlers, logging.lastResort)):
         handler.addFilter(lambda record: "is terminating due to exception" not in record.getMessage())  # ignite's
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     line = one_line(error)
+    if isinstance(error, Terminated):
+        atexit.register(_die)
     if line is None:
         sys.__excepthook__(kind, error, trace)
     else:
         sys.stderr.write(f"{line}\n")
+
+
+def _die() -> None:
+    """End by the signal, so that whoever sent it is told so (143 in a shell); Python would say Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def one_line(error: BaseException) -> str | None:
@@ -64,9 +100,11 @@ def one_line(error: BaseException) -> str | None:
         error: what ended the program.
 
     Returns:
-        ``error: ...``; ``None`` for a fault of the code.
+        ``error: ...``, or that it was interrupted; ``None`` for a fault of the code.
     """
     error = unwrapped(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "\nterminated" if isinstance(error, Terminated) else "\ninterrupted"  # below the progress bar
     if missing := missing_package(error):
         return f"error: {missing}"
     return f"error: {error}" if isinstance(error, OSError) or _raised_on_purpose(error) else None
@@ -123,6 +161,11 @@ def failure_reason(error: BaseException) -> str:
             return reason
     text = re.sub(r"\b\w+\(0x[0-9a-f]+\): ", "", text.split("ITK ERROR:")[-1])
     return " ".join(text.split()) or type(error).__name__
+
+
+def printable(name: str) -> str:
+    """A name on one line of any terminal; an escaped one where it holds a line break or is no Unicode."""
+    return name if name.isprintable() else ascii(name)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -36,19 +36,21 @@ def walk_folder(root: Path, leave_out: Path | None = None) -> FolderWalk:
 
     Args:
         root: folder.
-        leave_out: folder below it that is not listed.
+        leave_out: folder below it that is not listed, if it is there.
     """
     found = FolderWalk()
     seen: set[tuple[int, int]] = set()
+    if leave_out and leave_out.is_dir():
+        seen.add(_identity(leave_out))
     waiting = [root]
     links: list[Path] = []
     while waiting or links:
         folder = waiting.pop() if waiting else links.pop(0)
         try:
-            place = folder.stat()
-            if folder == leave_out or (place.st_dev, place.st_ino) in seen:
+            place = _identity(folder)
+            if place in seen:
                 continue
-            seen.add((place.st_dev, place.st_ino))
+            seen.add(place)
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
             found.unreadable[folder.relative_to(root)] = f"the folder cannot be opened ({error.strerror})."
@@ -66,6 +68,11 @@ def walk_folder(root: Path, leave_out: Path | None = None) -> FolderWalk:
                 found.unreadable[below / entry.name] = _reason(path)
     found.files.sort()
     return found
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    state = folder.stat()
+    return state.st_dev, state.st_ino
 
 
 def _reason(path: Path) -> str:

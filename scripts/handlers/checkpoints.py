@@ -18,6 +18,7 @@ from monai.utils import set_determinism
 from torch import nn
 
 from ..files.atomic import replacing
+from ..files.checked import check_zip
 
 __all__ = ["BestModel", "BroadcastBuffers", "EpochSeed", "ResumeCheckpoint", "plain_state"]
 
@@ -108,6 +109,7 @@ class ResumeCheckpoint:
     def _load(self, engine: Workflow) -> None:
         if not self.resume:
             return
+        check_zip(self.path)
         saved = torch.load(self.path, map_location=engine.state.device, weights_only=True)
         for name, part in self.parts.items():
             module = getattr(part, "module", part) if name == "network" else part

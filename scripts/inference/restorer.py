@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
@@ -18,14 +19,17 @@ from ..files.errors import unwrapped
 from ..recipes.places import ROOT
 from ..recipes.recipe import merged_config
 from ..recipes.workflow import INFERENCE, as_text
+from ..transforms.load_volume import WARNINGS
 from ..transforms.save_restored import nifti_image
 from .evaluator import check_options
 from .volume_item import VolumeLike, prepare
 
 __all__ = ["Restorer", "restore"]
 
+logger = logging.getLogger(__name__)
+
 CHECKED = ("plane", "spatial_dims", "anomaly")
-OF_SAVING = {"output_dir"}
+OF_SAVING = {"dtype", "output_dir"}
 """Keys that only the last step of the postprocessing uses, which is left out here."""
 
 
@@ -33,8 +37,9 @@ class Restorer:
     """The inference config, loaded once, for any number of images.
 
     Args:
-        **options: keys of ``configs/inference.yaml`` that concern a single image, such as ``plane`` ("sagittal",
-            "coronal" or "axial"), ``device``, ``weights``, ``batch_size``, ``amp`` (bfloat16) and ``network_def``.
+        **options: keys of ``configs/inference.yaml`` that concern a single image, such as ``plane`` ("auto",
+            "sagittal", "coronal" or "axial"), ``device``, ``weights``, ``batch_size``, ``amp`` (bfloat16) and
+            ``network_def``.
 
     Attributes:
         device: device of the network.
@@ -84,6 +89,8 @@ class Restorer:
             ValueError: see :func:`restore`.
         """
         item = prepare(self.preprocessing, image, affine)
+        for line in item.get(WARNINGS, "").splitlines():
+            logger.warning("warning: %s", line)
         item["image"] = item["image"].to(self.device)
         item["pred"] = self.inferer(item["image"][None], self.network)[0]
         restored = self.postprocessing(item)["pred"].cpu()

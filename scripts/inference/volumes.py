@@ -7,13 +7,12 @@ The next volume is read while the current one is restored.
 from __future__ import annotations
 
 import math
-import os
-import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
-from pathlib import Path
+from itertools import groupby
+from pathlib import Path, PurePath
 from typing import Any
 
 from monai.data import Dataset, list_data_collate
@@ -21,17 +20,28 @@ from monai.data import Dataset, list_data_collate
 from ..files.bids import described_name
 from ..files.dicom import find_series, is_dicom
 from ..files.errors import failure_reason
+from ..files.folder_walk import walk_folder
+from ..files.formats import READ_ENDINGS, format_of, is_data_of, refusal, stem
 
 __all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes"]
 
 
-VOLUME_PATTERNS = ("*.nii", "*.nii.gz", "*.mha", "*.nrrd")
+VOLUME_PATTERNS = ("*",)
+DICOM_NAMES = ("*.dcm", "*.dicom", "*.ima")
 
 
 class FoundVolumes(list[dict[str, str]]):
-    """Items, and the number of DICOM files that were passed over because they hold no images (directories, reports)."""
+    """Items, and what was passed over.
 
-    without_images = 0
+    Attributes:
+        without_images: number of DICOM files that hold no images (directories, reports).
+        others: number of files that are no images, by their endings.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.without_images = 0
+        self.others: Counter[str] = Counter()
 
 
 def find_volumes(
@@ -42,8 +52,9 @@ def find_volumes(
 ) -> FoundVolumes:
     """List the volume files and DICOM series under a folder, and name the result of each.
 
-    Hidden files and ``output_dir`` itself are left out. A folder that cannot be read, and a file that claims to be
-    DICOM and is not, are listed with an ``error``, so that they are reported with the others.
+    Hidden files and ``output_dir`` itself are left out. An image of a format that is not read, a folder that cannot be
+    read, a link that leads to nothing, a named pipe, and a file that claims to be DICOM and is not, are listed with an
+    ``error``, so that they are reported with the others.
 
     Args:
         dataset_dir: folder to search, with its subfolders.
@@ -67,39 +78,50 @@ def find_volumes(
         raise NotADirectoryError(f"dataset_dir '{dataset_dir}' is a file: give the folder that holds it.")
     if root.resolve() == results.resolve():
         raise ValueError(f"output_dir '{output_dir}' is dataset_dir: give another folder for the results.")
+    there = walk_folder(root, results)
     items = FoundVolumes()
-    unreadable: list[OSError] = []
-    for folder, files in _folders(root, results, unreadable):
-        volumes = [file for file in files if any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)]
-        items += [_file_item(root, file, description) for file in volumes]
-        series, without_images = _series_items(root, folder, set(files) - set(volumes), description)
-        items += series
-        items.without_images += without_images
-    items += [_item(root, Path(error.filename), Path(), error=failure_reason(error)) for error in unreadable]
+    by_folder = sorted(there.files, key=lambda file: (file.parent, file))
+    for _, files in groupby(by_folder, key=lambda file: file.parent):
+        _list_folder(items, root, [root / file for file in files], patterns, description)
+    for entry, reason in there.unreadable.items():
+        if _named_as((*patterns, *DICOM_NAMES), entry) or not entry.suffix or (root / entry).is_dir():
+            items.append(_item(root, root / entry, entry, error=reason))
     if not items:
         raise FileNotFoundError(
-            f"dataset_dir '{dataset_dir}' has no volume: nothing matches {', '.join(patterns)}, and no file is a DICOM "
-            "image."
+            f"dataset_dir '{dataset_dir}' has no volume: no file called {', '.join(patterns)} ends in one of "
+            f"{', '.join(READ_ENDINGS)}, and no file is a DICOM image."
         )
     items.sort(key=lambda item: item["name"])
     return items
 
 
-def _folders(root: Path, results: Path, unreadable: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
-    """Every folder with its visible files; links are followed, the results and folders seen before left out."""
-    seen = {results.resolve(), root.resolve()}
-    for name, folders, files in os.walk(root, onerror=unreadable.append, followlinks=True):
-        here, visible = Path(name), []
-        for folder in sorted(folders):
-            place = (here / folder).resolve()
-            if not folder.startswith(".") and place not in seen:
-                seen.add(place)
-                visible.append(folder)
-        folders[:] = visible
-        yield here, [here / file for file in sorted(files) if not file.startswith(".")]
+def _list_folder(
+    items: FoundVolumes, root: Path, files: Sequence[Path], patterns: Sequence[str], description: str
+) -> None:
+    """Add what the files of one folder are."""
+    names = {file.name.lower() for file in files}
+    series: list[Path] = []
+    for file in files:
+        kind = format_of(file.name) if _named_as(patterns, file) else None
+        if kind and kind.reader:
+            items.append(_file_item(root, file, description))
+        elif is_dicom(file):
+            series.append(file)
+        elif kind and not is_data_of(file, names):
+            items.append(_item(root, file, file.relative_to(root), error=refusal(kind)))
+        elif not is_data_of(file, names):
+            items.others[file.suffix.lower() or "without an ending"] += 1
+    if series:
+        found, without_images = _series_items(root, files[0].parent, set(series), description)
+        items += found
+        items.without_images += without_images
 
 
-def _item(root: Path, image: Path, output: Path, series: str = "", error: str = "") -> dict[str, str]:
+def _named_as(patterns: Sequence[str], file: PurePath) -> bool:
+    return any(fnmatch(file.name.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _item(root: Path, image: Path, output: PurePath, series: str = "", error: str = "") -> dict[str, str]:
     name = image.relative_to(root).as_posix()
     return {
         "name": root.resolve().name if name == "." else name,  # series that lie in dataset_dir itself
@@ -112,8 +134,7 @@ def _item(root: Path, image: Path, output: Path, series: str = "", error: str = 
 
 def _file_item(root: Path, file: Path, description: str) -> dict[str, str]:
     """A file keeps its folder; its ending becomes ``.nii.gz``."""
-    stem = re.sub(r"(\.nii)?\.[^.]+$", "", file.name, flags=re.IGNORECASE)
-    return _item(root, file, file.relative_to(root).with_name(described_name(stem, description) + ".nii.gz"))
+    return _item(root, file, file.relative_to(root).with_name(described_name(stem(file.name), description) + ".nii.gz"))
 
 
 def _series_items(root: Path, folder: Path, files: set[Path], description: str) -> tuple[list[dict[str, str]], int]:
@@ -121,8 +142,6 @@ def _series_items(root: Path, folder: Path, files: set[Path], description: str) 
 
     A result lies beside the folder and carries its name.
     """
-    if not any(map(is_dicom, files)):
-        return [], 0
     place = folder.relative_to(root)
     base = place if place.name else Path(root.resolve().name)
     try:
@@ -194,4 +213,7 @@ class VolumeLoader:
                 del batch  # not kept while the next one is waited for
 
     def _read(self, index: int) -> dict[str, Any]:
-        return list_data_collate([self.dataset[index]])
+        try:
+            return list_data_collate([self.dataset[index]])
+        except Exception as error:  # out of memory
+            return list_data_collate([{**self.dataset.data[index], "error": failure_reason(error)}])

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from monai.transforms import LoadImage
 from tqdm import tqdm
 
 from ..latent.space import TissueRecipe
 from ..tissue import Tissue, load_tissue_slices, slice_attributes, tissue_classes
+from ..transforms.load_volume import LoadVolumed
 
 __all__ = ["CODE", "MEASURES", "CodeMeans", "Measure", "head_measures", "measure_heads"]
 
@@ -62,7 +62,7 @@ def head_measures(item: Mapping[str, Any]) -> dict[str, float]:
     """
     slices = load_tissue_slices([item], progress=False)  # says what is wrong with a label file
     attributes = slice_attributes(slices.classes, slices.spacing_mm, names=SLICE_MEASURES)
-    labels = LoadImage(image_only=True)(item["label"])
+    labels = LoadVolumed("label")({"label": item["label"]})["label"]
     count = torch.bincount(tissue_classes(labels).flatten().long(), minlength=len(Tissue)).numpy()
     volume = count * abs(np.linalg.det(np.asarray(labels.affine)[:3, :3])) / MM3_PER_ML
     for tissue in (Tissue.VENTRICLE, Tissue.GREY, Tissue.WHITE):

@@ -13,15 +13,24 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
+from .. import __version__
 from ..files.errors import suggestion
+from ..files.hashes import content_hash, file_hash
 
-__all__ = ["check_keys", "save_merged_config"]
+__all__ = ["check_keys", "save_merged_config", "settings_hash"]
 
 RUNNER_KEYS = {"_meta_", "imports", "initialize", "run", "finalize"}
 TRACKING_KEYS = {"tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"}
 """Set by MONAI's ``--tracking`` and by its federated client."""
 
 FOLDERS = {"dataset_dir", "output_dir"}
+
+OF_THE_RUN = {
+    "_meta_", "batch_size", "bundle_root", "dataloader", "dataset", "dataset_dir", "device", "dry_run", "evaluator",
+    "finalize", "handlers", "imports", "inference", "initialize", "max_memory", "num_workers", "output_dir",
+    "overlap_voxels", "patterns", "report", "run", "skip_existing", "weights",
+}  # fmt: skip
+"""Keys of an inference config that do not change the voxels of a result (of the weights, the content does)."""
 
 
 def _check_folder(key: str, value: Any) -> None:
@@ -85,6 +94,19 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
             _check_folder(key, value)
     for key in sorted(set(given) - known - TRACKING_KEYS):
         raise ValueError(f"unknown key {key!r}: {suggestion(key, sorted(known - RUNNER_KEYS))}")
+
+
+def settings_hash(weights: str) -> str:
+    """Hash all that determines the result of a volume: the config, the weights and the version of this package.
+
+    Args:
+        weights: file of the weights.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    config = {key: repr(value) for key, value in _running_parser().get().items() if key not in OF_THE_RUN}
+    return content_hash({**config, "weights": file_hash(Path(weights)), "version": __version__})
 
 
 def save_merged_config(path: str) -> None:

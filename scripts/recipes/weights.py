@@ -10,6 +10,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..files.checked import check_zip
+
 __all__ = ["load_weights", "read_weights"]
 
 PARALLEL = "module."
@@ -63,6 +65,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             "model.pt into its output_dir, or name a file with --weights FILE."
         )
     try:
+        check_zip(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch.load raise nearly anything
         raise ValueError(f"{path} is damaged, or no file of weights: give a model.pt that training wrote.") from error

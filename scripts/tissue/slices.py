@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from monai.transforms import Compose, LoadImaged, Orientationd, ResampleToMatchd
+from monai.transforms import Compose, Orientationd, ResampleToMatchd
 from monai.utils import optional_import
 from numpy.typing import ArrayLike, NDArray
 
 from ..data.cohort import load_datalist
+from ..transforms.load_volume import LoadVolumed
 from ..transforms.plane import plane_axcodes
 from ..transforms.volume_scale import ScaleIntensityByVolumePercentiled
 from .classes import TissueClassesd
@@ -135,14 +136,14 @@ def tissue_transforms(
             it does not fit into ``size``.
     """
     of_labels = [
-        LoadImaged("label", ensure_channel_first=True),
+        LoadVolumed("label"),
         Orientationd("label", axcodes=plane_axcodes(plane), labels=None),
         TissueClassesd("label"),
         ResampleClassesd("label", spacing_mm),
         BrainWindowd("label", size, centre),
     ]
     of_images = [
-        LoadImaged("image", ensure_channel_first=True),
+        LoadVolumed("image"),
         ScaleIntensityByVolumePercentiled("image"),
         ResampleToMatchd("image", key_dst="label", mode="bilinear", padding_mode="zeros"),
     ]

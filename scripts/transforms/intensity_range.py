@@ -98,6 +98,10 @@ def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> Intens
     guess = int(2 * (1 - upper / 100) * count * share)
     high = _percentile(inside, count, upper, rest[max(0, len(rest) - 8 - guess)], low)
     high, most = _bright_end(rest, low, high)
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            f"the intensities reach from {lowest:g} to {highest:g}: no scale fits, the voxels are damaged."
+        )
     if not high > low:
         raise ValueError(
             f"the volume's {upper}th percentile is {high:g}, not above {low:g}: at least {100 - upper:g} % of the "

@@ -13,64 +13,118 @@ import nibabel as nib
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.data import ImageReader, MetaTensor, NibabelReader
+from monai.data import ImageReader, ITKReader, MetaTensor, NibabelReader
 from monai.transforms import LoadImage, LoadImaged
 from monai.utils import convert_to_tensor
 
+from ..files.checked import MemoryCheck
 from ..files.dicom import read_volume
+from ..files.formats import format_of, refusal
+from ..files.nifti import read_image
+from ..files.text_headers import check_text_header
 from .check_volume import check_affine
 from .histogram import extent, ordered_sample
+from .nifti_header import HEADER, INTER, SLOPE, STORED, UNIT_MM, header_bytes, orientation_doubts, scaled, unit_in_mm
 
-__all__ = ["LoadVolumed"]
+__all__ = ["MAX_MEMORY", "WARNINGS", "LoadVolumed"]
 
 COARSEST = 1e-4
 """Largest rounding, as a share of the range of the intensities."""
+WARNINGS = "warnings"
+"""Key of an item: doubts about it, a line each."""
+MAX_MEMORY = 8.0
+"""Gigabytes."""
 
 
 class LoadVolumed(LoadImaged):
     """``LoadImaged`` that says what is wrong with a file, takes nibabel images, and reads the series of ``series_key``.
 
-    MONAI reads the first series of a folder that holds several, takes the real part of complex voxels, and corrects
-    the affine of a NIfTI file whose sform does not agree with its voxel sizes. Here the series is chosen, complex
-    voxels are refused, and the affine stays the file's own.
+    Header, length and checksum of a file have to agree, and to need less than ``max_memory``, before its voxels are
+    read. MONAI reads the first series of a folder that holds several, takes the real part of complex voxels, and
+    corrects the affine of a NIfTI file whose sform does not agree with its voxel sizes. Here the series is chosen,
+    complex voxels are refused, and the affine stays the file's own, in millimetres. The NIfTI header travels with the
+    volume (:mod:`~scripts.transforms.nifti_header`); doubts about it are lines of the item's ``warnings``.
 
     Args:
         keys: paths of volume files or of folders with DICOM files, or NIfTI images of nibabel; the result is channel
             first and float32, or float64 where float32 would round a head on a large offset.
         series_key: key of the identifier of the DICOM series; absent or empty for a file.
+        max_memory: gigabytes that restoring a volume may take.
         allow_missing_keys: skip a key that is absent.
 
     Raises:
-        ValueError: the file is empty, or its voxels are no real numbers; the series is not whole, or several are there.
+        ValueError: the file is damaged, contradicts itself or is too large, or its voxels are no real numbers; the
+            series is not whole, or several are there.
         OSError: the file cannot be opened or read to its end.
         ModuleNotFoundError: a package that reads the format is missing: itk, or for DICOM dcm2niix and pydicom.
     """
 
-    def __init__(self, keys: KeysCollection, series_key: str = "series", allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self,
+        keys: KeysCollection,
+        series_key: str = "series",
+        max_memory: float = MAX_MEMORY,
+        allow_missing_keys: bool = False,
+    ) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")  # where pydicom is installed
             super().__init__(keys, ensure_channel_first=True, image_only=True, allow_missing_keys=allow_missing_keys)
             self._exact = LoadImage(dtype=np.float64, ensure_channel_first=True, image_only=True)
         self.series_key = series_key
+        self.memory = MemoryCheck(max_memory)
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
         """Load the volumes of ``data``."""
         d = dict(data)
         for key in self.key_iterator(d):
             source: str | Path | nib.Nifti1Pair = d[key]
-            if reader is None and not isinstance(source, nib.Nifti1Pair) and Path(source).is_dir():
-                source = read_volume(Path(source), d.get(self.series_key) or "")
-            image = source if isinstance(source, nib.Nifti1Pair) else _nifti(Path(source))
-            if image is not None:
-                _check_voxels(image)
-            load = self._loader if image is not None and _fits_float32(image) else self._exact
-            loaded = load("", _Given(source)) if isinstance(source, nib.Nifti1Pair) else load(source, reader)
-            volume = _narrowed(loaded[0] if isinstance(loaded, tuple) else loaded)  # MONAI Label asks for both
-            if image is not None:
-                volume.affine = torch.as_tensor(image.affine)
-                volume.meta["original_affine"] = image.affine
-            d[key] = volume
+            if isinstance(source, nib.Nifti1Pair):
+                d[key] = self._of_image(source)
+                _keep_header(d, key, source)
+            elif Path(source).is_dir():
+                d[key] = self._of_image(read_volume(Path(source), d.get(self.series_key) or ""))
+            elif (kind := format_of(Path(source).name)) is None or not kind.reader:
+                raise ValueError(refusal(kind) if kind else "the file is not an image of a format that is read here.")
+            elif kind.reader == "nibabel":
+                image = read_image(Path(source), self.memory)
+                if isinstance(image, nib.Nifti1Pair):
+                    d[key] = self._of_image(image, str(source))
+                    _keep_header(d, key, image)
+                else:
+                    d[key] = self._of_image(nib.Nifti1Image.from_image(image), str(source))
+            else:
+                import_module("itk")
+                header = check_text_header(Path(source), self.memory)
+                d[key] = self._loaded(self._exact, str(source), reader or ITKReader())
+                d[key].meta[STORED] = header.dtype
         return d
+
+    def _of_image(self, image: nib.Nifti1Pair, name: str = "") -> MetaTensor:
+        _check_voxels(image)
+        volume = self._loaded(self._loader if _fits_float32(image) else self._exact, name, _Given(image))
+        volume.affine = torch.as_tensor(image.affine)
+        volume.meta["original_affine"] = image.affine
+        stored = image.dataobj
+        volume.meta |= {
+            STORED: image.get_data_dtype().newbyteorder("=").name,
+            SLOPE: float(getattr(stored, "slope", 1.0)),
+            INTER: float(getattr(stored, "inter", 0.0)),
+        }
+        return volume
+
+    def _loaded(self, load: LoadImage, name: str, reader: ImageReader) -> MetaTensor:
+        loaded = load(name, reader)
+        return _narrowed(loaded[0] if isinstance(loaded, tuple) else loaded)  # MONAI Label asks for both
+
+
+def _keep_header(d: dict[Hashable, Any], key: Hashable, image: nib.Nifti1Pair) -> None:
+    """Let a volume have its NIfTI header and its affine in mm, and its item the doubts about them."""
+    volume: MetaTensor = d[key]
+    unit_mm, doubt = unit_in_mm(image)
+    volume.affine = torch.as_tensor(scaled(image.affine, unit_mm))
+    volume.meta |= {"original_affine": volume.affine.numpy(), HEADER: header_bytes(image), UNIT_MM: unit_mm}
+    doubts = [doubt] * bool(doubt) + orientation_doubts(image, unit_mm)
+    d[WARNINGS] = "\n".join(filter(None, [d.get(WARNINGS, ""), *doubts]))
 
 
 class _Given(NibabelReader):
@@ -115,17 +169,3 @@ def _check_voxels(image: nib.Nifti1Pair) -> None:
     if dtype.kind not in "iuf":
         raise ValueError(f"the voxels are of type {dtype}: real numbers are needed.")
     check_affine(image.affine)
-
-
-def _nifti(path: Path) -> nib.Nifti1Pair | None:
-    """The image of a NIfTI file, None for a folder or another format."""
-    if path.is_dir():
-        return None
-    with path.open("rb") as file:
-        if not file.read(1):
-            raise ValueError("the file is empty.")
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        import_module("itk")  # which reads MHA and NRRD
-        return None
-    image: Any = nib.load(path)
-    return image

@@ -19,6 +19,10 @@ NOTHING = 0.03
 of a head stays as it is, and holes and lost pixels are filled."""
 
 
+MOST = 5.0
+"""Largest correction that makes sense, as a share of the intensity range: the network's input lies in [-1, 3.5]."""
+
+
 class RestoreOnInputGridd(Transform):
     r"""Add the network's correction to the volume as it was loaded.
 
@@ -38,6 +42,9 @@ class RestoreOnInputGridd(Transform):
         pred_key: key of the prediction, on the grid of ``image_key``; the restored volume takes its place.
         image_key: key of the network's input; removed from the result.
         original_key: key of the volume as it was loaded; removed from the result.
+
+    Raises:
+        ValueError: a correction is not finite, or many times the intensity range.
     """
 
     def __init__(
@@ -71,6 +78,12 @@ class RestoreOnInputGridd(Transform):
         """Prediction minus input, with the metadata that the inverse needs; both are removed from ``d``."""
         pred, image = d.pop(self.pred_key), d.pop(self.image_key)
         difference = _plain(pred).sub_(_plain(image).to(pred.device, pred.dtype))
+        largest = float(max(abs(extreme) for extreme in torch.aminmax(difference)))
+        if not largest <= MOST:
+            raise ValueError(
+                f"the network's largest correction is {largest:.3g} times the intensity range, at most {MOST:g} makes "
+                "sense: the weights are damaged or those of another preprocessing, or the image is no head."
+            )
         correction = MetaTensor(difference, meta=dict(image.meta), applied_operations=image.applied_operations)
         correction.meta[DIFFERENCE] = True
         return correction

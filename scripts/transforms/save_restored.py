@@ -16,8 +16,16 @@ from monai.utils import optional_import
 from numpy.typing import DTypeLike
 
 from ..files.atomic import replacing
+from .load_volume import WARNINGS
+from .nifti_header import INTER, SLOPE, STORED, kept_header
 
 igzip, has_igzip = optional_import("isal", name="igzip")  # ten times as fast as zlib
+
+CUT_OFF = "{count} voxels were cut off at the limits of {dtype}, {low} and {high}."
+"""Said of a result in the input's type."""
+
+INPUT = "input"
+"""The type of the voxels that stands for that of the input."""
 
 __all__ = ["SaveRestoredd", "nifti_image", "save_nifti"]
 
@@ -28,24 +36,43 @@ GZIP_LEVEL = 1
 """The fastest; ISA-L's is as small as zlib's, which nibabel uses."""
 
 
-def nifti_image(volume: np.ndarray, affine: np.ndarray, meta: Mapping[str, Any] | None = None) -> nib.Nifti1Image:
+def nifti_image(
+    volume: np.ndarray,
+    affine: np.ndarray,
+    meta: Mapping[str, Any] | None = None,
+    slope: float = 1.0,
+    inter: float = 0.0,
+) -> nib.Nifti1Image:
     """Make a NIfTI image of an array.
 
     Args:
         volume: ``(H, W, D)``, of the type that the voxels shall have.
         affine: ``(4, 4)``, voxel indices to millimetres, RAS.
-        meta: header of the input; its ``sform_code`` and ``qform_code`` are kept.
+        meta: metadata of the input: its NIfTI header is kept, with qform, sform, their codes, the unit, texts and
+            extensions, as far as ``volume`` is on its grid; else its ``sform_code`` and ``qform_code``.
+        slope: of the values that the voxels stand for.
+        inter: their offset.
 
     Returns:
-        The image, with the affine as sform and, as far as a rotation can say it, as qform.
+        The image. Where there is no header, the affine is its sform, and its qform if a rotation can say it.
     """
     meta = meta or {}
-    image = nib.Nifti1Image(volume, affine)
-    codes = [int(meta.get(name, 0)) for name in ("sform_code", "qform_code")]
-    sform, qform = codes if any(codes) else (SCANNER_ANATOMICAL, SCANNER_ANATOMICAL)
-    image.set_sform(affine, code=sform or SCANNER_ANATOMICAL)
-    image.set_qform(affine, code=qform)  # of a sheared affine, the nearest rotation; readers prefer the sform
-    image.header.set_xyzt_units("mm", "sec")
+    header = kept_header(meta, affine, volume.shape)
+    if header is not None:
+        header.set_data_dtype(volume.dtype)
+        kind = nib.Nifti1Image if header.sizeof_hdr == nib.Nifti1Header.sizeof_hdr else nib.Nifti2Image
+        image = kind(volume, header.get_best_affine(), header)  # equal to the header's: neither form is changed
+    else:
+        image = nib.Nifti1Image(volume, affine)
+        codes = [int(meta.get(name, 0)) for name in ("sform_code", "qform_code")]
+        sform, qform = codes if any(codes) else (SCANNER_ANATOMICAL, SCANNER_ANATOMICAL)
+        image.set_sform(affine, code=sform or SCANNER_ANATOMICAL)
+        image.set_qform(affine, code=qform)
+        if not np.allclose(image.get_qform(), affine, atol=1e-3):  # a rotation cannot say shears
+            image.set_qform(None, code=0)
+        image.header.set_xyzt_units("mm", "sec")
+    scaled = (slope, inter) != (1.0, 0.0) or volume.dtype.kind in "iu"
+    image.header.set_slope_inter(*((slope, inter) if scaled else (None, None)))
     return image
 
 
@@ -55,24 +82,57 @@ def save_nifti(
     path: Path,
     meta: Mapping[str, Any] | None = None,
     dtype: DTypeLike | None = None,
-) -> None:
+) -> str:
     """Write a NIfTI file under a temporary name in its folder, then rename it.
+
+    Equal volumes give equal bytes: the compressed file holds neither its name nor the time.
 
     Args:
         volume: ``(H, W, D)``.
         affine: ``(4, 4)``, voxel indices to millimetres, RAS.
         path: ends in ``.nii.gz``; its folder is made where it is missing. A former file is replaced.
-        meta: header of the input, see :func:`nifti_image`.
-        dtype: type of the voxels; None: float64 of a float64 volume, else float32.
+        meta: metadata of the input, see :func:`nifti_image`.
+        dtype: type of the voxels; "input": that of the input's file, with its slope and offset; None: float64 of a
+            float64 volume, else float32.
+
+    Returns:
+        How many voxels were cut off because the type cannot hold them; "" if none was.
 
     Raises:
+        ValueError: "input", and the type of the input is not known.
         OSError: the file cannot be written; nothing is left of it.
     """
-    dtype = dtype or (np.float64 if volume.dtype == np.float64 else np.float32)
-    image = nifti_image(np.asarray(volume, dtype=dtype), affine, meta)
-    open_gzip = igzip.open if has_igzip else gzip.open
-    with replacing(path) as partial, open_gzip(partial, "wb", compresslevel=GZIP_LEVEL) as file:
+    if dtype == INPUT:
+        stored, slope, inter, remark = _as_stored(volume, meta or {})
+    else:
+        dtype = dtype or (np.float64 if volume.dtype == np.float64 else np.float32)
+        stored, slope, inter, remark = np.asarray(volume, dtype=dtype), 1.0, 0.0, ""
+    image = nifti_image(stored, affine, meta, slope, inter)
+    gzip_file = igzip.IGzipFile if has_igzip else gzip.GzipFile
+    with (
+        replacing(path) as partial,
+        partial.open("wb") as raw,
+        gzip_file("", "wb", compresslevel=GZIP_LEVEL, fileobj=raw, mtime=0) as file,
+    ):
         image.to_stream(file)
+    return remark
+
+
+def _as_stored(volume: np.ndarray, meta: Mapping[str, Any]) -> tuple[np.ndarray, float, float, str]:
+    """A volume in the type, slope and offset of the input's file."""
+    if STORED not in meta:
+        raise ValueError("the stored type of the input is not known: leave out --dtype input.")
+    dtype = np.dtype(meta[STORED])
+    slope, inter = meta.get(SLOPE, 1.0), meta.get(INTER, 0.0)
+    values = (volume.astype(np.float64) - inter) / slope
+    if dtype.kind == "f":
+        return values.astype(dtype), slope, inter, ""
+    limits = np.iinfo(dtype)
+    values = np.rint(np.nan_to_num(values, nan=0.0, posinf=limits.max, neginf=limits.min))
+    beyond = int(np.count_nonzero((values < limits.min) | (values > limits.max)))
+    remark = CUT_OFF.format(count=beyond, dtype=dtype, low=limits.min, high=limits.max) if beyond else ""
+    top = np.nextafter(float(limits.max), 0) if float(limits.max) > limits.max else limits.max
+    return np.clip(values, limits.min, top).astype(dtype), slope, inter, remark
 
 
 class SaveRestoredd(SaveImaged):
@@ -84,7 +144,7 @@ class SaveRestoredd(SaveImaged):
         keys: restored volumes ``(1, H, W, D)``, with the affine of the input.
         output_dir: folder of the results.
         name_key: key of the relative path.
-        dtype: type of the voxels; None: float64 of a float64 volume, else float32.
+        dtype: type of the voxels, see :func:`save_nifti`; what it cuts off is a line of the item's ``warnings``.
         allow_missing_keys: skip a key that is absent.
     """
 
@@ -99,14 +159,21 @@ class SaveRestoredd(SaveImaged):
         super().__init__(keys, output_dir=output_dir, allow_missing_keys=allow_missing_keys)
         self.output_dir = Path(output_dir)
         self.name_key = name_key
+        if dtype not in (None, INPUT):
+            try:
+                np.dtype(dtype)
+            except TypeError:
+                raise ValueError(f"dtype {dtype!r} is unknown: choose input, float32 or float64.") from None
         self.dtype = dtype
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Write, and return ``data`` as it came."""
+        """Write, and return ``data``."""
         d = dict(data)
         for key in self.key_iterator(d):
             volume = d[key]
             affine = np.asarray(volume.affine, dtype=np.float64)
             path = self.output_dir / d[self.name_key]
-            save_nifti(volume.as_tensor().cpu().numpy()[0], affine, path, volume.meta, self.dtype)
+            remark = save_nifti(volume.as_tensor().cpu().numpy()[0], affine, path, volume.meta, self.dtype)
+            if remark:
+                d[WARNINGS] = "\n".join(filter(None, [d.get(WARNINGS, ""), remark]))
         return d

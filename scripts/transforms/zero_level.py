@@ -70,7 +70,7 @@ def zero_level(ordered: NDArray[np.floating], constants: Mapping[float, int]) ->
         darker = dark[: 1 + np.searchsorted(dark, peak)]
         half, last = (peak - float(darker[len(darker) // share]) for share in (2, 1000))
         if last > SYMMETRIC * half:
-            zero = centre(dark, peak, half / QUARTILE)
+            zero = centre(dark, peak, half / QUARTILE) if half > 0 else peak
         else:
             zero = float(darker[0 if peak - darker[0] < OUTLIER * last else len(darker) // 1000])
         first, end = peak - last - NEAR_AIR * (high - low), peak + last

@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -197,16 +198,24 @@ def interrupted() -> None:
     raise KeyboardInterrupt
 
 
+def terminated() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
 @pytest.mark.parametrize(
     ("work", "status", "message"),
     [
         (wrong_plane, 1, "error: plane 'sagital' is unknown: choose one of sagittal, coronal, axial.\n"),
         (no_file, 1, "error: no such head\n"),
-        (interrupted, 130, "interrupted\n"),
+        (interrupted, 130, "\ninterrupted\n"),
+        (terminated, 143, "\nterminated\n"),
     ],
 )
 def test_errors_of_the_user_are_one_line(work, status, message, capsys):
-    assert answer(work) == status
+    try:
+        assert answer(work) == status
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     assert capsys.readouterr() == ("", message)
 
 

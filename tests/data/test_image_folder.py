@@ -330,8 +330,9 @@ def test_other_formats_are_named(tmp_path: Path):
         tmp_path, "a.nii", "b.mgz", "c.hdr", "c.img", "d.img", "e.mnc", "f/1.dcm", "g.nii.bz2", "notes.txt", "h.nhdr"
     )
     assert sorted(find_images(tmp_path).other_images) == [
-        "b.mgz", "c.hdr", "d.img", "e.mnc", "f/1.dcm", "g.nii.bz2", "h.nhdr",
+        "d.img", "e.mnc", "f/1.dcm", "g.nii.bz2",
     ]  # fmt: skip
+    assert sorted(image.path.name for image in find_images(tmp_path).images) == ["a.nii", "b.mgz", "c.hdr", "h.nhdr"]
 
 
 def test_contradictions_are_left_out(tmp_path: Path):
@@ -363,7 +364,7 @@ def test_nothing_found_names_the_pattern(tmp_path: Path):
         "heads/a.nii",
         "no/b.nii",
     )
-    with pytest.raises(FileNotFoundError, match=r"no image in .*plain: looked for \*.nii, \*.nii.gz, \*.mha, \*.nrrd"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*plain: looked for \*.nii, \*.nii.gz, \*.hdr, "):
         find_images(tmp_path / "plain")
     with pytest.raises(FileNotFoundError, match=r"no image in .*bids: .* Found: 1 x it is T2w, not T1-weighted"):
         find_images(tmp_path / "bids")

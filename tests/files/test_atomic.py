@@ -41,3 +41,12 @@ def test_two_threads_write_one_file(tmp_path):
         list(pool.map(write, ("one", "two")))
     assert path.read_text() in ("one", "two")
     assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
+
+
+@pytest.mark.parametrize("letter", ["n", "ü"])
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path, letter):
+    name = letter * ((255 - len(".nii.gz")) // len(letter.encode())) + ".nii.gz"
+    with replacing(tmp_path / name) as partial:
+        assert partial.name.endswith(".nii.gz")
+        partial.write_text("whole")
+    assert [p.name for p in tmp_path.iterdir()] == [name]

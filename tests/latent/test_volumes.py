@@ -13,7 +13,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 
 import scripts
 from scripts.data.demo.head import make_head
-from scripts.inference.evaluator import SkippedVolumesError
+from scripts.inference.report import SkippedVolumesError
 from scripts.latent.volumes import SliceCodes
 from scripts.tissue.classes import MUSE_TISSUES, Tissue
 from tests.helpers.user_errors import user_error

@@ -8,7 +8,9 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Orientation
 
-from scripts.transforms.plane import PLANE_AXCODES, plane_axcodes
+from scripts.transforms import OrientToPlaned
+from scripts.transforms.plane import PLANE_AXCODES, plane_axcodes, plane_of
+from tests.helpers.volume_files import affine
 
 # A volume with axes P, S, R (as the shared heads have): value = 100 p + 10 s + r.
 PSR = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt("PSR"), (3, 4, 5))
@@ -44,3 +46,34 @@ def test_unknown_plane_is_named():
     with pytest.raises(ValueError, match=r"plane 'sagital' is unknown: choose one of sagittal, coronal, axial"):
         plane_axcodes("sagital")
     assert set(PLANE_AXCODES) == {"sagittal", "coronal", "axial"}
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPI", "PSR", "IPR", "SLA"])
+@pytest.mark.parametrize(("thick", "plane"), [(0, "sagittal"), (1, "coronal"), (2, "axial")])
+def test_auto_takes_the_plane_of_thick_slices(codes, thick, plane):
+    world = "LRPAIS"
+    spacing = [6.0 if world.index(letter) // 2 == thick else 1.0 for letter in codes]
+    assert plane_of(affine(codes, spacing, tilt=0.2)) == plane
+
+
+@pytest.mark.parametrize(
+    ("spacing", "plane"),
+    [((2, 2, 2), "sagittal"), ((1, 1, 2.5), "sagittal"), ((0.9, 0.9, 3), "axial"), ((3, 3, 3), "sagittal"),
+     ((3, 3, 3.5), "sagittal"), ((6, 6, 2), "sagittal")],
+)  # fmt: skip
+def test_without_thick_slices_it_is_that_of_the_training(spacing, plane):
+    assert plane_of(affine("RAS", spacing)) == plane
+
+
+@pytest.mark.parametrize("codes", ["RAS", "PSR"])
+def test_a_volume_is_turned_and_turned_back(codes):
+    volume = MetaTensor(torch.rand(1, 5, 6, 7), affine=affine(codes, (1.0, 1.0, 4.0) if codes == "RAS" else (1, 4, 1)))
+    turn = OrientToPlaned("image")
+    turned = turn({"image": volume})["image"]
+    assert turned.meta["plane"] == "axial"
+    np.testing.assert_array_equal(turned, Orientation(axcodes=plane_axcodes("axial"), labels=None)(volume))
+    back = turn.inverse({"image": turned})["image"]
+    np.testing.assert_array_equal(back, volume)
+    np.testing.assert_allclose(back.affine, volume.affine)
+    with pytest.raises(ValueError, match="plane 'axiel' is unknown"):
+        OrientToPlaned("image", "axiel")

@@ -65,3 +65,22 @@ def test_voxels_have_the_precision_of_the_volume(tmp_path):
     for dtype, expected in ((np.float64, np.float64), (np.float32, np.float32), (np.int16, np.float32)):
         save_nifti(head().astype(dtype), affine(), tmp_path / "a.nii.gz")
         assert nib.load(tmp_path / "a.nii.gz").get_data_dtype() == expected
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_equal_volumes_are_equal_bytes_whatever_their_name_and_the_time(tmp_path, monkeypatch, fast):
+    monkeypatch.setattr(save_restored, "has_igzip", fast)
+    for name, now in (("a.nii.gz", 1e9), ("x/b.nii.gz", 1.5e9)):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        save_nifti(head(), affine(), tmp_path / name)
+    one, other = (tmp_path / name for name in ("a.nii.gz", "x/b.nii.gz"))
+    assert one.read_bytes() == other.read_bytes()
+    assert one.read_bytes()[3:8] == bytes(5)  # no name, no time
+
+
+def test_without_a_header_a_shear_is_in_the_sform_alone(tmp_path):
+    matrix = affine()
+    matrix[0, 1] += 0.5
+    save_nifti(head(), matrix, tmp_path / "y.nii.gz")
+    header = nib.load(tmp_path / "y.nii.gz").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (1, 0)

@@ -34,6 +34,15 @@ def test_zero_is_the_lower_end_of_skewed_noise_and_the_peak_of_symmetric_noise(s
         assert zero_level(histogram(lambda *a: gaussian(*a, std), seed=seed), {}) == pytest.approx(0, abs=0.3 * std)
 
 
+def test_a_voxel_far_below_the_darkest_grey_level_changes_nothing():
+    """Of grey levels of which the lowest is the commonest, the voxels below the peak lie no distance from it."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        air, tissue = np.abs(rng.normal(0, 15, 3_300)).astype(int), rng.normal(500, 80, 2_500)
+        without = zero_level(np.sort(np.r_[air, tissue]), {})
+        assert zero_level(np.sort(np.r_[-32756.0, air, tissue]), {}) == pytest.approx(without, abs=15)
+
+
 def test_grey_levels_have_the_darkest_as_zero():
     assert zero_level(histogram(lambda *a: np.floor(rayleigh(*a) / 0.04) * 0.04), {}) == 0
     assert zero_level(histogram(lambda *a: gaussian(*a).clip(0)), {}) == 0

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NIfTI and MGH files, read by nibabel after their headers, lengths and checksums have been found to agree."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import nibabel as nib
+import numpy as np
+from nibabel.nifti1 import Nifti1PairHeader
+from nibabel.nifti2 import Nifti2PairHeader
+
+from .checked import MemoryCheck, check_length, open_checked, read_exactly
+
+__all__ = ["read_image"]
+
+NIFTI_1, NIFTI_2 = 348, 540
+MOST_EXTENSIONS = 2**26
+"""Bytes of header extensions; more would be no header."""
+MOST_TAGS = 2**24
+"""Bytes of what FreeSurfer writes after the voxels."""
+MGH_START, MGH_FOOTER = 284, 20
+WITHOUT_LENGTH = {1, 2, 20, 21}
+"""Tags of FreeSurfer that have no length."""
+SHORT_LENGTH = {30}
+"""Tags of FreeSurfer with a length of 32 bits."""
+
+
+def read_image(path: Path, check: MemoryCheck) -> nib.spatialimages.SpatialImage:
+    """Read a NIfTI or MGH file.
+
+    Args:
+        path: ``.nii``, ``.hdr``, ``.mgh`` or ``.mgz`` file, compressed by gzip or not.
+        check: limit of memory.
+
+    Returns:
+        The image; voxels of compressed files are in memory, those of others are read when they are asked for.
+
+    Raises:
+        ValueError: header, length and checksum do not agree, the image is too large, or it is no file.
+        OSError: the file cannot be read.
+    """
+    with open_checked(path) as stream:
+        if ".mg" in path.name.lower():
+            return _read_mgh(stream, check)
+        start = stream.read(NIFTI_2)
+        if path.name.lower().endswith((".hdr", ".hdr.gz")):
+            return _read_pair(path, start, check)
+        header = _header(start, single=True)
+        count = _offset(header) + _voxel_bytes(header, check) - len(start)
+        kind: Any = nib.Nifti1Image if header.sizeof_hdr == NIFTI_1 else nib.Nifti2Image
+        if isinstance(stream, io.BufferedReader):
+            check_length(path.stat().st_size - len(start), count)
+            return kind.from_filename(path)
+        return kind.from_stream(io.BytesIO(start + read_exactly(stream, max(count, 0))))
+
+
+def _read_pair(path: Path, start: bytes, check: MemoryCheck) -> nib.Nifti1Pair:
+    """A header and the file of its voxels."""
+    header = _header(start, single=False)
+    beside = {file.name.lower(): file for file in path.parent.iterdir()}
+    base = path.name[: path.name.lower().rindex(".hdr")].lower()
+    data = beside.get(f"{base}.img") or beside.get(f"{base}.img.gz")
+    if data is None:
+        raise FileNotFoundError(f"there is no {base}.img beside it, which would have the voxels.")
+    with open_checked(data) as stream:
+        voxels = read_exactly(stream, int(header["vox_offset"]) + _voxel_bytes(header, check))
+    kind = nib.Nifti1Pair if header.sizeof_hdr == NIFTI_1 else nib.Nifti2Pair
+    with open_checked(path) as stream:
+        whole = read_exactly(stream, 0, MOST_EXTENSIONS)
+    files = {"header": nib.FileHolder(fileobj=io.BytesIO(whole)), "image": nib.FileHolder(fileobj=io.BytesIO(voxels))}
+    return kind.from_file_map(files)
+
+
+def _header(start: bytes, single: bool) -> Any:
+    """The header of a NIfTI file, refused where it contradicts itself."""
+    size = {length for order in "<>" for length in struct.unpack(f"{order}i", start[:4].ljust(4, b"\0"))}
+    version = next((length for length in (NIFTI_1, NIFTI_2) if length in size), 0)
+    magic = start[344:348] if version == NIFTI_1 else start[4:8]
+    kinds = {
+        (NIFTI_1, b"n+1\0"): nib.Nifti1Header,
+        (NIFTI_2, b"n+2\0"): nib.Nifti2Header,
+        (NIFTI_1, b"ni1\0"): Nifti1PairHeader,
+        (NIFTI_2, b"ni2\0"): Nifti2PairHeader,
+    }
+    kind = kinds.get((version, magic))
+    if kind is None and version == NIFTI_1 and not single and not magic[:1].isalpha():
+        raise ValueError(
+            "it is an Analyze 7.5 file, which does not tell left from right: convert it to NIfTI with the program "
+            "that wrote it."
+        )
+    if kind is None or len(start) < version or (magic[1:2] == b"+") != single:
+        raise ValueError("the file is not an image, or its header is damaged.")
+    header = kind(start[:version], check=False)
+    dimensions = [int(size) for size in header["dim"]]
+    if not 1 <= dimensions[0] <= 7 or min(dimensions[1 : dimensions[0] + 1]) < 1:
+        raise ValueError(f"its header is damaged: it gives the dimensions {dimensions}.")
+    known, bits = nib.nifti1.data_type_codes.dtype, int(header["bitpix"])
+    dtype: Any = known.get(int(header["datatype"]))
+    if dtype is None or dtype.itemsize == 0:
+        raise ValueError(f"its header is damaged: it gives the unknown data type {int(header['datatype'])}.")
+    if bits != 8 * dtype.itemsize:
+        raise ValueError(f"its header contradicts itself: voxels of type {dtype} do not have {bits} bits.")
+    for name in ("scl_slope", "scl_inter"):
+        if np.isinf(header[name]):
+            raise ValueError(f"its header is damaged: {name} is infinite.")
+    return header
+
+
+def _offset(header: Any) -> int:
+    """Where the voxels begin."""
+    offset = float(header["vox_offset"])
+    if not (header.sizeof_hdr + 4 <= offset <= MOST_EXTENSIONS and offset == int(offset)):
+        raise ValueError(f"its header is damaged: the voxels cannot begin at byte {offset:g}.")
+    return int(offset)
+
+
+def _voxel_bytes(header: Any, check: MemoryCheck) -> int:
+    shape, dtype = header.get_data_shape(), header.get_data_dtype()
+    voxels = math.prod(map(int, shape))
+    check(voxels * max(1.0, dtype.itemsize / 4), f"a volume of {' x '.join(map(str, shape))} voxels")
+    return voxels * dtype.itemsize
+
+
+def _read_mgh(stream: BinaryIO, check: MemoryCheck) -> nib.MGHImage:
+    start = stream.read(MGH_START)
+    if len(start) < MGH_START or struct.unpack(">i", start[:4]) != (1,):
+        raise ValueError("the file is not an image, or its header is damaged.")
+    shape, kind = struct.unpack(">4i", start[4:20]), struct.unpack(">i", start[20:24])[0]
+    sizes = {0: 1, 1: 4, 3: 4, 4: 2}
+    if min(shape) < 1 or kind not in sizes:
+        raise ValueError(f"its header is damaged: it gives the dimensions {list(shape)} and the data type {kind}.")
+    check(math.prod(shape), f"a volume of {' x '.join(map(str, shape))} voxels")
+    count = math.prod(shape) * sizes[kind]
+    rest = read_exactly(stream, count, MOST_TAGS)
+    if not _are_tags(rest[count + MGH_FOOTER :]):
+        raise ValueError("the file is longer than its header says: one of the two is wrong. Write it again.")
+    return nib.MGHImage.from_stream(io.BytesIO(start + rest))
+
+
+def _are_tags(rest: bytes) -> bool:
+    """Whether what follows the voxels are tags of FreeSurfer."""
+    place = 0
+    while place + 4 <= len(rest):
+        (tag,) = struct.unpack_from(">i", rest, place)
+        place += 4
+        if tag == 0:
+            break
+        if not 0 < tag < 100:
+            return False
+        if tag not in WITHOUT_LENGTH:
+            form = ">i" if tag in SHORT_LENGTH else ">q"
+            if place + struct.calcsize(form) > len(rest):
+                return False
+            (length,) = struct.unpack_from(form, rest, place)
+            place += struct.calcsize(form) + max(length, 0)
+            if length < 0 or place > len(rest):
+                return False
+    return not rest[place:].strip(b"\0") if place < len(rest) else True

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How reliable restoring, training and preparing are: damaged files, killed processes, many volumes."""
