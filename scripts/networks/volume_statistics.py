@@ -45,13 +45,13 @@ def volume_statistics(volumes: Tensor) -> Tensor:
             (x < 0).sum(dim=(1, 2, 3)) / size,
             air.sum(dim=(1, 2, 3)) / size,
             _mean(x.abs(), air),
-            _mean(x, tissue) - TISSUE,
+            (_mean(x, tissue) - TISSUE).clamp(min=0),
         )
     ]
     brightness = F.adaptive_avg_pool3d((x * tissue)[:, None], BLOCKS) / (
         F.adaptive_avg_pool3d(tissue[:, None], BLOCKS) + SMALL
     )
-    found.append((brightness.flatten(1) / _mean(x, tissue)[:, None]).clamp(0, 2))
+    found.append((brightness.flatten(1) / _mean(x, tissue).clamp(min=SMALL)[:, None]).clamp(0, 2))
     found += [torch.log((x > edge).sum(dim=(1, 2, 3)) / size + RARE)[:, None] for edge in EDGES]
     return torch.cat(found, dim=1)
 

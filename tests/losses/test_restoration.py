@@ -18,12 +18,31 @@ def volumes(*errors: float) -> tuple[torch.Tensor, torch.Tensor]:
     return prediction, target
 
 
-def test_decibels_are_averaged_over_volumes():
+def test_roots_are_averaged_over_volumes():
     loss = RestorationLoss(floor=1e-12, sd_weight=0.0)
     prediction, target = volumes(0.1, 0.001)
-    psnr = [-20 * math.log10(error) for error in (0.1, 0.001)]
-    assert float(loss(prediction, target)) == pytest.approx(12 - sum(psnr) / 2 / 10, abs=1e-4)
-    assert float(loss(target * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1, 1), target)) == 0
+    assert float(loss(prediction, target)) == pytest.approx(10 * (0.1 + 0.001) / 2, abs=1e-4)
+    assert float(loss(target * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1, 1), target)) == pytest.approx(1e-5, rel=1e-3)
+
+
+def test_each_volume_pulls_with_the_same_force():
+    prediction, target = volumes(0.1, 0.01)
+    prediction.requires_grad_()
+    RestorationLoss(floor=1e-9, sd_weight=0.0)(prediction, target).backward()
+    ruined, slight = prediction.grad[:, 0].flatten(1).norm(dim=1).tolist()
+    assert ruined == pytest.approx(slight, rel=1e-3)
+
+
+def test_a_surprise_has_a_bounded_pull_on_the_scale():
+    pulls = []
+    for error in (1.0, 1000.0):
+        prediction, target = volumes(error)
+        prediction[:, 1] = -5
+        prediction.requires_grad_()
+        RestorationLoss(sd_weight=1.0)(prediction, target).backward()
+        pulls.append(float(prediction.grad[:, 1].sum()))
+    assert pulls[1] == pytest.approx(pulls[0], rel=1e-2)
+    assert pulls[0] == pytest.approx(-4, rel=1e-2)  # minus the degrees of freedom
 
 
 def test_voxels_without_weight_do_not_count():
