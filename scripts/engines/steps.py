@@ -21,7 +21,8 @@ class StepsPerBatch:
     Args:
         size: images of a step; the last part of a batch may be smaller.
         slices: largest number of slices of a step, into which volumes are cut along their last axis; by default all.
-        passes: how often a batch is gone through, in random order; every second time mirrored along the last axis.
+        passes: how often a batch is gone through, in random order; every second time its images are mirrored along their
+            last axis.
         max_norm: largest norm of the gradient; a larger one is scaled down.
 
     Raises:
@@ -56,4 +57,5 @@ class StepsPerBatch:
     def _parts(self, images: Tensor) -> list[Tensor]:
         depth = self.slices or images.shape[-1]
         once = [part for some in images.split(self.size) for part in some.split(depth, dim=-1)]
-        return [part.flip(-1) if number % 2 else part for number in range(self.passes) for part in once]
+        mirrored = once if images.ndim < 3 else [part.flip(-1) for part in once]  # numbers of an image have no sides
+        return [part for number in range(self.passes) for part in (mirrored if number % 2 else once)]

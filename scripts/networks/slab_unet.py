@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import check_input
+from .verdict_net import VerdictNet
 
 __all__ = ["SlabUNet", "markov_whitening"]
 
@@ -79,8 +80,7 @@ class SlabUNet(nn.Module):
         slab: slices that come out at once.
         margin: slices that are seen on either side of them.
         residual_output: whether the network predicts a correction of the first channel of its input.
-        verdict: network that gives the log odds of levels, ``(B, kinds)``, such as
-            :class:`~scripts.networks.verdict_net.VerdictNet`; it is not trained along.
+        verdict: network that gives the log odds of levels, ``(B, kinds)``; it is not trained along.
 
     Raises:
         ValueError: ``channels`` and ``blocks`` are not three numbers each, or a size is not positive.
@@ -107,7 +107,7 @@ class SlabUNet(nn.Module):
         slab: int = 10,
         margin: int = 3,
         residual_output: bool = True,
-        verdict: nn.Module | None = None,
+        verdict: VerdictNet | None = None,
     ) -> None:
         super().__init__()
         if len(channels) != 3 or len(blocks) != 3 or min(*channels, *blocks, slab, margin + 1) < 1:
@@ -124,7 +124,7 @@ class SlabUNet(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.through = nn.ModuleList(ThroughSlabs(channels[2]) for _ in range(2))
         self.verdict = verdict
-        kinds = 0 if verdict is None else int(verdict.kinds)
+        kinds = 0 if verdict is None else verdict.kinds
         self.describe = nn.Sequential(
             nn.Linear(sum(channels) + kinds, 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels))
         )

@@ -30,6 +30,7 @@ class VerdictNet(nn.Module):
 
     mean: Tensor
     variance: Tensor
+    seen: Tensor
 
     def __init__(self, kinds: int, hidden: int = 128, dropout: float = 0.1) -> None:
         super().__init__()
