@@ -21,8 +21,8 @@ class StepsPerBatch:
     Args:
         size: images of a step; the last part of a batch may be smaller.
         slices: largest number of slices of a step, into which volumes are cut along their last axis; by default all.
-        passes: how often a batch is gone through, in random order; every second time its images are mirrored along their
-            last axis.
+        passes: how often a batch is gone through, in random order; every second time its images are mirrored along
+            their last axis.
         max_norm: largest norm of the gradient; a larger one is scaled down.
 
     Raises:
