@@ -279,11 +279,13 @@ for name in ("SIGKILL", "SIGTERM", "SIGINT", ""):
     process = os.fork()
     if not process:
         os._exit(main(arguments))
-    while name:
+    for _ in range(3000 if name else 0):
         time.sleep(0.005)
         if report.is_file() and len(json.loads(report.read_text())["restored"]) > done:
             os.kill(process, getattr(signal, name))
             break
+    else:
+        assert not name, "nothing was told of in 15 s"
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     said = json.loads(report.read_text())
     there = len(list(Path(output).glob("*_restored.nii.gz")))
@@ -300,7 +302,7 @@ def test_a_run_that_is_killed_and_started_again_goes_on(tmp_path, root):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/.partial-1-2-a.nii.gz").touch()
     command = [sys.executable, "-c", PROCESSES, str(tmp_path / "in"), str(tmp_path / "out")]
-    ended = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8", check=True)
+    ended = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8", check=True, timeout=100)
     lines = ended.stderr.replace("\r", "\n").splitlines()
     runs = [json.loads(line) for line in lines if line.startswith("[")]
     assert [run[0] for run in runs] == [-9, 143, 130, 0]
