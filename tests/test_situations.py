@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,6 +120,22 @@ def qform_alone(folder: Path) -> Written:
     image.set_qform(matrix, 1)
     folder.mkdir(parents=True)
     nib.save(image, folder / "a.nii.gz")
+    return head(), matrix
+
+
+def rounded_quaternion(folder: Path) -> Written:
+    """nibabel 625: a qform of five digits, whose quaternion is a little too long; other readers take it."""
+    matrix = np.diag([2.0, -2.0, -2.0, 1.0])
+    image = nib.Nifti1Image(head(), matrix)
+    image.set_sform(None, 0)
+    image.set_qform(matrix, 1)
+    content = bytearray(image.to_bytes())
+    assert struct.unpack_from("<3f", content, 256) == (1, 0, 0)
+    struct.pack_into("<f", content, 256, 1.00001)
+    folder.mkdir(parents=True)
+    (folder / "a.nii").write_bytes(content)
+    with pytest.raises(ValueError, match="w2 should be positive"):
+        nib.load(folder / "a.nii")
     return head(), matrix
 
 
@@ -246,9 +263,9 @@ def copied_by_the_archive(folder: Path) -> Written:
 
 RIGHT: list[Callable[[Path], Written]] = [
     no_slope, slope, one_volume_in_four_axes, big_endian, nifti_2, long_integers, unsigned_above_32767, lowest_16_bits,
-    conformed, axes_of_the_file, qform_alone, centred_on_the_origin, not_quite_orthogonal, cosines_without_size,
-    voxel_sizes_to_the_last_digit, nrrd_lps, nrrd_las, nrrd_ras, defaced, negative_voxels, blank_slices, resource_forks,
-    letters, backwards, anonymous, copied_by_the_archive,
+    conformed, axes_of_the_file, qform_alone, rounded_quaternion, centred_on_the_origin, not_quite_orthogonal,
+    cosines_without_size, voxel_sizes_to_the_last_digit, nrrd_lps, nrrd_las, nrrd_ras, defaced, negative_voxels,
+    blank_slices, resource_forks, letters, backwards, anonymous, copied_by_the_archive,
 ]  # fmt: skip
 
 

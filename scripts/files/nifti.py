@@ -28,6 +28,19 @@ WITHOUT_LENGTH = {1, 2, 20, 21}
 """Tags of FreeSurfer that have no length."""
 SHORT_LENGTH = {30}
 """Tags of FreeSurfer with a length of 32 bits."""
+QUATERNION = ("quatern_b", "quatern_c", "quatern_d")
+ROUNDED = -2e-3
+"""Square of a quaternion's first part from which it is zero but for rounding; nibabel refuses what is rounded to five
+digits, the C library and ITK take anything."""
+
+
+def _tolerant(kind: Any) -> Any:
+    """A class of images that takes a qform of rounded numbers."""
+    header = type(kind.header_class.__name__, (kind.header_class,), {"quaternion_threshold": ROUNDED})
+    return type(kind.__name__, (kind,), {"header_class": header})
+
+
+Image1, Image2, Pair1, Pair2 = map(_tolerant, (nib.Nifti1Image, nib.Nifti2Image, nib.Nifti1Pair, nib.Nifti2Pair))
 
 
 def read_image(path: Path, check: MemoryCheck) -> nib.spatialimages.SpatialImage:
@@ -47,16 +60,27 @@ def read_image(path: Path, check: MemoryCheck) -> nib.spatialimages.SpatialImage
     with open_checked(path) as stream:
         if ".mg" in path.name.lower():
             return _read_mgh(stream, check)
-        start = stream.read(NIFTI_2)
-        if path.name.lower().endswith((".hdr", ".hdr.gz")):
-            return _read_pair(path, start, check)
-        header = _header(start, single=True)
-        count = _offset(header) + _voxel_bytes(header, check) - len(start)
-        kind: Any = nib.Nifti1Image if header.sizeof_hdr == NIFTI_1 else nib.Nifti2Image
-        if isinstance(stream, io.BufferedReader):
-            check_length(path.stat().st_size - len(start), count)
-            return kind.from_filename(path)
-        return kind.from_stream(io.BytesIO(start + read_exactly(stream, max(count, 0))))
+        image = _read_nifti(path, stream, check)
+    turn = np.array([float(image.header[name]) for name in QUATERNION])
+    if 1 - turn @ turn < type(image.header).__base__.quaternion_threshold:  # nibabel could not read it again
+        for name, value in zip(QUATERNION, turn / (np.linalg.norm(turn) + np.finfo(np.float32).eps), strict=True):
+            image.header[name] = value
+    return image
+
+
+def _read_nifti(path: Path, stream: BinaryIO, check: MemoryCheck) -> nib.Nifti1Pair:
+    start = stream.read(NIFTI_2)
+    if path.name.lower().endswith((".hdr", ".hdr.gz")):
+        return _read_pair(path, start, check)
+    header = _header(start, single=True)
+    count = _offset(header) + _voxel_bytes(header, check) - len(start)
+    kind = Image1 if header.sizeof_hdr == NIFTI_1 else Image2
+    if isinstance(stream, io.BufferedReader):
+        check_length(path.stat().st_size - len(start), count)
+        image: nib.Nifti1Pair = kind.from_filename(path)
+    else:
+        image = kind.from_stream(io.BytesIO(start + read_exactly(stream, max(count, 0))))
+    return image
 
 
 def _read_pair(path: Path, start: bytes, check: MemoryCheck) -> nib.Nifti1Pair:
@@ -69,11 +93,12 @@ def _read_pair(path: Path, start: bytes, check: MemoryCheck) -> nib.Nifti1Pair:
         raise FileNotFoundError(f"there is no {base}.img beside it, which would have the voxels.")
     with open_checked(data) as stream:
         voxels = read_exactly(stream, int(header["vox_offset"]) + _voxel_bytes(header, check))
-    kind = nib.Nifti1Pair if header.sizeof_hdr == NIFTI_1 else nib.Nifti2Pair
+    kind = Pair1 if header.sizeof_hdr == NIFTI_1 else Pair2
     with open_checked(path) as stream:
         whole = read_exactly(stream, 0, MOST_EXTENSIONS)
     files = {"header": nib.FileHolder(fileobj=io.BytesIO(whole)), "image": nib.FileHolder(fileobj=io.BytesIO(voxels))}
-    return kind.from_file_map(files)
+    image: nib.Nifti1Pair = kind.from_file_map(files)
+    return image
 
 
 def _header(start: bytes, single: bool) -> Any:
