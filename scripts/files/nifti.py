@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import Nifti1PairHeader
 from nibabel.nifti2 import Nifti2PairHeader
+from nibabel.quaternions import fillpositive
 
 from .checked import MemoryCheck, check_length, open_checked, read_exactly
 
@@ -61,9 +62,13 @@ def read_image(path: Path, check: MemoryCheck) -> nib.spatialimages.SpatialImage
         if ".mg" in path.name.lower():
             return _read_mgh(stream, check)
         image = _read_nifti(path, stream, check)
-    turn = np.array([float(image.header[name]) for name in QUATERNION])
-    if 1 - turn @ turn < type(image.header).__base__.quaternion_threshold:  # nibabel could not read it again
-        for name, value in zip(QUATERNION, turn / (np.linalg.norm(turn) + np.finfo(np.float32).eps), strict=True):
+    strict = nib.Nifti2Header if image.header.sizeof_hdr == NIFTI_2 else nib.Nifti1Header
+    turn = [image.header[name] for name in QUATERNION]
+    try:
+        fillpositive(turn, strict.quaternion_threshold)
+    except ValueError:  # nibabel could not read the result
+        unit = np.asarray(turn, dtype=np.float64) / (np.linalg.norm(turn) + np.finfo(np.float32).eps)
+        for name, value in zip(QUATERNION, unit, strict=True):
             image.header[name] = value
     return image
 
