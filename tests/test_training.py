@@ -114,9 +114,12 @@ def test_mistyped_key_names_the_nearest(tiny_cohort, tmp_path):
         workflow(tiny_cohort, tmp_path, max_epoch=9).initialize()
 
 
-def test_the_text_false_is_refused(tiny_cohort, tmp_path):
-    with user_error(ValueError, "--amp false is read as a text, which counts as true: write --amp False"):
-        workflow(tiny_cohort, tmp_path, amp="false").initialize()
+def test_booleans_are_those_of_yaml(tiny_cohort, tmp_path):
+    run = workflow(tiny_cohort, tmp_path, amp="false", fast="Off", resume="no", compile="FALSE")
+    run.initialize()
+    assert not any(run.parser.get_parsed_content(key) for key in ("amp", "fast", "resume", "compile"))
+    with user_error(ValueError, "resume is 'maybe': give true or false."):
+        workflow(tiny_cohort, tmp_path, resume="maybe").initialize()
 
 
 def test_mistyped_key_of_a_fragment_names_the_nearest(tiny_cohort, tmp_path):

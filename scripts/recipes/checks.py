@@ -25,6 +25,10 @@ TRACKING_KEYS = {"tracking_uri", "experiment_name", "run_name", "save_execute_co
 
 FOLDERS = {"dataset_dir", "output_dir"}
 
+SWITCHES = {"amp"}
+"""Booleans whose default is found out."""
+TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
+
 OF_THE_RUN = {
     "_meta_", "batch_size", "bundle_root", "dataloader", "dataset", "dataset_dir", "device", "dry_run", "evaluator",
     "finalize", "handlers", "imports", "inference", "initialize", "max_memory", "num_workers", "output_dir",
@@ -64,20 +68,21 @@ def _running_parser() -> ConfigParser:
 
 
 def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
-    """Refuse a top-level key that none of the given configs defines, the text ``false``, and a path that is no text.
+    """Refuse a top-level key that none of the given configs defines, and a path that is no text; read booleans as YAML.
 
-    MONAI adds a mistyped ``--max_epoch 9`` to the config and ignores it, reads ``--amp false`` as a text, which counts
-    as true, ``--dataset_dir 2024`` as a number and ``--dataset_dir '$x'`` as code; here all of them end the run.
+    MONAI adds a mistyped ``--max_epoch 9`` to the config and ignores it, reads ``--dataset_dir 2024`` as a number and
+    ``--dataset_dir '$x'`` as code; here they end the run. ``--amp false`` it reads as a text, which counts as true; here
+    it is the boolean that it is in a YAML file. Therefore this must come first in ``initialize``.
 
     Args:
         bundle_root: root of the bundle.
         config_files: names without suffix of the files in ``configs`` that define the keys, such as ``train``.
 
     Raises:
-        ValueError: an unknown key, with the nearest known one; a value that is the text ``false``; a folder that MONAI
-            took for something else.
+        ValueError: an unknown key, with the nearest known one; another text for a boolean; a folder that MONAI took for
+            something else.
     """
-    known = set(RUNNER_KEYS)
+    known: dict[str, Any] = dict.fromkeys(RUNNER_KEYS)
     for name in config_files:
         found = [
             p
@@ -85,15 +90,25 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
             if p.suffix.lstrip(".") in ConfigParser.suffixes
         ]
         for path in found:
-            known |= {key.lstrip("+") for key in ConfigParser.load_config_file(path)}
-    given = _running_parser().get()
+            known |= {key.lstrip("+"): value for key, value in ConfigParser.load_config_file(path).items()}
+    parser = _running_parser()
+    given = parser.get()
     for key, value in given.items():
-        if value == "false":
-            raise ValueError(f"--{key} false is read as a text, which counts as true: write --{key} False.")
+        if isinstance(value, str) and (key in SWITCHES or isinstance(known.get(key), bool)) and value[:1] not in "$@%":
+            given[key] = _boolean(key, value)
+            parser.ref_resolver.items[key].update_config(given[key])
         if key in FOLDERS and value is not None:
             _check_folder(key, value)
-    for key in sorted(set(given) - known - TRACKING_KEYS):
-        raise ValueError(f"unknown key {key!r}: {suggestion(key, sorted(known - RUNNER_KEYS))}")
+    for key in sorted(given.keys() - known.keys() - TRACKING_KEYS):
+        raise ValueError(f"unknown key {key!r}: {suggestion(key, sorted(known.keys() - RUNNER_KEYS))}")
+
+
+def _boolean(key: str, text: str) -> bool:
+    """A boolean as YAML 1.1 has them."""
+    word = text.lower()
+    if word not in (*TRUE, *FALSE):
+        raise ValueError(f"{key} is {text!r}: give true or false.")
+    return word in TRUE
 
 
 def settings_hash(weights: str) -> str:
