@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a volume, as a user has it, to a head as detectors see it, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Compose, Orientation, ResampleToMatch, Spacing
+from torch import Tensor
+
+from ..transforms import PLANE_AXCODES, CheckVolumed, LoadVolumed, ScaleIntensityByVolumePercentiled
+from .detector import WORKING_MM, Head
+
+__all__ = ["GivenHead", "WorkingGrid"]
+
+LEAST_ML = 50.0
+"""Volume below which a mask shows no brain; that of adults is above 900 ml."""
+
+
+@dataclass(frozen=True)
+class GivenHead:
+    """A head on its own grid and on that of the detectors.
+
+    Attributes:
+        head: as detectors see it.
+        brain: mask ``(1, X, Y, Z)`` on the volume's own grid, boolean.
+    """
+
+    head: Head
+    brain: MetaTensor
+
+    def on_own_grid(self, values: Tensor, mode: str = "bilinear") -> Tensor:
+        """Bring values of the head's voxels to the volume's own grid, ``(X, Y, Z)``; 0 outside of the brain.
+
+        Args:
+            values: shape of the head's image.
+            mode: ``bilinear`` or ``nearest``.
+        """
+        given = MetaTensor(values[None].float(), affine=torch.as_tensor(self.head.affine))
+        return ResampleToMatch(mode=mode, padding_mode="border")(given, self.brain).as_tensor()[0] * self.brain[0]
+
+
+class WorkingGrid:
+    """Loads volumes and brings them to 2 mm, inferior-posterior-right.
+
+    Args:
+        find_brain: function from a volume to its brain mask, for volumes that come without one.
+    """
+
+    def __init__(self, find_brain: Callable[[MetaTensor], MetaTensor]) -> None:
+        self.find_brain = find_brain
+        self.load = Compose([LoadVolumed("image"), CheckVolumed("image")])
+        self.scale = ScaleIntensityByVolumePercentiled("image")
+        self.turn = Orientation(PLANE_AXCODES["sagittal"], labels=None)
+        self.resample = Spacing(WORKING_MM, diagonal=False, dtype=np.float32)
+
+    def __call__(self, volume: MetaTensor, brain: MetaTensor | None = None) -> GivenHead:
+        """Bring a volume to the grid of the detectors.
+
+        Args:
+            volume: ``(1, X, Y, Z)`` with its affine, any unit.
+            brain: brain mask with its affine, on any grid; by default it is found.
+
+        Raises:
+            ValueError: the mask shows no brain, or none is found, or the volume has no contrast.
+        """
+        mask = self.find_brain(volume) if brain is None else self.on_grid_of(volume, brain)
+        image = self.resample(self.scale({"image": self.turn(volume)})["image"])
+        inside = ResampleToMatch(mode="bilinear", padding_mode="zeros")(mask.float(), image).as_tensor()[0] > 0.5
+        millilitres = float(inside.sum()) * WORKING_MM**3 / 1000
+        if millilitres < LEAST_ML:
+            raise ValueError(
+                f"the brain mask has {millilitres:.0f} ml within the volume, at least {LEAST_ML:g} ml are needed: give "
+                "the mask of this head, with its affine."
+            )
+        affine = np.asarray(image.affine, dtype=np.float64)
+        return GivenHead(Head(image.as_tensor()[0].float().contiguous(), inside.cpu(), affine), mask)
+
+    @staticmethod
+    def on_grid_of(volume: MetaTensor, mask: MetaTensor) -> MetaTensor:
+        """A mask, or numbered regions, on the grid of a volume: of each voxel, the nearest."""
+        numbers = MetaTensor(mask.as_tensor().float(), affine=mask.affine)
+        if mask.shape == volume.shape and torch.allclose(mask.affine, volume.affine, atol=1e-3):
+            found = numbers
+        else:
+            found = ResampleToMatch(mode="nearest", padding_mode="zeros")(numbers, volume)
+        return MetaTensor(found.as_tensor(), affine=volume.affine)
