@@ -50,12 +50,10 @@ class HealthyScores:
     Attributes:
         scores: of the voxels of the brain, in C order.
         brain: mask.
-        name: of the head.
     """
 
     scores: NDArray[np.floating]
     brain: Tensor
-    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class Calibration:
 
     Attributes:
         detector: name of the detector.
-        heads: names of the healthy heads.
+        heads: number of healthy heads.
+        source: what heads they are.
         quantiles: for each layer, the score that a share of 10 ** -level of its voxels reaches, level by level.
         shares: share of each head's brain above the line, each measured with a calibration of the other heads.
         largest: mass of the largest cluster of each head, measured likewise, ascending; 0 where there is none.
@@ -73,7 +72,8 @@ class Calibration:
     """
 
     detector: str
-    heads: list[str]
+    heads: int
+    source: str
     quantiles: list[list[float]]
     shares: list[float]
     largest: list[float]
@@ -81,8 +81,16 @@ class Calibration:
     sha256: str = ""
 
     @classmethod
-    def learn(cls, healthy: Sequence[HealthyScores], detector: str, sha256: str = "") -> Calibration:
+    def learn(
+        cls, healthy: Sequence[HealthyScores], detector: str, source: str = "", sha256: str = ""
+    ) -> Calibration:
         """Learn from healthy heads.
+
+        Args:
+            healthy: scores of each.
+            detector: name of the detector.
+            source: what heads they are.
+            sha256: of the detector's weights.
 
         Raises:
             ValueError: there are fewer than :data:`LEAST_HEADS`.
@@ -103,7 +111,8 @@ class Calibration:
         quantiles = [_quantiles(grid, part) for grid, part in zip(grids, exceeding, strict=True)]
         return cls(
             detector,
-            [one.name for one in healthy],
+            len(healthy),
+            source,
             [[float(f"{value:.6g}") for value in row] for row in quantiles],
             shares,
             sorted(largest),
@@ -136,7 +145,7 @@ class Calibration:
 
     def false_clusters(self, masses: Array) -> Array:
         """How many clusters of this mass, or a larger one, a healthy head has on average."""
-        return (len(self.masses) - np.searchsorted(self.masses, masses, side="left")) / len(self.heads)
+        return (len(self.masses) - np.searchsorted(self.masses, masses, side="left")) / self.heads
 
     def false_discovery_rates(self, masses: Array) -> Array:
         """Estimated share of false ones among the clusters of one head that are called down to each mass.
@@ -144,7 +153,7 @@ class Calibration:
         It is the number that a healthy head has, one more in all heads than were seen, over the number in this head.
         """
         order = np.argsort(masses)  # ascending: the more are called, the smaller the last one
-        expected = self.false_clusters(masses)[order] + 1 / (len(self.heads) + 1)
+        expected = self.false_clusters(masses)[order] + 1 / (self.heads + 1)
         rates = np.minimum(1.0, expected / np.arange(len(masses), 0, -1))
         result = np.empty(len(masses))
         result[order] = np.minimum.accumulate(rates)
@@ -152,22 +161,22 @@ class Calibration:
 
     def mass_at(self, false_clusters: float) -> float:
         """The mass that so many clusters of a healthy head exceed on average."""
-        index = len(self.masses) - int(false_clusters * len(self.heads))
+        index = len(self.masses) - int(false_clusters * self.heads)
         return self.masses[index - 1] if index > 0 else 0.0
 
     @property
     def smallest_p(self) -> float:
         """The smallest p-value of a cluster."""
-        return 1 / (len(self.heads) + 1)
+        return 1 / (self.heads + 1)
 
     def summary(self) -> str:
         """What the healthy heads support, in two lines."""
         shares = 100 * np.array(self.shares)
         return (
-            f"{len(self.heads)} healthy heads; each beside the others has {shares.mean():.2f} % of its brain above "
+            f"{self.heads} healthy heads; each beside the others has {shares.mean():.2f} % of its brain above "
             f"{LINE:g} ({shares.min():.2f} to {shares.max():.2f} %), 1 % expected.\n"
-            f"The smallest p of a cluster is 1/{len(self.heads) + 1} = {self.smallest_p:.3f}; on average a head has "
-            f"{len(self.masses) / len(self.heads):.1f} clusters of any size."
+            f"The smallest p of a cluster is 1/{self.heads + 1} = {self.smallest_p:.3f}; on average a head has "
+            f"{len(self.masses) / self.heads:.1f} clusters of any size."
         )
 
     def save(self, path: Path) -> None:
@@ -192,7 +201,7 @@ class Calibration:
             known = (content.pop("schema"), content.pop("levels"), tuple(content.pop("depths_mm")))
             if known[0] == SCHEMA and known[2] == DEPTHS_MM and np.allclose(known[1], LEVELS):
                 read = cls(**content)
-                if np.shape(read.quantiles) == (len(DEPTHS_MM) + 1, len(LEVELS)) and len(read.heads) >= LEAST_HEADS:
+                if np.shape(read.quantiles) == (len(DEPTHS_MM) + 1, len(LEVELS)) and read.heads >= LEAST_HEADS:
                     return read
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the calibration {path} is damaged ({error}): make it again, with --calibrate.") from error

@@ -15,7 +15,7 @@ from torch import Tensor
 from .calibration import LINE, Calibration, HealthyScores
 from .clusters import Cluster, cluster_masses, label_clusters, named_clusters
 from .detector import Detector, Head
-from .working_grid import GivenHead, WorkingGrid
+from .working_grid import WorkingGrid
 
 __all__ = ["AnomalyMap", "AnomalyMapper"]
 
@@ -87,17 +87,17 @@ class AnomalyMapper:
             [*warnings, *self._doubts(share)],
         )
 
-    def scores(self, given: GivenHead, name: str) -> HealthyScores:
+    def scores(self, head: Head) -> HealthyScores:
         """Scores of a healthy head, to calibrate on."""
-        return HealthyScores(self.detector(given.head)[given.head.brain].numpy(), given.head.brain, name)
+        return HealthyScores(self.detector(head)[head.brain].numpy(), head.brain)
 
     def values(self, head: Head) -> Tensor:
         """Minus log10 p of a head's voxels."""
-        return self._calibrated()(self.detector(head), head.brain)
+        return self.calibrated()(self.detector(head), head.brain)
 
     def called(self, head: Head, values: Tensor) -> tuple[NDArray[np.int32], list[Cluster]]:
         """The called clusters of a map: numbered image and table."""
-        calibration = self._calibrated()
+        calibration = self.calibrated()
         labels, _ = label_clusters(values.numpy())
         masses = cluster_masses(labels, values.numpy())
         p, false, q = (
@@ -110,18 +110,23 @@ class AnomalyMapper:
         labels = numbers[labels]
         return labels, named_clusters(labels, values.numpy(), head, p[order], false[order], q[order])
 
-    def _calibrated(self) -> Calibration:
+    def calibrated(self) -> Calibration:
+        """The calibration.
+
+        Raises:
+            ValueError: there is none.
+        """
         if self.calibration is None:
             raise ValueError("the detector has no calibration: make one from healthy heads, with --calibrate CONTROLS.")
         return self.calibration
 
     def _doubts(self, share: float) -> list[str]:
         """What the calibration itself says against a map."""
-        calibration = self._calibrated()
+        calibration = self.calibrated()
         doubts = []
         if calibration.smallest_p > self.level:
             doubts.append(
-                f"no cluster can be called at p {self.level:g}: {len(calibration.heads)} healthy heads support "
+                f"no cluster can be called at p {self.level:g}: {calibration.heads} healthy heads support "
                 f"{calibration.smallest_p:.3f} at least."
             )
         if share > 2 * max(calibration.shares):
