@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .detector import Detector, Head, masked_blur
+from .detector import Detector, Head, in_usual_units, masked_blur
 
 __all__ = ["DifferenceOfGaussians", "EqualisedIntensity"]
 
@@ -38,8 +38,7 @@ class EqualisedIntensity(Detector):
 class DifferenceOfGaussians(Detector):
     """How much a place differs from its surroundings, in units of what is usual in this brain.
 
-    Two Gaussian blurs within the brain are subtracted; the absolute value is divided by its median, because contrast
-    and noise differ from head to head.
+    Two Gaussian blurs within the brain are subtracted.
 
     Args:
         fine: standard deviation of the narrow blur in voxels.
@@ -56,5 +55,5 @@ class DifferenceOfGaussians(Detector):
         """Differences; the median of their absolute value is 1."""
         fine, coarse = (masked_blur(head.image, head.brain, sigma) for sigma in (self.fine, self.coarse))
         difference = fine - coarse
-        usual = difference[head.brain].abs().median().clamp(min=1e-6)
-        return (difference * self.sign if self.sign else difference.abs()) / usual
+        size = in_usual_units(difference.abs(), head.brain)
+        return size * (self.sign * difference).sign() if self.sign else size

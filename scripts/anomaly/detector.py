@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-__all__ = ["Detector", "Head", "masked_blur"]
+__all__ = ["Detector", "Head", "in_usual_units", "masked_blur"]
 
 WORKING_MM = 2.0
 """Voxel size at which heads are looked at."""
@@ -72,3 +72,8 @@ def masked_blur(values: Tensor, mask: Tensor, sigma: float) -> Tensor:
     weight = ndimage.gaussian_filter(inside, sigma)
     blurred = ndimage.gaussian_filter(values.numpy() * inside, sigma)
     return torch.from_numpy(blurred / np.maximum(weight, 1e-3))
+
+
+def in_usual_units(scores: Tensor, brain: Tensor) -> Tensor:
+    """Scores in units of their median in the brain, as contrast and noise differ from head to head."""
+    return scores / scores[brain].median().clamp(min=1e-6)

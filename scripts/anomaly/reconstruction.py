@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..engines import accelerate, bfloat16_pays
 from ..recipes.weights import load_weights
-from .detector import Detector, Head, masked_blur
+from .detector import Detector, Head, in_usual_units, masked_blur
 
 __all__ = ["AnomalyUndoing", "Reconstructing", "ReconstructionResidual", "SeveralReconstructions"]
 
@@ -64,9 +64,9 @@ class ReconstructionResidual(Reconstructing):
         return _fitted(torch.cat(parts), image.shape[:2])[:, 0].movedim(0, -1).contiguous()
 
     def __call__(self, head: Head) -> Tensor:
-        """Absolute residuals."""
+        """Absolute residuals; their median is 1."""
         residual = (head.image - self.reconstruct(head.image)).abs()
-        return masked_blur(residual, head.brain, self.blur) if self.blur else residual
+        return in_usual_units(masked_blur(residual, head.brain, self.blur), head.brain)
 
 
 class AnomalyUndoing(Reconstructing):

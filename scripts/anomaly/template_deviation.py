@@ -6,14 +6,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .detector import Detector, Head, masked_blur
+from .detector import Detector, Head, in_usual_units, masked_blur
 from .healthy_template import shipped_template
 
 __all__ = ["TemplateDeviation"]
 
 
 class TemplateDeviation(Detector):
-    """Difference from the mean of healthy heads at the same place, in their standard deviations there.
+    """Difference from the mean of healthy heads at the same place, in their standard deviations there and in units of what is usual in this
+    head.
 
     Args:
         blur: standard deviation in voxels of the blur of the head, which the template has by its coarse grid.
@@ -31,4 +32,4 @@ class TemplateDeviation(Detector):
         values = masked_blur(head.image, head.brain, self.blur)[head.brain] / head.image[head.brain].median()
         scores = torch.zeros_like(head.image)
         scores[head.brain] = (values - template.mean(places)).abs() / template.sd(places).clamp(min=self.least_sd)
-        return scores
+        return in_usual_units(scores, head.brain)
