@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .calibration import Calibration, HealthyScores
 from .classical import DifferenceOfGaussians, EqualisedIntensity
+from .combined import CombinedDetectors
 from .detector import Detector, Head
 from .mapper import AnomalyMap, AnomalyMapper
 from .reconstruction import AnomalyUndoing, Reconstructing, ReconstructionResidual, SeveralReconstructions
@@ -16,7 +17,7 @@ from .template_deviation import TemplateDeviation
 from .working_grid import GivenHead, WorkingGrid
 
 __all__ = [
-    "AnomalyMap", "AnomalyMapper", "AnomalyUndoing", "Calibration", "Detector", "DifferenceOfGaussians",
+    "AnomalyMap", "AnomalyMapper", "AnomalyUndoing", "Calibration", "CombinedDetectors", "Detector", "DifferenceOfGaussians",
     "EqualisedIntensity", "GivenHead", "Head", "HealthyScores", "Reconstructing", "ReconstructionResidual",
     "SeveralReconstructions", "TemplateDeviation", "WorkingGrid",
 ]  # fmt: skip

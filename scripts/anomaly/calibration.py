@@ -20,7 +20,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..files.atomic import write_json
-from .clusters import cluster_masses, label_clusters
+from .clusters import LARGEST, cluster_strengths, label_clusters
 from .detector import WORKING_MM
 
 __all__ = ["LEAST_HEADS", "LINE", "Calibration", "HealthyScores", "depth_of"]
@@ -28,8 +28,13 @@ __all__ = ["LEAST_HEADS", "LINE", "Calibration", "HealthyScores", "depth_of"]
 SCHEMA = 1
 LINE = 2.0
 """Above it lie 1 % of the voxels of healthy brains."""
-LEVELS = np.arange(0, 4.05, 0.05)
-"""Minus log10 of p. Less than one voxel in 10,000 is some vessel or another of a few heads."""
+LEVELS = np.arange(0, LARGEST + 0.05, 0.05)
+"""Minus log10 of p."""
+BEYOND = 4.0
+"""What lies beyond the last level goes on at the pace of the last of them, up to so much more, to tell clusters apart;
+maps end at the last level, because no heads support more."""
+STEPS = 20
+"""Levels from which the pace is taken."""
 DEPTHS_MM = (4.0, 8.0, 16.0)
 """Scores of a voxel are compared with those as far below the surface of the brain: fluid, cortex, deeper, inside."""
 LEAST_HEADS = 5
@@ -66,8 +71,8 @@ class Calibration:
         source: what heads they are.
         quantiles: for each layer, the score that a share of 10 ** -level of its voxels reaches, level by level.
         shares: share of each head's brain above the line, each measured with a calibration of the other heads.
-        largest: mass of the largest cluster of each head, measured likewise, ascending; 0 where there is none.
-        masses: masses of all clusters of all heads, ascending.
+        strongest: strength of the strongest cluster of each head, measured likewise, ascending; 0 where there is none.
+        strengths: strengths of all clusters of all heads, ascending.
         sha256: of the weights of the detector's network; "" where it has none.
     """
 
@@ -76,14 +81,12 @@ class Calibration:
     source: str
     quantiles: list[list[float]]
     shares: list[float]
-    largest: list[float]
-    masses: list[float]
+    strongest: list[float]
+    strengths: list[float]
     sha256: str = ""
 
     @classmethod
-    def learn(
-        cls, healthy: Sequence[HealthyScores], detector: str, source: str = "", sha256: str = ""
-    ) -> Calibration:
+    def learn(cls, healthy: Sequence[HealthyScores], detector: str, source: str = "", sha256: str = "") -> Calibration:
         """Learn from healthy heads.
 
         Args:
@@ -99,15 +102,15 @@ class Calibration:
             raise ValueError(f"{len(healthy)} healthy heads are too few to calibrate on: give at least {LEAST_HEADS}.")
         depths = [depth_of(one.brain) for one in healthy]
         grids, exceeding = zip(*(_exceedance(healthy, depths, k) for k in range(len(DEPTHS_MM) + 1)), strict=True)
-        shares, largest, masses = [], [], []
+        shares, strongest, strengths = [], [], []
         for i, one in enumerate(healthy):
             others = np.arange(len(healthy)) != i
             quantiles = [_quantiles(grid, part[others]) for grid, part in zip(grids, exceeding, strict=True)]
             found = _map(one.scores, depths[i], quantiles)
-            own = cluster_masses(*label_clusters(_volume(found, one.brain)))
+            own = _strengths(_volume(found, one.brain))
             shares.append(float((found > LINE).mean()))
-            largest.append(float(own.max(initial=0.0)))
-            masses += own.tolist()
+            strongest.append(float(own.max(initial=0.0)))
+            strengths += own.tolist()
         quantiles = [_quantiles(grid, part) for grid, part in zip(grids, exceeding, strict=True)]
         return cls(
             detector,
@@ -115,8 +118,8 @@ class Calibration:
             source,
             [[float(f"{value:.6g}") for value in row] for row in quantiles],
             shares,
-            sorted(largest),
-            sorted(masses),
+            sorted(strongest),
+            sorted(strengths),
             sha256,
         )
 
@@ -128,41 +131,42 @@ class Calibration:
             brain: mask, same shape.
 
         Returns:
-            0 outside of the brain, 4 at most.
+            0 outside of the brain. Beyond 4 it goes on, to rank clusters, but is no p-value any more: see
+            :data:`BEYOND`.
         """
         return torch.from_numpy(
             _volume(_map(scores[brain].numpy(), depth_of(brain), [np.array(row) for row in self.quantiles]), brain)
         )
 
-    def p_of_clusters(self, masses: Array) -> Array:
-        """P-value of each cluster: how likely a healthy head has any cluster of this mass.
+    def p_of_clusters(self, strengths: Array) -> Array:
+        """P-value of each cluster: how likely a healthy head has any cluster as strong.
 
-        Among n + 1 exchangeable healthy heads, the largest cluster of one is as likely of any rank: the chance that a
+        Among n + 1 exchangeable healthy heads, the strongest cluster of one is as likely of any rank: the chance that a
         healthy head has any cluster with p at most a is at most a.
         """
-        reached = len(self.largest) - np.searchsorted(self.largest, masses, side="left")
-        return (1 + reached) / (len(self.largest) + 1)
+        reached = len(self.strongest) - np.searchsorted(self.strongest, strengths, side="left")
+        return (1 + reached) / (len(self.strongest) + 1)
 
-    def false_clusters(self, masses: Array) -> Array:
-        """How many clusters of this mass, or a larger one, a healthy head has on average."""
-        return (len(self.masses) - np.searchsorted(self.masses, masses, side="left")) / self.heads
+    def false_clusters(self, strengths: Array) -> Array:
+        """How many clusters as strong a healthy head has on average."""
+        return (len(self.strengths) - np.searchsorted(self.strengths, strengths, side="left")) / self.heads
 
-    def false_discovery_rates(self, masses: Array) -> Array:
-        """Estimated share of false ones among the clusters of one head that are called down to each mass.
+    def false_discovery_rates(self, strengths: Array) -> Array:
+        """Estimated share of false ones among the clusters of one head that are called down to each strength.
 
         It is the number that a healthy head has, one more in all heads than were seen, over the number in this head.
         """
-        order = np.argsort(masses)  # ascending: the more are called, the smaller the last one
-        expected = self.false_clusters(masses)[order] + 1 / (self.heads + 1)
-        rates = np.minimum(1.0, expected / np.arange(len(masses), 0, -1))
-        result = np.empty(len(masses))
+        order = np.argsort(strengths)  # ascending: the more are called, the weaker the last one
+        expected = self.false_clusters(strengths)[order] + 1 / (self.heads + 1)
+        rates = np.minimum(1.0, expected / np.arange(len(strengths), 0, -1))
+        result = np.empty(len(strengths))
         result[order] = np.minimum.accumulate(rates)
         return result
 
-    def mass_at(self, false_clusters: float) -> float:
-        """The mass that so many clusters of a healthy head exceed on average."""
-        index = len(self.masses) - int(false_clusters * self.heads)
-        return self.masses[index - 1] if index > 0 else 0.0
+    def strength_at(self, false_clusters: float) -> float:
+        """The strength that so many clusters of a healthy head exceed on average."""
+        index = len(self.strengths) - int(false_clusters * self.heads)
+        return self.strengths[index - 1] if index > 0 else 0.0
 
     @property
     def smallest_p(self) -> float:
@@ -176,7 +180,7 @@ class Calibration:
             f"{self.heads} healthy heads; each beside the others has {shares.mean():.2f} % of its brain above "
             f"{LINE:g} ({shares.min():.2f} to {shares.max():.2f} %), 1 % expected.\n"
             f"The smallest p of a cluster is 1/{self.heads + 1} = {self.smallest_p:.3f}; on average a head has "
-            f"{len(self.masses) / self.heads:.1f} clusters of any size."
+            f"{len(self.strengths) / self.heads:.1f} clusters of any size."
         )
 
     def save(self, path: Path) -> None:
@@ -204,15 +208,15 @@ class Calibration:
                 if np.shape(read.quantiles) == (len(DEPTHS_MM) + 1, len(LEVELS)) and read.heads >= LEAST_HEADS:
                     return read
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"the calibration {path} is damaged ({error}): make it again, with --calibrate.") from error
+            raise ValueError(
+                f"the calibration {path} is damaged ({error}): make it again, with --calibrate."
+            ) from error
         raise ValueError(f"the calibration {path} is of another version: make it again, with --calibrate CONTROLS.")
 
 
 def _exceedance(healthy: Sequence[HealthyScores], depths: list[NDArray[np.intp]], layer: int) -> tuple[Array, Array]:
     """Scores of one layer, ascending, and for each head the share of its voxels that reach them, ``(heads, scores)``."""
-    parts = [
-        np.sort(one.scores[depth == layer].astype(np.float64)) for one, depth in zip(healthy, depths, strict=True)
-    ]
+    parts = [np.sort(one.scores[depth == layer].astype(np.float64)) for one, depth in zip(healthy, depths, strict=True)]
     pooled = np.sort(np.concatenate(parts))
     if not len(pooled):
         return np.zeros(1), np.ones((len(parts), 1))
@@ -233,7 +237,9 @@ def _map(scores: NDArray[np.floating], depth: NDArray[np.intp], quantiles: Seque
     found = np.zeros(len(scores), dtype=np.float32)
     for layer, row in enumerate(quantiles):
         there = depth == layer
-        found[there] = np.interp(scores[there], row, LEVELS)
+        pace = max(float(row[-1] - row[-1 - STEPS]), 1e-6) / (LEVELS[-1] - LEVELS[-1 - STEPS])
+        further = np.clip((scores[there] - row[-1]) / pace, 0, BEYOND)
+        found[there] = np.interp(scores[there], row, LEVELS) + further
     return found
 
 
@@ -241,6 +247,10 @@ def _volume(values: NDArray[np.float32], brain: Tensor) -> NDArray[np.float32]:
     volume = np.zeros(tuple(brain.shape), dtype=np.float32)
     volume[brain.numpy()] = values
     return volume
+
+
+def _strengths(values: NDArray[np.float32]) -> Array:
+    return cluster_strengths(label_clusters(values), values)
 
 
 def _rounded(content: dict[str, Any]) -> dict[str, Any]:

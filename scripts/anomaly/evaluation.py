@@ -16,7 +16,7 @@ from torch import Tensor
 from ..evaluation.lesion_kinds import LESION_KINDS
 from ..evaluation.lesions import put_lesions
 from .calibration import LINE
-from .clusters import cluster_masses, label_clusters
+from .clusters import cluster_strengths, label_clusters
 from .detector import Head
 from .mapper import AnomalyMapper
 from .measures import VoxelCounts, false_clusters, found_lesions
@@ -120,25 +120,25 @@ class LesionTests:
             }
         self.heads.append(row)
         found = (found_lesions(chosen, lesions, len(about)) for chosen in (at_one, called))
-        for one, by_mass, by_p in zip(about, *found, strict=True):
-            self.lesions.append({**test.facts, **one, "found": by_mass, "found_called": by_p})
+        for one, by_strength, by_p in zip(about, *found, strict=True):
+            self.lesions.append({**test.facts, **one, "found": by_strength, "found_called": by_p})
         return row
 
 
 class _Test:
     """The map of one head by one detector, and its clusters.
 
-    ``at_one`` says of each cluster whether a healthy head has at most one as large, ``called`` whether it is called.
+    ``at_one`` says of each cluster whether a healthy head has at most one as strong, ``called`` whether it is called.
     """
 
     def __init__(self, name: str, kind: str, facts: Mapping[str, Any], mapper: AnomalyMapper, values: Tensor) -> None:
         calibration = mapper.calibrated()
         self.name, self.kind, self.values = name, kind, values
         self.facts = {"detector": name, "kind": kind, **facts}
-        self.labels, _ = label_clusters(values.numpy())
-        masses = cluster_masses(self.labels, values.numpy())
-        self.at_one = masses > calibration.mass_at(1.0)
-        self.called = calibration.p_of_clusters(masses) <= mapper.level
+        self.labels = label_clusters(values.numpy())
+        strengths = cluster_strengths(self.labels, values.numpy())
+        self.at_one = strengths > calibration.strength_at(1.0)
+        self.called = calibration.p_of_clusters(strengths) <= mapper.level
 
 
 def _only(labels: Numbers, chosen: NDArray[np.bool_]) -> Numbers:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .calibration import LINE, Calibration, HealthyScores
-from .clusters import Cluster, cluster_masses, label_clusters, named_clusters
+from .clusters import LARGEST, Cluster, cluster_strengths, label_clusters, named_clusters
 from .detector import Detector, Head
 from .working_grid import WorkingGrid
 
@@ -25,10 +25,10 @@ class AnomalyMap:
     """What is anomalous in a head, on its own grid.
 
     Attributes:
-        values: minus log10 p, float32 ``(X, Y, Z)``; 0 outside of the brain.
+        values: minus log10 p, float32 ``(X, Y, Z)``; 0 outside of the brain, 4 at most.
         clusters: numbers of the called clusters, same shape.
         brain: mask, same shape.
-        table: the called clusters, the largest mass first.
+        table: the called clusters, the strongest first.
         share: share of the brain above the line.
         warnings: what the map must not be trusted for.
     """
@@ -61,9 +61,7 @@ class AnomalyMapper:
             raise ValueError(f"level must be between 0 and 1, got {level}.")
         self.detector, self.calibration, self.grid, self.level = detector, calibration, grid, level
 
-    def __call__(
-        self, volume: MetaTensor, brain: MetaTensor | None = None, warnings: Sequence[str] = ()
-    ) -> AnomalyMap:
+    def __call__(self, volume: MetaTensor, brain: MetaTensor | None = None, warnings: Sequence[str] = ()) -> AnomalyMap:
         """Map a volume.
 
         Args:
@@ -79,7 +77,7 @@ class AnomalyMapper:
         labels, table = self.called(given.head, values)
         share = float((values > LINE).sum() / given.head.brain.sum())
         return AnomalyMap(
-            given.on_own_grid(values),
+            given.on_own_grid(values.clamp(max=LARGEST)),
             given.on_own_grid(torch.from_numpy(labels), "nearest").to(torch.int32),
             given.brain.as_tensor()[0] > 0,
             table,
@@ -92,20 +90,20 @@ class AnomalyMapper:
         return HealthyScores(self.detector(head)[head.brain].numpy(), head.brain)
 
     def values(self, head: Head) -> Tensor:
-        """Minus log10 p of a head's voxels."""
+        """Minus log10 p of a head's voxels, and what goes beyond, see :class:`Calibration`."""
         return self.calibrated()(self.detector(head), head.brain)
 
     def called(self, head: Head, values: Tensor) -> tuple[NDArray[np.int32], list[Cluster]]:
         """The called clusters of a map: numbered image and table."""
         calibration = self.calibrated()
-        labels, _ = label_clusters(values.numpy())
-        masses = cluster_masses(labels, values.numpy())
+        labels = label_clusters(values.numpy())
+        strengths = cluster_strengths(labels, values.numpy())
         p, false, q = (
-            measure(masses)
+            measure(strengths)
             for measure in (calibration.p_of_clusters, calibration.false_clusters, calibration.false_discovery_rates)
         )
-        order = [number for number in np.argsort(-masses, kind="stable") if p[number] <= self.level]
-        numbers = np.zeros(len(masses) + 1, dtype=np.int32)
+        order = [number for number in np.argsort(-strengths, kind="stable") if p[number] <= self.level]
+        numbers = np.zeros(len(strengths) + 1, dtype=np.int32)
         numbers[np.array(order, dtype=int) + 1] = np.arange(1, len(order) + 1)
         labels = numbers[labels]
         return labels, named_clusters(labels, values.numpy(), head, p[order], false[order], q[order])
