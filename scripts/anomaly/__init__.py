@@ -17,7 +17,7 @@ from .template_deviation import TemplateDeviation
 from .working_grid import GivenHead, WorkingGrid
 
 __all__ = [
-    "AnomalyMap", "AnomalyMapper", "AnomalyUndoing", "Calibration", "CombinedDetectors", "Detector", "DifferenceOfGaussians",
-    "EqualisedIntensity", "GivenHead", "Head", "HealthyScores", "Reconstructing", "ReconstructionResidual",
-    "SeveralReconstructions", "TemplateDeviation", "WorkingGrid",
+    "AnomalyMap", "AnomalyMapper", "AnomalyUndoing", "Calibration", "CombinedDetectors", "Detector",
+    "DifferenceOfGaussians", "EqualisedIntensity", "GivenHead", "Head", "HealthyScores", "Reconstructing",
+    "ReconstructionResidual", "SeveralReconstructions", "TemplateDeviation", "WorkingGrid",
 ]  # fmt: skip

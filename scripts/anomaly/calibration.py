@@ -215,7 +215,7 @@ class Calibration:
 
 
 def _exceedance(healthy: Sequence[HealthyScores], depths: list[NDArray[np.intp]], layer: int) -> tuple[Array, Array]:
-    """Scores of one layer, ascending, and for each head the share of its voxels that reach them, ``(heads, scores)``."""
+    """Scores of one layer, ascending, and the share of each head's voxels that reach them, ``(heads, scores)``."""
     parts = [np.sort(one.scores[depth == layer].astype(np.float64)) for one, depth in zip(healthy, depths, strict=True)]
     pooled = np.sort(np.concatenate(parts))
     if not len(pooled):

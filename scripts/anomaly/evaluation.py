@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
+from tqdm import tqdm
 
+from ..data.cohort import load_datalist
 from ..evaluation.lesion_kinds import LESION_KINDS
 from ..evaluation.lesions import put_lesions
 from .calibration import LINE
@@ -46,6 +48,13 @@ class LesionTests:
     heads: list[dict[str, Any]] = field(default_factory=list)
     lesions: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[tuple[str, str], VoxelCounts] = field(default_factory=dict)
+
+    def test_cohort(self, dataset_dir: str) -> None:
+        """Test the test heads of a cohort, of which each gets lesions of its own seed."""
+        grid = next(iter(self.mappers.values())).grid
+        for seed, item in enumerate(tqdm(load_datalist(dataset_dir, "test"), unit="head")):
+            head = grid(grid.load({"image": item["image"], "series": ""})["image"]).head
+            self.add_healthy(head, {name: item.get(name) for name in ("subject", "age", "sex")}, seed)
 
     def add_healthy(self, head: Head, facts: Mapping[str, Any], seed: int) -> None:
         """Test a healthy head as it is, and with synthetic lesions of each kind.

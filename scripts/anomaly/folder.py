@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from monai.data import MetaTensor
+from torch import Tensor
 
 from ..data.file_names import read_name
 from ..data.pairing import NamedFile, pair
@@ -18,10 +19,11 @@ from ..files.atomic import write_json
 from ..files.errors import failure_reason
 from ..files.hashes import file_hash
 from ..inference.volumes import find_volumes
-from .calibration import LEAST_HEADS, Calibration, HealthyScores
+from .calibration import Calibration, HealthyScores
 from .detector import Head
 from .mapper import AnomalyMapper
 from .results import DESCRIPTION, write_results
+from .working_grid import GivenHead
 
 __all__ = ["FolderMapper", "read_calibration"]
 
@@ -123,11 +125,35 @@ class FolderMapper:
                 self._skip(item["name"], failure_reason(failure))
         if self.skipped:
             raise ValueError(
-                f"{len(self.skipped)} of {len(healthy) + len(self.skipped)} healthy heads cannot be used: take them out "
-                f"of {controls}, or mend them."
+                f"{len(self.skipped)} of {len(healthy) + len(self.skipped)} healthy heads cannot be used: "
+                f"take them out of {controls}, or mend them."
             )
         source = f"{len(healthy)} heads of {Path(controls).resolve().name}"
         return Calibration.learn(healthy, detector, source, file_hash(Path(weights)) if weights else "")
+
+    def lesion_cases(self, lesions: str) -> Iterator[tuple[str, GivenHead, Tensor]]:
+        """Heads of the folder with masks of their lesions.
+
+        Args:
+            lesions: folder of masks with the images' names; a head without one is passed over.
+
+        Yields:
+            Name, head, and mask ``(X, Y, Z)`` on its own grid.
+
+        Raises:
+            ValueError: a volume or a mask cannot be read, or no head has a mask.
+        """
+        items = find_volumes(self.dataset_dir, self.output_dir, self.patterns, DESCRIPTION)
+        masks = _masks(items, Path(lesions))
+        if not masks:
+            raise ValueError(f"no mask in {lesions} has the name of a volume of {self.dataset_dir}.")
+        for item, brain_file in self._items(self.dataset_dir):
+            if item["name"] not in masks:
+                continue
+            volume, brain = self._load(item, brain_file)
+            grid = self.mapper.grid
+            mask = grid.load.transforms[0]({"image": masks[item["name"]], "series": ""})["image"]
+            yield item["name"], grid(volume, brain), grid.on_grid_of(volume, mask).as_tensor()[0]
 
     def _items(self, folder: str) -> Iterator[tuple[Mapping[str, str], str]]:
         items = find_volumes(folder, self.output_dir, self.patterns, DESCRIPTION)

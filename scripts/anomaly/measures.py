@@ -85,8 +85,8 @@ def found_lesions(clusters: NDArray[np.integer], lesions: NDArray[np.integer], n
     overlap = _overlap(clusters, lesions, number)
     of_lesion = overlap / np.maximum(np.bincount(lesions.ravel(), minlength=number + 1), 1)
     of_cluster = overlap / np.maximum(np.bincount(clusters.ravel(), minlength=len(overlap))[:, None], 1)
-    found = ((of_lesion >= SHARED) & (of_cluster >= SHARED))[1:, 1:]
-    return [bool(one) for one in found.any(axis=0)]
+    found = np.logical_and(of_lesion >= SHARED, of_cluster >= SHARED)[1:, 1:]
+    return np.asarray(found.any(axis=0)).tolist()
 
 
 def false_clusters(clusters: NDArray[np.integer], lesions: NDArray[np.integer]) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..evaluation.statistics import bootstrap_interval
 from ..files.atomic import write_csv
 from .evaluation import HEALTHY, LesionTests
 
-__all__ = ["SUMMARY", "save_tables", "summary_table"]
+__all__ = ["in_words", "save_tables", "summary_table"]
 
 HEADS, LESIONS, SUMMARY = "heads.csv", "lesions.csv", "summary.csv"
 MEASURES = ["average_precision", "best_dice", "dice_at_line", "prevalence", "undone", "error_elsewhere"]
@@ -47,12 +48,30 @@ def summary_table(tests: LesionTests) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["detector", "kind", "measure", "group", "n", "mean", "ci_low", "ci_high"])
 
 
-def save_tables(tests: LesionTests, folder: Path) -> list[str]:
-    """Write the rows of heads and of lesions, and the summary; returns the names of the files."""
+def save_tables(tests: LesionTests, folder: Path) -> list[Path]:
+    """Write the rows of heads and of lesions, and the summary; returns the files."""
     tables = {HEADS: pd.DataFrame(tests.heads), LESIONS: pd.DataFrame(tests.lesions), SUMMARY: summary_table(tests)}
     for name, table in tables.items():
         write_csv(folder / name, table)
-    return list(tables)
+    return [folder / name for name in tables]
+
+
+def in_words(summary: pd.DataFrame) -> str:
+    """The main figures of each detector, a line for each kind of lesion."""
+    names = {"average_precision": "average precision", "dice_at_line": "Dice above the line"}
+    whole = summary[summary["group"] == "all"].set_index(["detector", "kind", "measure"])["mean"]
+    lines = []
+    for detector, kind in dict.fromkeys((detector, kind) for detector, kind, _ in whole.index):
+        own = whole[detector, kind]
+        if kind == HEALTHY:
+            text = f"{100 * own['share_above_line']:.2f} % above the line, a cluster called in {own['any_called']:.0%}"
+        else:
+            text = ", ".join(f"{name} {own[measure]:.3f}" for measure, name in names.items())
+            text += (
+                f", {own['found']:.0%} of lesions found at one false cluster a head, {own['found_called']:.0%} called"
+            )
+        lines.append(f"{detector}, {kind}: {text}")
+    return "\n".join(lines)
 
 
 def _healthy_values(heads: pd.DataFrame) -> Iterator[tuple[str, str, Any]]:
@@ -62,7 +81,7 @@ def _healthy_values(heads: pd.DataFrame) -> Iterator[tuple[str, str, Any]]:
     if "age" in heads and heads["age"].notna().sum() >= AGE_GROUPS:
         age = heads["age"].to_numpy(dtype=float)
         edges = np.nanquantile(age, np.linspace(0, 1, AGE_GROUPS + 1))
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             last = high == edges[-1]
             groups[f"age {low:.0f} to {high:.0f}"] = (age >= low) & ((age <= high) if last else (age < high))
     for group, chosen in groups.items():
@@ -87,5 +106,5 @@ def _lesion_values(heads: pd.DataFrame, lesions: pd.DataFrame) -> Iterator[tuple
 
 
 def _bins(lesions: pd.DataFrame, column: str, edges: tuple[float, ...]) -> Iterator[tuple[float, float, pd.DataFrame]]:
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         yield low, high, lesions[(lesions[column] > low) & (lesions[column] <= high)]

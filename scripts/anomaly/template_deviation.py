@@ -13,8 +13,9 @@ __all__ = ["TemplateDeviation"]
 
 
 class TemplateDeviation(Detector):
-    """Difference from the mean of healthy heads at the same place, in their standard deviations there and in units of what is usual in this
-    head.
+    """Difference from the mean of healthy heads at the same place, in their standard deviations there.
+
+    The result is in units of what is usual in this head, which may fit the template more or less well.
 
     Args:
         blur: standard deviation in voxels of the blur of the head, which the template has by its coarse grid.

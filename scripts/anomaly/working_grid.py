@@ -41,7 +41,8 @@ class GivenHead:
             mode: ``bilinear`` or ``nearest``.
         """
         given = MetaTensor(values[None].float(), affine=torch.as_tensor(self.head.affine))
-        return ResampleToMatch(mode=mode, padding_mode="border")(given, self.brain).as_tensor()[0] * self.brain[0]
+        resampled = ResampleToMatch(mode=mode, padding_mode="border")(given, self.brain)
+        return (_plain(resampled) * _plain(self.brain))[0]
 
 
 class WorkingGrid:
@@ -69,8 +70,9 @@ class WorkingGrid:
             ValueError: the mask shows no brain, or none is found, or the volume has no contrast.
         """
         mask = self.find_brain(volume) if brain is None else self.on_grid_of(volume, brain)
-        image = self.resample(self.scale({"image": self.turn(volume)})["image"])
-        inside = ResampleToMatch(mode="bilinear", padding_mode="zeros")(mask.float(), image).as_tensor()[0] > 0.5
+        image: MetaTensor = self.resample(self.scale({"image": self.turn(volume)})["image"])
+        numbers = MetaTensor(_plain(mask).float(), affine=mask.affine)
+        inside = _plain(ResampleToMatch(mode="bilinear", padding_mode="zeros")(numbers, image))[0] > 0.5
         millilitres = float(inside.sum()) * WORKING_MM**3 / 1000
         if millilitres < LEAST_ML:
             raise ValueError(
@@ -78,14 +80,18 @@ class WorkingGrid:
                 "the mask of this head, with its affine."
             )
         affine = np.asarray(image.affine, dtype=np.float64)
-        return GivenHead(Head(image.as_tensor()[0].float().contiguous(), inside.cpu(), affine), mask)
+        return GivenHead(Head(_plain(image)[0].float().contiguous(), inside, affine), mask)
 
     @staticmethod
     def on_grid_of(volume: MetaTensor, mask: MetaTensor) -> MetaTensor:
         """A mask, or numbered regions, on the grid of a volume: of each voxel, the nearest."""
-        numbers = MetaTensor(mask.as_tensor().float(), affine=mask.affine)
-        if mask.shape == volume.shape and torch.allclose(mask.affine, volume.affine, atol=1e-3):
-            found = numbers
-        else:
-            found = ResampleToMatch(mode="nearest", padding_mode="zeros")(numbers, volume)
-        return MetaTensor(found.as_tensor(), affine=volume.affine)
+        found = _plain(mask).float()
+        if mask.shape != volume.shape or not torch.allclose(mask.affine, volume.affine, atol=1e-3):
+            numbers = MetaTensor(found, affine=mask.affine)
+            found = _plain(ResampleToMatch(mode="nearest", padding_mode="zeros")(numbers, volume))
+        return MetaTensor(found, affine=volume.affine)
+
+
+def _plain(volume: Tensor) -> Tensor:
+    """The voxels without metadata."""
+    return volume.as_tensor() if isinstance(volume, MetaTensor) else volume

@@ -25,10 +25,12 @@ from ..anomaly.detector import Head
 from ..anomaly.healthy_template import SHAPE, TEMPLATE_MM, HealthyTemplate
 from ..anomaly.working_grid import WorkingGrid
 from ..data.cohort import load_datalist
+from ..inference.brain_mask import BrainMasker
 
 __all__ = ["main", "template_of"]
 
 ROUNDS = 3
+KEYS = ("image", "label")
 LOBES = {81: "frontal lobe", 83: "occipital lobe", 85: "parietal lobe", 87: "temporal lobe"}
 """White matter of the right side; the left one has the next number."""
 SIDED = {
@@ -52,7 +54,9 @@ CORTEX = 100
 
 def region_names() -> dict[str, tuple[int, ...]]:
     """Labels of each region, but for the cortex."""
-    names = {f"{side} {lobe}, white matter": (label + i,) for label, lobe in LOBES.items() for i, side in _sides()}
+    names: dict[str, tuple[int, ...]] = {
+        f"{side} {lobe}, white matter": (label + i,) for label, lobe in LOBES.items() for i, side in _sides()
+    }
     names |= {f"{side} {name}": labels[i] for name, labels in SIDED.items() for i, side in _sides()}
     return {**names, **MIDDLE}
 
@@ -130,11 +134,11 @@ def _back(fit: torch.Tensor, points: torch.Tensor, head: Head) -> torch.Tensor:
 
 def main(dataset_dir: str) -> None:
     """Make the template that comes with the package."""
-    grid, heads, labels = WorkingGrid(), [], []
+    grid, heads, labels = WorkingGrid(BrainMasker()), [], []
     for item in tqdm(load_datalist(dataset_dir, "training")):
-        head, label = grid.load(item["image"], label=item["label"])
-        heads.append(head)
-        labels.append(label)
+        volume, regions = (grid.load.transforms[0]({"image": item[key], "series": ""})["image"] for key in KEYS)
+        heads.append(grid(volume).head)
+        labels.append(np.asarray(grid.turn(grid.on_grid_of(volume, regions)))[0].astype(np.uint8))
     template_of(heads, labels).save()
 
 
