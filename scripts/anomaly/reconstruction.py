@@ -72,7 +72,7 @@ class ReconstructionResidual(Reconstructing):
 class AnomalyUndoing(Reconstructing):
     """A network that learned to undo synthetic anomalies: their log odds, and how much it changes.
 
-    Heads are looked at in three orientations and mirrored, and the answers averaged.
+    A head is looked at as it is and mirrored, and the answers are averaged; more orientations find no more.
 
     Args:
         network: network of volumes, ``(B, 1, H, W, D)`` to the healthy head and the log odds, ``(B, 2, H, W, D)``.
@@ -92,7 +92,7 @@ class AnomalyUndoing(Reconstructing):
         weights: str = "",
         device: torch.device | str | None = None,
         change: float = 0.0,
-        views: int = 4,
+        views: int = 2,
     ) -> None:
         if views not in (1, 2, 4):
             raise ValueError(f"views must be 1, 2 or 4, got {views}.")

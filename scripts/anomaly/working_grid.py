@@ -70,7 +70,7 @@ class WorkingGrid:
             ValueError: the mask shows no brain, or none is found, or the volume has no contrast.
         """
         mask = self.find_brain(volume) if brain is None else self.on_grid_of(volume, brain)
-        image: MetaTensor = self.resample(self.scale({"image": self.turn(volume)})["image"])
+        image = self.resample(self.scale({"image": self.turn(volume)})["image"])
         numbers = MetaTensor(_plain(mask).float(), affine=mask.affine)
         inside = _plain(ResampleToMatch(mode="bilinear", padding_mode="zeros")(numbers, image))[0] > 0.5
         millilitres = float(inside.sum()) * WORKING_MM**3 / 1000

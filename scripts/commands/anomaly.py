@@ -22,7 +22,7 @@ def anomaly(
     dataset_dir: Annotated[str, "IN"] = "",
     output_dir: str = "eval/anomaly",
     *,
-    detector: str = "anomaly_undoing",
+    detector: str = "undoing_and_template",
     calibrate: str = "",
     evaluate: bool = False,
     lesions: str = "",
