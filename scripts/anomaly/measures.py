@@ -65,7 +65,7 @@ class VoxelCounts:
 
     @property
     def dice_at_line(self) -> float:
-        """Dice of the voxels above 2, a threshold that healthy heads set."""
+        """Dice of the voxels that reach 2, a threshold that healthy heads set."""
         true, called = (part[BINS - round(LINE / LEVELS[-1] * BINS)] for part in self._descending())
         return float(2 * true / max(1, called + self.lesion.sum()))
 

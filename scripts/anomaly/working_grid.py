@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ class WorkingGrid:
             ValueError: the mask shows no brain, or none is found, or the volume has no contrast.
         """
         mask = self.find_brain(volume) if brain is None else self.on_grid_of(volume, brain)
-        image = self.resample(self.scale({"image": self.turn(volume)})["image"])
+        image: Any = self.resample(self.scale({"image": self.turn(volume)})["image"])
         numbers = MetaTensor(_plain(mask).float(), affine=mask.affine)
         inside = _plain(ResampleToMatch(mode="bilinear", padding_mode="zeros")(numbers, image))[0] > 0.5
         millilitres = float(inside.sum()) * WORKING_MM**3 / 1000

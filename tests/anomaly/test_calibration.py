@@ -30,7 +30,7 @@ def test_one_percent_of_each_layer_of_a_new_head_is_above_the_line(calibration):
     above = [(calibration(noise(seed), BRAIN)[BRAIN] > LINE).numpy() for seed in range(100, 110)]
     layers = depth_of(BRAIN)
     for layer in np.unique(layers):
-        assert np.mean([one[layers == layer].mean() for one in above]) == pytest.approx(0.01, rel=0.1)
+        assert np.mean([one[layers == layer].mean() for one in above]) == pytest.approx(0.01, rel=0.2)
     assert np.mean(calibration.shares) == pytest.approx(0.01, rel=0.05)
 
 

@@ -17,7 +17,7 @@ def test_average_precision_is_that_of_scikit_learn():
     assert counts.average_precision == pytest.approx(average_precision_score(truth, values), abs=1e-3)
     dice = [2 * (truth & (values >= t)).sum() / (truth.sum() + (values >= t).sum()) for t in np.unique(values)]
     assert counts.best_dice == pytest.approx(max(dice), abs=2e-3)
-    above = values > 2
+    above = values >= 2
     assert counts.dice_at_line == pytest.approx(2 * (truth & above).sum() / (truth.sum() + above.sum()))
 
 

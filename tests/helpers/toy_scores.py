@@ -26,7 +26,8 @@ def toy_head(seed: int = 0, lesion: float = 0.0) -> Head:
     rng = np.random.default_rng(seed)
     grid = np.indices(SHAPE) - CENTRE[:, None, None, None]
     radius = np.sqrt(np.square(grid / np.array([21, 25, 18])[:, None, None, None]).sum(axis=0))
-    folds = np.sin(grid[0] / 2) * np.sin(grid[1] / 2) * np.sin(grid[2] / 2)
+    phases = rng.uniform(0, 2 * np.pi, 3)
+    folds = np.prod([np.sin(part / 2 + phase) for part, phase in zip(grid, phases, strict=True)], axis=0)
     image = np.where(radius < 1, 0.6 + 0.2 * np.clip(folds, -1, 0) + 0.02 * rng.standard_normal(SHAPE), 0)
     image[lesion_mask()] += lesion
     return Head(torch.from_numpy(image).float().clamp(min=0), torch.from_numpy(radius < 1), ipr_affine())
