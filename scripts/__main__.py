@@ -14,13 +14,13 @@ __all__ = ["WORDS", "main"]
 
 WORDS = {
     "restore": "restore the volumes of a folder",
-    "anomaly": "map what is anomalous in the volumes of a folder",
     "prepare": "describe a folder of heads as a cohort",
     "train": "train a recipe on a cohort",
     "evaluate": "evaluate a trained recipe on the test subjects of a cohort",
     "latent": "explore the latent space of a trained recipe",
     "tissue": "learn what plausible tissue masks look like",
     "chart": "learn a normative chart of brain measures, and place heads on it",
+    "anomaly": "map what is anomalous in the volumes of a folder",
     "demo": "show on synthetic heads what the project does",
     "import-keras": "convert the weights that the thesis published",
 }

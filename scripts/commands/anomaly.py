@@ -44,6 +44,7 @@ def anomaly(
         evaluate: put synthetic lesions into the test heads of the cohort IN, and measure what is found.
         lesions: folder of masks of the lesions of the heads of IN, with the images' names: measure what is found.
         baselines: detectors that are measured beside it.
+        **keys: any other key of the file goes as well.
     """
     from ..files.errors import suggestion
     from ..recipes.places import CONFIGS
