@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..files.atomic import write_json
 from ..files.errors import failure_reason
 from ..files.hashes import file_hash
 from ..inference.volumes import find_volumes
+from ..transforms.load_volume import WARNINGS
 from .calibration import Calibration, HealthyScores
 from .detector import Head
 from .mapper import AnomalyMapper
@@ -62,7 +63,6 @@ class FolderMapper:
         patterns: names of volume files.
         masks: brain masks: a folder of files with the images' names, or one file for a folder of one image; "" : they
             are made.
-        warn: function from a volume to what is known to be wrong with it, such as the verdict of a gate.
     """
 
     def __init__(
@@ -72,10 +72,8 @@ class FolderMapper:
         output_dir: str,
         patterns: Sequence[str],
         masks: str = "",
-        warn: Callable[[MetaTensor], Sequence[str]] | None = None,
     ) -> None:
         self.mapper, self.patterns, self.masks = mapper, patterns, masks
-        self.warn = warn or (lambda volume: [])
         self.dataset_dir, self.output_dir = dataset_dir, Path(output_dir)
         self.mapped: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
@@ -150,7 +148,7 @@ class FolderMapper:
         for item, brain_file in self._items(self.dataset_dir):
             if item["name"] not in masks:
                 continue
-            volume, brain = self._load(item, brain_file)
+            volume, brain, _ = self._load(item, brain_file)
             grid = self.mapper.grid
             mask = grid.load.transforms[0]({"image": masks[item["name"]], "series": ""})["image"]
             yield item["name"], grid(volume, brain), grid.on_grid_of(volume, mask).as_tensor()[0]
@@ -160,23 +158,24 @@ class FolderMapper:
         found = _masks(items, Path(self.masks)) if self.masks else {}
         yield from ((item, found.get(item["name"], "")) for item in items)
 
-    def _load(self, item: Mapping[str, str], mask: str) -> tuple[MetaTensor, MetaTensor | None]:
+    def _load(self, item: Mapping[str, str], mask: str) -> tuple[MetaTensor, MetaTensor | None, list[str]]:
+        """The volume, its mask where there is one, and what is odd about the file."""
         if item["error"]:
             raise ValueError(item["error"])
         if self.masks and not mask:
             raise ValueError(f"{self.masks} has no mask of it: one whose name begins like the image's is needed.")
         load = self.mapper.grid.load
-        volume = load({"image": item["image"], "series": item["series"]})["image"]
+        loaded = load({"image": item["image"], "series": item["series"]})
         brain = load.transforms[0]({"image": mask, "series": ""})["image"] if mask else None
-        return volume, brain
+        return loaded["image"], brain, loaded.get(WARNINGS, "").splitlines()
 
     def _head(self, item: Mapping[str, str], mask: str) -> Head:
-        return self.mapper.grid(*self._load(item, mask)).head
+        return self.mapper.grid(*self._load(item, mask)[:2]).head
 
     def _map(self, item: Mapping[str, str], mask: str) -> dict[str, Any]:
         begin = time.perf_counter()
-        volume, brain = self._load(item, mask)
-        found = self.mapper(volume, brain, self.warn(volume))
+        volume, brain, warnings = self._load(item, mask)
+        found = self.mapper(volume, brain, warnings)
         calibration = self.mapper.calibrated()
         facts = {
             "Sources": [item["name"]],

@@ -82,7 +82,7 @@ class AnomalyMapper:
             given.brain.as_tensor()[0] > 0,
             table,
             share,
-            [*warnings, *self._doubts(share)],
+            [*warnings, *given.warnings, *self._doubts(share)],
         )
 
     def scores(self, head: Head) -> HealthyScores:

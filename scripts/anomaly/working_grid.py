@@ -14,10 +14,20 @@ from monai.transforms import Compose, Orientation, ResampleToMatch, Spacing
 from torch import Tensor
 
 from ..transforms import PLANE_AXCODES, CheckVolumed, LoadVolumed, ScaleIntensityByVolumePercentiled
+from ..transforms.domain import RULES, NoteDomaind
+from ..transforms.load_volume import WARNINGS
 from .detector import WORKING_MM, Head
 
 __all__ = ["GivenHead", "WorkingGrid"]
 
+DOMAIN = {
+    "coarse voxels in every plane",
+    "a slab: less than 100 mm along an axis",
+    "not a head's size",
+    "few different values",
+    "intensities unlike those of T1-weighted heads",
+}
+"""Rules of what a map must not be trusted for; planes and stripped heads make no difference here."""
 LEAST_ML = 50.0
 """Volume below which a mask shows no brain; that of adults is above 900 ml."""
 
@@ -29,10 +39,12 @@ class GivenHead:
     Attributes:
         head: as detectors see it.
         brain: mask ``(1, X, Y, Z)`` on the volume's own grid, boolean.
+        warnings: what the volume has that the heads of the training had not.
     """
 
     head: Head
     brain: MetaTensor
+    warnings: list[str]
 
     def on_own_grid(self, values: Tensor, mode: str = "bilinear") -> Tensor:
         """Bring values of the head's voxels to the volume's own grid, ``(X, Y, Z)``; 0 outside of the brain.
@@ -58,6 +70,7 @@ class WorkingGrid:
         self.load = Compose([LoadVolumed("image"), CheckVolumed("image")])
         self.scale = ScaleIntensityByVolumePercentiled("image")
         self.turn = Orientation(PLANE_AXCODES["sagittal"], labels=None)
+        self.note = NoteDomaind("image", rules=[rule for rule in RULES if rule.what in DOMAIN])
         self.resample = Spacing(WORKING_MM, diagonal=False, dtype=np.float32)
 
     def __call__(self, volume: MetaTensor, brain: MetaTensor | None = None) -> GivenHead:
@@ -71,7 +84,8 @@ class WorkingGrid:
             ValueError: the mask shows no brain, or none is found, or the volume has no contrast.
         """
         mask = self.find_brain(volume) if brain is None else self.on_grid_of(volume, brain)
-        image: Any = self.resample(self.scale({"image": self.turn(volume)})["image"])
+        item = self.note(self.scale({"image": self.turn(volume)}))
+        image: Any = self.resample(item["image"])
         numbers = MetaTensor(_plain(mask).float(), affine=mask.affine)
         inside = _plain(ResampleToMatch(mode="bilinear", padding_mode="zeros")(numbers, image))[0] > 0.5
         millilitres = float(inside.sum()) * WORKING_MM**3 / 1000
@@ -81,7 +95,8 @@ class WorkingGrid:
                 "the mask of this head, with its affine."
             )
         affine = np.asarray(image.affine, dtype=np.float64)
-        return GivenHead(Head(_plain(image)[0].float().contiguous(), inside, affine), mask)
+        head = Head(_plain(image)[0].float().contiguous(), inside, affine)
+        return GivenHead(head, mask, item[WARNINGS].splitlines())
 
     @staticmethod
     def on_grid_of(volume: MetaTensor, mask: MetaTensor) -> MetaTensor:
