@@ -20,19 +20,19 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..files.atomic import write_json
-from .clusters import LARGEST, cluster_strengths, label_clusters
+from .clusters import cluster_strengths, label_clusters
 from .detector import WORKING_MM
 
-__all__ = ["LEAST_HEADS", "LINE", "Calibration", "HealthyScores", "depth_of"]
+__all__ = ["BEYOND", "LEAST_HEADS", "LEVELS", "LINE", "Calibration", "HealthyScores", "depth_of"]
 
 SCHEMA = 1
 LINE = 2.0
 """Above it lie 1 % of the voxels of healthy brains."""
-LEVELS = np.arange(0, LARGEST + 0.05, 0.05)
-"""Minus log10 of p."""
+LEVELS = np.arange(0, 4.05, 0.05)
+"""Minus log10 of p. Less than one voxel in 10,000 is some vessel or another of a few heads."""
 BEYOND = 4.0
-"""What lies beyond the last level goes on at the pace of the last of them, up to so much more, to tell clusters apart;
-maps end at the last level, because no heads support more."""
+"""What lies beyond the last level goes on at the pace of the last of them, up to so much more: it tells voxels and
+clusters apart, but is no p-value, because no heads support one."""
 STEPS = 20
 """Levels from which the pace is taken."""
 DEPTHS_MM = (4.0, 8.0, 16.0)
@@ -131,8 +131,7 @@ class Calibration:
             brain: mask, same shape.
 
         Returns:
-            0 outside of the brain. Beyond 4 it goes on, to rank clusters, but is no p-value any more: see
-            :data:`BEYOND`.
+            0 outside of the brain; beyond 4 it is no p-value any more, see :data:`BEYOND`.
         """
         return torch.from_numpy(
             _volume(_map(scores[brain].numpy(), depth_of(brain), [np.array(row) for row in self.quantiles]), brain)

@@ -12,12 +12,10 @@ from scipy import ndimage
 from .detector import WORKING_MM, Head
 from .healthy_template import shipped_template
 
-__all__ = ["FORMING", "LARGEST", "Cluster", "cluster_strengths", "label_clusters", "named_clusters"]
+__all__ = ["FORMING", "Cluster", "cluster_strengths", "label_clusters", "named_clusters"]
 
 FORMING = 2.5
 """Minus log10 p above which neighbouring voxels are one cluster."""
-LARGEST = 4.0
-"""Largest value of a map: less than one voxel in 10,000 is some vessel or another of a few heads."""
 LEAST_VOXELS = 3
 """Voxels of the smallest cluster, of 2 mm: less is noise."""
 BLUR_MM = 2.0
@@ -123,7 +121,7 @@ def named_clusters(
                 name=template.region(fit[:, :3] @ centre + fit[:, 3]),
                 **dict(zip(("x_mm", "y_mm", "z_mm"), np.round(place, 1).tolist(), strict=True)),
                 volume_mm3=float(there.sum() * VOXEL_MM3),
-                peak=round(min(LARGEST, float(values[box][tuple(peak)])), 2),
+                peak=round(float(values[box][tuple(peak)]), 2),
                 **{
                     name: float(f"{part[number - 1]:.4g}")
                     for name, part in (("p", p), ("false_per_head", false_per_head), ("q", q))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .calibration import LINE, Calibration, HealthyScores
-from .clusters import LARGEST, Cluster, cluster_strengths, label_clusters, named_clusters
+from .clusters import Cluster, cluster_strengths, label_clusters, named_clusters
 from .detector import Detector, Head
 from .working_grid import WorkingGrid
 
@@ -25,7 +25,8 @@ class AnomalyMap:
     """What is anomalous in a head, on its own grid.
 
     Attributes:
-        values: minus log10 p, float32 ``(X, Y, Z)``; 0 outside of the brain, 4 at most.
+        values: minus log10 p, float32 ``(X, Y, Z)``; 0 outside of the brain; beyond 4 it is no
+            p-value any more, see :class:`Calibration`.
         clusters: numbers of the called clusters, same shape.
         brain: mask, same shape.
         table: the called clusters, the strongest first.
@@ -77,7 +78,7 @@ class AnomalyMapper:
         labels, table = self.called(given.head, values)
         share = float((values > LINE).sum() / given.head.brain.sum())
         return AnomalyMap(
-            given.on_own_grid(values.clamp(max=LARGEST)),
+            given.on_own_grid(values),
             given.on_own_grid(torch.from_numpy(labels), "nearest").to(torch.int32),
             given.brain.as_tensor()[0] > 0,
             table,

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import LEVELS, LINE
+from .calibration import BEYOND, LEVELS, LINE
 
 __all__ = ["VoxelCounts", "false_clusters", "found_lesions"]
 
-BINS = 4000
-"""Values are counted in so many steps up to the largest, 4."""
+BINS = 8000
+"""Values are counted in so many steps up to the largest."""
+LARGEST = LEVELS[-1] + BEYOND
 SHARED = 0.1
 """A lesion is found by a cluster that covers so much of it, and that lies in it with so much of itself."""
 
@@ -38,7 +39,7 @@ class VoxelCounts:
             values: minus log10 p, ``(N,)``.
             lesion: whether each is one of a lesion.
         """
-        index = np.clip(values / LEVELS[-1] * BINS, 0, BINS).astype(np.int64)
+        index = np.clip(values / LARGEST * BINS, 0, BINS).astype(np.int64)
         lesion_counts, other = (np.bincount(index[part], minlength=BINS + 1) for part in (lesion, ~lesion))
         return cls(lesion_counts, other)
 
@@ -66,7 +67,7 @@ class VoxelCounts:
     @property
     def dice_at_line(self) -> float:
         """Dice of the voxels that reach 2, a threshold that healthy heads set."""
-        true, called = (part[BINS - round(LINE / LEVELS[-1] * BINS)] for part in self._descending())
+        true, called = (part[BINS - round(LINE / LARGEST * BINS)] for part in self._descending())
         return float(2 * true / max(1, called + self.lesion.sum()))
 
     def _descending(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -41,6 +41,6 @@ def test_a_cluster_is_named_by_its_place():
     (cluster,) = named_clusters(labels, values, head, *numbers)
     assert (cluster.index, cluster.p, cluster.false_per_head, cluster.q) == (1, 0.04, 0.1, 0.2)
     assert cluster.volume_mm3 == 27 * 8
-    assert cluster.peak == 4.0
+    assert cluster.peak == 4.5
     assert (cluster.x_mm, cluster.y_mm, cluster.z_mm) == pytest.approx(tuple(head.affine @ [26, 37, 30, 1])[:3])
     assert cluster.name.startswith("right ")  # right of the middle, where x is larger

@@ -30,7 +30,7 @@ def test_a_lesion_is_called_and_a_healthy_head_has_none(mapper):
     assert found.table[0].p == pytest.approx(1 / 21, abs=1e-4)
     assert found.table[0].name == "right temporal lobe, white matter"
     assert found.values[torch.from_numpy(lesion_mask())].mean() > 3
-    assert float(found.values.max()) <= 4
+    assert 4 < float(found.values.max()) <= 8
     assert found.clusters[26, 36, 30] == 1
     assert not found.values[~ill.brain].any()
     nothing = mapper(toy_volume(healthy), brain_of(healthy))
