@@ -125,6 +125,9 @@ class LesionTests:
                 "average_precision": counts.average_precision,
                 "best_dice": counts.best_dice,
                 "dice_at_line": counts.dice_at_line,
+                "dice_of_called": float(
+                    2 * ((called > 0) & (lesions > 0)).sum() / ((called > 0).sum() + (lesions > 0).sum())
+                ),
                 "prevalence": float((lesions[inside] > 0).mean()),
             }
         self.heads.append(row)

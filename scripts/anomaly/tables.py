@@ -18,7 +18,8 @@ from .evaluation import HEALTHY, LesionTests
 __all__ = ["in_words", "save_tables", "summary_table"]
 
 HEADS, LESIONS, SUMMARY = "heads.csv", "lesions.csv", "summary.csv"
-MEASURES = ["average_precision", "best_dice", "dice_at_line", "prevalence", "undone", "error_elsewhere"]
+POOLED = ["average_precision", "best_dice", "dice_at_line"]
+MEASURES = [*POOLED, "dice_of_called", "prevalence", "undone", "error_elsewhere"]
 SIZES_MM = (0.0, 6.0, 10.0, 14.0, 20.0, np.inf)
 CHANGES = (0.0, 0.1, 0.2, np.inf)
 AGE_GROUPS = 3
@@ -42,7 +43,7 @@ def summary_table(tests: LesionTests) -> pd.DataFrame:
                 low, high = bootstrap_interval(numbers)
                 rows.append([detector, kind, measure, group, len(numbers), float(np.mean(numbers)), low, high])
         if counts := tests.counts.get((str(detector), str(kind))):
-            for measure in MEASURES[:3]:
+            for measure in POOLED:
                 pooled = getattr(counts, measure)
                 rows.append([detector, kind, f"pooled_{measure}", "all", len(part), pooled, np.nan, np.nan])
     return pd.DataFrame(rows, columns=["detector", "kind", "measure", "group", "n", "mean", "ci_low", "ci_high"])
@@ -58,7 +59,11 @@ def save_tables(tests: LesionTests, folder: Path) -> list[Path]:
 
 def in_words(summary: pd.DataFrame) -> str:
     """The main figures of each detector, a line for each kind of lesion."""
-    names = {"average_precision": "average precision", "dice_at_line": "Dice above the line"}
+    names = {
+        "average_precision": "average precision",
+        "dice_at_line": "Dice above the line",
+        "dice_of_called": "of called clusters",
+    }
     whole = summary[summary["group"] == "all"].set_index(["detector", "kind", "measure"])["mean"]
     lines = []
     for detector, kind in dict.fromkeys((detector, kind) for detector, kind, _ in whole.index):

@@ -46,6 +46,7 @@ def test_every_detector_has_a_row_for_each_head_with_and_without_lesions(tests):
     ill = heads[heads["kind"] == "soft_ellipsoid"]
     assert (ill["average_precision"] > 0.2).all()
     assert (ill["best_dice"] >= ill["dice_at_line"]).all()
+    assert (ill["dice_of_called"] > 0.2).any()
     assert heads.loc[heads["kind"] == "healthy", "average_precision"].isna().all()
     own = ill[ill["detector"] == "knows"]
     assert own["undone"].to_numpy() == pytest.approx(0.75, abs=0.1)
