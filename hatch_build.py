@@ -51,7 +51,7 @@ def stage(root: Path, package: Path) -> None:
         place = path.relative_to(root / "scripts")
         if not path.is_file() or place.parts[0] == "studies" or "__pycache__" in place.parts:
             continue
-        if path.suffix == ".pt":
+        if path.suffix in (".pt", ".npz"):
             shutil.copyfile(path, package / place)
         else:
             _write(package / place, installed_text(path.read_text(encoding="utf-8")))

@@ -20,6 +20,7 @@ WORDS = {
     "latent": "explore the latent space of a trained recipe",
     "tissue": "learn what plausible tissue masks look like",
     "chart": "learn a normative chart of brain measures, and place heads on it",
+    "anomaly": "map what is anomalous in the volumes of a folder",
     "demo": "show on synthetic heads what the project does",
     "import-keras": "convert the weights that the thesis published",
 }

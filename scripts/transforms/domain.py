@@ -8,7 +8,7 @@ their skulls, 1,100 to 1,650 ml and .64 to .71.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,11 +129,18 @@ class NoteDomaind(MapTransform):
         keys: volumes ``(1, H, W, D)`` after ``OrientToPlaned`` and ``ScaleIntensityByVolumePercentiled``.
         coarsest_mm: pixel size up to which nothing is interpolated.
         allow_missing_keys: skip a key that is absent.
+        rules: what is noted.
     """
 
-    def __init__(self, keys: KeysCollection, coarsest_mm: float = 8 / 3, allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self,
+        keys: KeysCollection,
+        coarsest_mm: float = 8 / 3,
+        allow_missing_keys: bool = False,
+        rules: Sequence[Rule] = RULES,
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.coarsest_mm = coarsest_mm
+        self.coarsest_mm, self.rules = coarsest_mm, rules
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return ``data`` with what was noted; the volumes are not changed."""
@@ -149,7 +156,7 @@ class NoteDomaind(MapTransform):
                     np.prod([max(1, round(0.75 * self.coarsest_mm / size)) for size in facts.spacing_mm[:2]])
                 ),
             }
-            noted = [rule.text.format(**words) for rule in RULES if rule.holds(facts)]
+            noted = [rule.text.format(**words) for rule in self.rules if rule.holds(facts)]
             d[WARNINGS] = "\n".join(filter(None, [d.get(WARNINGS, ""), *noted]))
             d[STRIPPED] = facts.stripped
         return d

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``anomaly IN OUT``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from .arguments import UsageError
+from .front import say, say_written, usage_errors
+
+if TYPE_CHECKING:
+    from ..anomaly.folder import FolderMapper
+    from ..anomaly.mapper import AnomalyMapper
+
+__all__ = ["COMMAND", "anomaly"]
+
+BASELINES = ("equalised_intensity", "difference_of_gaussians", "template_deviation")
+
+
+def anomaly(
+    dataset_dir: Annotated[str, "IN"] = "",
+    output_dir: str = "eval/anomaly",
+    *,
+    detector: str = "undoing_and_template",
+    calibrate: str = "",
+    evaluate: bool = False,
+    lesions: str = "",
+    baselines: Sequence[str] = BASELINES,
+    **keys: Annotated[str | None, "configs/anomaly.yaml"],
+) -> None:
+    """Map what is anomalous in T1-weighted heads, whole or skull-stripped; research use, not for diagnosis.
+
+    For each volume of IN, writes into OUT NAME_anomaly.nii.gz (minus log10 p: above 2 lies 1 % of a healthy brain),
+    NAME_clusters.nii.gz and .csv (the clusters that are called, numbered, with place, size and p), and
+    NAME_brain_mask.nii.gz, on the volume's own grid. A file that cannot be mapped is skipped and named; the exit status
+    is then 1.
+
+    Args:
+        dataset_dir: folder of the volumes; with --evaluate, a cohort with dataset.json.
+        detector: name of a file of configs/detector.
+        calibrate: folder of healthy heads, 19 or more, of the scanner that the volumes come from: p-values of one
+            scanner are false on another. Writes calibration_DETECTOR.json into OUT, and uses it for IN, if given.
+        evaluate: put synthetic lesions into the test heads of the cohort IN, and measure what is found.
+        lesions: folder of masks of the lesions of the heads of IN, with the images' names: measure what is found.
+        baselines: detectors that are measured beside it.
+        **keys: any other key of the file goes as well.
+    """
+    from ..files.errors import suggestion
+    from ..recipes.places import CONFIGS
+
+    known = sorted(path.stem for path in (CONFIGS / "detector").glob("*.yaml"))
+    for name in (detector, *(baselines if evaluate or lesions else ())):
+        if name not in known:
+            raise UsageError(f"there is no detector {name!r}: {suggestion(name, known)}")
+    if not (dataset_dir or calibrate):
+        raise UsageError("give the folder of the volumes, IN, or healthy heads to calibrate on, --calibrate CONTROLS.")
+    folder = _folder(detector, dataset_dir, output_dir, calibrate, keys)
+    if evaluate or lesions:
+        others = {name: _folder(name, dataset_dir, output_dir, calibrate, {}).mapper for name in baselines}
+        _evaluate({detector: folder.mapper, **others}, folder, dataset_dir, lesions)
+    elif dataset_dir:
+        try:
+            folder.run()
+        finally:
+            for volume in folder.mapped:
+                say(str(folder.output_dir / volume["outputs"][0]))
+
+
+def _folder(
+    detector: str, dataset_dir: str, output_dir: str, calibrate: str, keys: Mapping[str, str | None]
+) -> FolderMapper:
+    """The mapper of a folder by a detector, calibrated first on healthy heads where there are some."""
+    from ..recipes.recipe import Recipe
+    from ..recipes.workflow import as_text, recipe_workflow, typed_settings
+
+    recipe = Recipe("anomaly", ("configs/anomaly.yaml", f"configs/detector/{detector}.yaml"))
+    with usage_errors():
+        settings = typed_settings(recipe, keys)
+    if calibrate:
+        parser = recipe_workflow(recipe, "inference", {**settings, "read_calibration": None}, "", output_dir).parser
+        folder = parser.get_parsed_content("folder")
+        learned = folder.calibrate(calibrate, detector, parser.get_parsed_content("weights"))
+        path = folder.output_dir / f"calibration_{detector}.json"
+        learned.save(path)
+        say(f"{learned.summary()}\nwrote {path}")
+        if not dataset_dir:
+            return folder
+        settings["calibration"] = as_text(str(path))
+    return recipe_workflow(recipe, "inference", settings, dataset_dir, output_dir).parser.get_parsed_content("folder")
+
+
+def _evaluate(mappers: Mapping[str, AnomalyMapper], folder: FolderMapper, dataset_dir: str, lesions: str) -> None:
+    from ..anomaly.evaluation import LesionTests
+    from ..anomaly.tables import in_words, save_tables, summary_table
+
+    tests = LesionTests(mappers)
+    if lesions:
+        for name, given, mask in folder.lesion_cases(lesions):
+            tests.add_given(given, mask, {"subject": name})
+    else:
+        tests.test_cohort(dataset_dir)
+    say(in_words(summary_table(tests)))
+    say_written(save_tables(tests, folder.output_dir))
+
+
+COMMAND = anomaly
