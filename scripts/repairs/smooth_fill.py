@@ -57,23 +57,22 @@ def fill_smoothly(volume: Tensor, mask: Tensor, spacing_mm: Sequence[float] = (1
     """
     if order not in (1, 2):
         raise ValueError(f"order must be 1 (Laplace) or 2 (biharmonic), got {order}.")
-    filled = volume.double()
-    unknown = mask | ~torch.isfinite(filled)
-    if unknown.all():
-        raise ValueError("no voxel is known: there is nothing to fill from.")
+    filled = volume.clone()
     sizes = torch.as_tensor(spacing_mm, dtype=torch.float64)
     for box in separate_boxes(mask, 2 * REACH):
-        near = tuple(
-            slice(max(0, side.start - REACH), min(size, side.stop + REACH))
-            for side, size in zip(box, mask.shape, strict=True)
-        )
-        while unknown[near].all():
-            near = tuple(
-                slice(max(0, side.start - REACH), min(size, side.stop + REACH))
-                for side, size in zip(near, mask.shape, strict=True)
-            )
-        filled[near] = _solved(filled[near], unknown[near], sizes, order)
+        near = _grown(box, mask.shape)
+        while not (known := ~mask[near] & torch.isfinite(volume[near])).any():
+            if near == _grown(near, mask.shape):
+                raise ValueError("no voxel is known: there is nothing to fill from.")
+            near = _grown(near, mask.shape)
+        filled[near] = _solved(volume[near].double(), ~known, sizes, order).to(volume.dtype)
     return filled
+
+
+def _grown(box: Box, shape: Sequence[int]) -> Box:
+    return tuple(
+        slice(max(0, side.start - REACH), min(size, side.stop + REACH)) for side, size in zip(box, shape, strict=True)
+    )
 
 
 def separate_boxes(mask: Tensor, gap: int = 0) -> list[Box]:
@@ -121,17 +120,42 @@ def _pieces(mask: Tensor, gap: int) -> list[Box]:
 
 def _solved(volume: Tensor, unknown: Tensor, sizes: Tensor, order: int) -> Tensor:
     """A volume whose unknown voxels are filled."""
-    hole = unknown.double()
     known = torch.where(unknown, 0.0, volume)
-    start = _coarse_start(known, unknown, sizes, order)
+    start = _coarse_start(known, unknown, sizes, order)[unknown]
     weights = ((sizes.min() / sizes) ** 2).tolist()
+    target = _laplacian(known, weights)
+    there = F.max_pool3d(unknown.double()[None, None], 3, 1, 1)[0, 0] > 0 if order == 2 else unknown
+    forth = _sparse_laplacian(there, unknown, weights)
+    if order == 2:
+        back, target = _sparse_laplacian(unknown, there, weights), -_laplacian(target, weights)
+        solution = _conjugate_gradients(lambda values: back @ (forth @ values), target[unknown], start)
+    else:
+        solution = _conjugate_gradients(lambda values: -(forth @ values), target[unknown], start)
+    return known.masked_scatter(unknown, solution)
 
-    def operator(values: Tensor) -> Tensor:
-        result = -_laplacian(values, weights)
-        return (result if order == 1 else -_laplacian(result, weights)) * hole
 
-    solution = _conjugate_gradients(operator, -operator(known), start * hole)
-    return torch.where(unknown, solution, known)
+def _sparse_laplacian(rows: Tensor, columns: Tensor, weights: Sequence[float]) -> Tensor:
+    """The Laplacian of voxels that are zero outside of ``columns``, at the voxels of ``rows``: a sparse matrix."""
+    number = torch.full(columns.shape, -1)
+    number[columns] = torch.arange(int(columns.sum()))
+    places = torch.full(rows.shape, -1)
+    places[rows] = torch.arange(int(rows.sum()))
+    found, values = [], []
+    centre = torch.zeros(rows.shape, dtype=torch.float64)
+    for axis, weight in enumerate(weights):
+        size = rows.shape[axis]
+        lower, upper = (0, 1), (1, 0)
+        for here, other in (lower, upper):
+            row, column = places.narrow(axis, here, size - 1), number.narrow(axis, other, size - 1)
+            both = (row >= 0) & (column >= 0)
+            found.append(torch.stack([row[both], column[both]]))
+            values.append(torch.full((found[-1].shape[1],), weight, dtype=torch.float64))
+            centre.narrow(axis, here, size - 1).sub_(weight)
+    both = (places >= 0) & (number >= 0)
+    found.append(torch.stack([places[both], number[both]]))
+    values.append(centre[both])
+    shape = (int(rows.sum()), int(columns.sum()))
+    return torch.sparse_coo_tensor(torch.cat(found, dim=1), torch.cat(values), shape).to_sparse_csr()
 
 
 def _coarse_start(known: Tensor, unknown: Tensor, sizes: Tensor, order: int) -> Tensor:

@@ -15,10 +15,10 @@ from monai.transforms import MapTransform, ResampleToMatch
 from torch import Tensor
 
 from ..files.errors import failure_reason
-from .domain import AIR
-from .intensity_range import intensity_range
+from .domain import AIR, STRIPPED, facts_of
 from .load_volume import MAX_MEMORY, WARNINGS, LoadVolumed
 from .nifti_header import NO_FORM
+from .volume_scale import ScaleIntensityByVolumePercentiled
 
 __all__ = ["MOST", "LoadMaskd"]
 
@@ -50,6 +50,7 @@ class LoadMaskd(MapTransform):
         super().__init__(keys)
         self.mask_key = mask_key
         self.load = LoadVolumed("mask", max_memory=max_memory)
+        self.scale = ScaleIntensityByVolumePercentiled(keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Load the mask of ``data``."""
@@ -58,8 +59,11 @@ class LoadMaskd(MapTransform):
             volume: MetaTensor = d[key]
             mask = self._on_grid(d, volume)
             if mask.shape == volume.shape:
-                _check_share(volume.as_tensor()[0].numpy(), mask[0].numpy())
+                _check_share(mask, torch.ones_like(mask), "image")
                 d[key] = _finite(volume, mask)
+                scaled = self.scale({key: d[key]})[key]
+                _check_share(mask, scaled.as_tensor() > AIR, "head")
+                d[STRIPPED] = facts_of(scaled).stripped
             if not mask.any():
                 _warn(d, EMPTY)
             d[self.mask_key] = MetaTensor(mask, affine=volume.affine)
@@ -114,20 +118,13 @@ def _resampled(mask: MetaTensor, doubts: str, volume: MetaTensor, volume_doubts:
     return nearest, RESAMPLED.format(there=there, here=here) if there else ""
 
 
-def _check_share(volume: np.ndarray, mask: np.ndarray) -> None:
+def _check_share(mask: Tensor, whole: Tensor, name: str) -> None:
     """Refuse a mask of which hardly anything is left to fill from."""
-    if mask.mean() > MOST:
-        raise ValueError(f"its mask covers {100 * mask.mean():.0f} % of the image: at most {100 * MOST:.0f} % can be filled.")
-    if not mask.any():
-        return
-    values = np.where(np.isfinite(volume) | ~mask, volume, volume[np.isfinite(volume)].min(initial=0))
-    found = intensity_range(values)
-    head = (values > found.low + AIR * (found.high - found.low)) & ~found.background
-    share = (head & mask).sum() / max(1, head.sum())
+    share = float((mask & whole).sum()) / max(1, int(whole.sum()))
     if share > MOST:
         raise ValueError(
-            f"its mask covers {100 * share:.0f} % of the head: at most {100 * MOST:.0f} % can be filled from the rest. Is it a "
-            "mask of the brain, or inverted?"
+            f"its mask covers {100 * share:.0f} % of the {name}: at most {100 * MOST:.0f} % can be filled from the rest. "
+            "Is it a mask of the brain, or inverted?"
         )
 
 
