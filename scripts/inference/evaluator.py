@@ -140,6 +140,8 @@ class RestorationEvaluator(SupervisedEvaluator):
             self._wait()
         try:
             facts = _facts(batchdata["original"][0], batchdata["image"][0])
+            if "output_mask" in batchdata:
+                facts |= {"output_mask": batchdata["output_mask"][0], "filled_voxels": int(batchdata["mask"].sum())}
             facts["skull_stripped"] = bool(batchdata.get(STRIPPED, [False])[0])
             if self.report.dry_run:
                 self.report.foresee(name, output, **facts, warnings=batchdata.get(WARNINGS, [""])[0].splitlines())

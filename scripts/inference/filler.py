@@ -16,6 +16,7 @@ from monai.data import MetaTensor, affine_to_spacing
 from monai.transforms import Compose
 from numpy.typing import ArrayLike
 
+from ..files.errors import unwrapped
 from ..repairs import fill_smoothly
 from ..transforms import CheckVolumed, LoadMaskd, LoadVolumed, filled_image
 from ..transforms.load_volume import WARNINGS
@@ -84,21 +85,24 @@ def fill(image: VolumeLike, mask: VolumeLike, affine: ArrayLike | None = None) -
 
     Example:
         >>> head = brain_ae.demo_head()
-        >>> damaged, lesion = head.get_fdata(), np.zeros(head.shape)
+        >>> damaged, lesion = np.array(head.dataobj), np.zeros(head.shape)
         >>> lesion[40:46, 60:67, 50:56] = 1
         >>> damaged[lesion > 0] = 0
         >>> filled = brain_ae.fill(damaged, lesion, head.affine)
-        >>> [round(float(np.abs(image - head.get_fdata()).max())) for image in (damaged, filled.get_fdata())]
-        [1000, 1]
+        >>> [round(float(np.abs(image.dataobj - head.get_fdata())[lesion > 0].mean())) for image in (head, filled)]
+        [0, 1]
     """
     item = prepare(_load, image, affine)
     is_array = not isinstance(mask, str | PathLike | nib.spatialimages.SpatialImage)
     item["mask"] = volume_item(mask, np.asarray(item["image"].affine) if is_array else None)["image"]
-    item = _check(item)
+    try:
+        item = _check(item)
+    except RuntimeError as error:  # MONAI wraps what a transform raises
+        raise unwrapped(error) from None
     for line in item.get(WARNINGS, "").splitlines():
         logger.warning("warning: %s", line)
     volume = item["image"]
-    pred = _shipped()(torch.cat([volume, item["mask"].to(volume.dtype)])[None])[0]
+    pred = _shipped()(MetaTensor(torch.cat([volume, item["mask"].to(volume.dtype)])[None], affine=volume.affine))[0]
     filled, remark = filled_image({**item, "original": volume, "pred": pred})
     if remark:
         logger.warning("warning: %s", remark)

@@ -61,7 +61,9 @@ def with_masks(items: FoundVolumes, mask: str, dataset_dir: str) -> FoundVolumes
     used = {one.resolve() for one in used}
     items[:] = [item for item in items if Path(item["image"]).resolve() not in used]
     if not items:
-        raise FileNotFoundError(f"dataset_dir '{dataset_dir}' has no volume besides the masks: give a folder of images.")
+        raise FileNotFoundError(
+            f"dataset_dir '{dataset_dir}' has no volume besides the masks: give a folder of images."
+        )
     return items
 
 
@@ -104,7 +106,10 @@ def _of(item: dict[str, str], given: Path, masks: Sequence[Path]) -> list[Path]:
 def _is_bids_mask(image: str, mask: str) -> bool:
     """Whether the BIDS name of a mask is that of a mask of an image; it may hold the image's suffix, as of old."""
     parts = mask.split("_")
-    own, entities = bids_entities("_".join([part for part in parts[:-1] if "-" in part] + parts[-1:])), bids_entities(image)
+    own, entities = (
+        bids_entities("_".join([part for part in parts[:-1] if "-" in part] + parts[-1:])),
+        bids_entities(image),
+    )
     if own is None or entities is None or own["suffix"] not in SUFFIXES:
         return False
     if NO_LESION & {own.get("label", "").lower(), own.get("desc", "").lower()}:

@@ -35,8 +35,9 @@ DONE = {RESTORE: "restored", FILL: "filled"}
 """What was done, by the mode."""
 DESCRIPTIONS = {
     RESTORE: "Restored by a trained network; a guess, not a measurement",
-    FILL: "Voxels of a mask filled from what is around them, a guess, not a measurement; all others as they were stored",
+    FILL: "Masked voxels filled, a guess, not a measurement; all others as they were stored",
 }
+OF_MASK = "Voxels that were filled rather than measured"
 FACTS = "Restoration"
 """Key of a sidecar that is ours; the others are those of BIDS."""
 
@@ -156,14 +157,13 @@ class RestorationReport:
         """
         stripped = facts.pop("skull_stripped", False)
         image, state = self.sources[name]
-        sidecar = {
-            "Description": DESCRIPTIONS[self.mode],
-            **derived_fields(image, self.dataset_dir, facts.get("spacing_mm", ()), stripped),
-            FACTS: {**facts, "input": state, "settings": self.settings},
-        }
+        derived = derived_fields(image, self.dataset_dir, facts.get("spacing_mm", ()), stripped)
+        own = {FACTS: {**facts, "input": state, "settings": self.settings}}
         path = self.output_dir / output
         try:
-            write_sidecar(path, sidecar)
+            if "output_mask" in facts:
+                write_sidecar(self.output_dir / facts["output_mask"], {"Description": OF_MASK, **derived})
+            write_sidecar(path, {"Description": DESCRIPTIONS[self.mode], **derived, **own})
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -231,7 +231,10 @@ class RestorationReport:
             head["dicom_without_images"] = self.dicom_without_images
         if self.others:
             head["other_files"] = self.others
-        lists = [f' "{self.done if kind == "restored" else kind}": [\n' + ",\n".join(lines) + "\n ]" for kind, lines in list(self._lines.items())]
+        lists = [
+            f' "{self.done if kind == "restored" else kind}": [\n' + ",\n".join(lines) + "\n ]"
+            for kind, lines in list(self._lines.items())
+        ]
         with replacing(self.output_dir / REPORT) as partial:
             partial.write_text(",\n".join([json.dumps(head, indent=1)[:-2], *lists]) + "\n}\n", encoding="utf-8")
 
@@ -250,9 +253,8 @@ class RestorationReport:
         if self.dry_run:
             kept = f"{self.existing} kept, " if self.existing else ""
             restored = len(self.restored) - self.existing
-            _tell(
-                f"dry run: {restored} volumes would be {self.done}, {kept}{len(self.skipped)} skipped; nothing was written"
-            )
+            done = f"{restored} volumes would be {self.done}, {kept}{len(self.skipped)} skipped"
+            _tell(f"dry run: {done}; nothing was written")
             return
         if self.skipped:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")

@@ -47,7 +47,7 @@ class HoleNet(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, in_features: int = 414, width: int = 320, dropout: float = 0.1) -> None:
+    def __init__(self, in_features: int = 414, width: int = 256, dropout: float = 0.1) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(in_features))
         self.register_buffer("deviation", torch.ones(in_features))

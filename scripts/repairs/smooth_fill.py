@@ -24,7 +24,9 @@ MOST_STEPS = 400
 """Steps of the solver at one resolution."""
 
 
-def fill_smoothly(volume: Tensor, mask: Tensor, spacing_mm: Sequence[float] = (1.0, 1.0, 1.0), order: int = 2) -> Tensor:
+def fill_smoothly(
+    volume: Tensor, mask: Tensor, spacing_mm: Sequence[float] = (1.0, 1.0, 1.0), order: int = 2
+) -> Tensor:
     r"""Fill holes with the smoothest values that continue what is around them.
 
     With ``order`` 1 the integral of :math:`|\nabla u|^2` is smallest, :math:`\Delta u = 0`, the mean of what is around;
@@ -94,7 +96,10 @@ def separate_boxes(mask: Tensor, gap: int = 0) -> list[Box]:
             boxes.append(box)
         else:
             waiting += [
-                tuple(slice(side.start + part.start, side.start + part.stop) for side, part in zip(box, piece, strict=True))
+                tuple(
+                    slice(side.start + part.start, side.start + part.stop)
+                    for side, part in zip(box, piece, strict=True)
+                )
                 for piece in pieces
             ]
     return boxes
@@ -163,7 +168,9 @@ def _coarse_start(known: Tensor, unknown: Tensor, sizes: Tensor, order: int) -> 
     weight = (~unknown).double()
     if max(known.shape) <= COARSENED:
         return (known.sum() / weight.sum()).expand(known.shape)
-    halved = [2 if mm < 1.5 * float(sizes.min()) and size > 2 else 1 for mm, size in zip(sizes, known.shape, strict=True)]
+    halved = [
+        2 if mm < 1.5 * float(sizes.min()) and size > 2 else 1 for mm, size in zip(sizes, known.shape, strict=True)
+    ]
     if max(halved) == 1:
         return (known.sum() / weight.sum()).expand(known.shape)
 

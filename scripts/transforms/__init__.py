@@ -18,6 +18,7 @@ from .volume_scale import ScaleIntensityByVolumePercentiled
 
 __all__ = [
     "PLANE_AXCODES", "CheckMemoryd", "CheckVolumed", "LoadMaskd", "LoadVolumed", "NoteDomaind", "OrientToPlaned",
-    "RestoreOnInputGridd", "SaveFilledd", "SaveRestoredd", "ScaleIntensityByVolumePercentiled", "SpacingOnlyd", "SplitSlicePhasesd",
-    "ThesisSlicesd", "check_volume", "filled_image", "join_phases", "plane_axcodes", "save_nifti", "split_phases", "thesis_slices",
+    "RestoreOnInputGridd", "SaveFilledd", "SaveRestoredd", "ScaleIntensityByVolumePercentiled", "SpacingOnlyd",
+    "SplitSlicePhasesd", "ThesisSlicesd", "check_volume", "filled_image", "join_phases", "plane_axcodes", "save_nifti",
+    "split_phases", "thesis_slices",
 ]  # fmt: skip

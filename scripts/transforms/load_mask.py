@@ -103,13 +103,13 @@ def _resampled(mask: MetaTensor, doubts: str, volume: MetaTensor, volume_doubts:
     for whose, lines in (("its", doubts), ("the image's", volume_doubts)):
         if NO_FORM in lines.splitlines():
             raise ValueError(
-                f"it is on another grid ({shapes[0]}, the image {shapes[1]}), and {whose} header does not say where its "
-                "voxels lie (sform_code, qform_code 0): draw it on the image."
+                f"it is on another grid ({shapes[0]}, the image {shapes[1]}), and {whose} header does not say where "
+                "its voxels lie (sform_code, qform_code 0): draw it on the image."
             )
     there = int((mask.as_tensor() != 0).sum())
     binary = MetaTensor((mask.as_tensor() != 0).float(), affine=mask.affine)
     moved = ResampleToMatch(mode="nearest", padding_mode="zeros")(binary, volume)
-    nearest = moved.as_tensor() != 0
+    nearest = torch.as_tensor(np.asarray(moved)) != 0
     here = int(nearest.sum())
     if there and not here:
         raise ValueError(
@@ -123,8 +123,8 @@ def _check_share(mask: Tensor, whole: Tensor, name: str) -> None:
     share = float((mask & whole).sum()) / max(1, int(whole.sum()))
     if share > MOST:
         raise ValueError(
-            f"its mask covers {100 * share:.0f} % of the {name}: at most {100 * MOST:.0f} % can be filled from the rest. "
-            "Is it a mask of the brain, or inverted?"
+            f"its mask covers {100 * share:.0f} % of the {name}: at most {100 * MOST:.0f} % can be filled from the "
+            "rest. Is it a mask of the brain, or inverted?"
         )
 
 
@@ -133,4 +133,4 @@ def _finite(volume: MetaTensor, mask: Tensor) -> MetaTensor:
     if not lost.any():
         return volume
     known = volume.as_tensor()[~mask & torch.isfinite(volume.as_tensor())]
-    return volume.masked_fill(lost, float(known.mean()))
+    return MetaTensor(volume.as_tensor().masked_fill(lost, float(known.mean())), meta=volume.meta)

@@ -87,9 +87,9 @@ class LoadVolumed(LoadImaged):
                 _keep_header(d, key, source)
                 self._keep_stored(d, source)
             elif Path(source).is_dir():
-                image = read_volume(Path(source), d.get(self.series_key) or "")
-                d[key] = self._of_image(image)
-                self._keep_stored(d, image)
+                series = read_volume(Path(source), d.get(self.series_key) or "")
+                d[key] = self._of_image(series)
+                self._keep_stored(d, series)
             elif (kind := format_of(Path(source).name)) is None or not kind.reader:
                 raise ValueError(refusal(kind) if kind else "the file is not an image of a format that is read here.")
             elif kind.reader == "nibabel":
