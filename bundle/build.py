@@ -148,6 +148,9 @@ def _write_code(configs: dict[str, dict[str, Any]], package: Path) -> str:
     files = set(needed_files(named))
     packages = {folder for file in files for folder in file.parents if folder.is_relative_to(PACKAGE_DIR)}
     texts = {folder / "__init__.py": _slim_init(folder / "__init__.py", files) for folder in packages}
+    for weights in {file for file in files if file.suffix == ".pt"}:
+        _copy(weights, package / weights.relative_to(PACKAGE_DIR))
+        files.remove(weights)
     texts |= {file: file.read_text(encoding="utf-8") for file in files if file != PACKAGE_DIR / "__init__.py"}
     for file, text in texts.items():
         target = package / file.relative_to(PACKAGE_DIR)

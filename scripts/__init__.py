@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .demo.restoration import damage, demo_head, psnr
+    from .inference.filler import fill
     from .inference.restorer import Restorer, restore
     from .latent.coder import decode, encode
     from .latent.volumes import SliceCodes
@@ -34,6 +35,7 @@ __all__ = [
     "decode",
     "demo_head",
     "encode",
+    "fill",
     "find_recipes",
     "psnr",
     "restore",
@@ -41,6 +43,7 @@ __all__ = [
 
 _MODULES = {
     "demo.restoration": ("damage", "demo_head", "psnr"),
+    "inference.filler": ("fill",),
     "inference.restorer": ("Restorer", "restore"),
     "latent.coder": ("decode", "encode"),
     "latent.volumes": ("SliceCodes",),

@@ -14,6 +14,7 @@ __all__ = ["WORDS", "main"]
 
 WORDS = {
     "restore": "restore the volumes of a folder",
+    "fill": "fill what a mask marks in the volumes of a folder",
     "prepare": "describe a folder of heads as a cohort",
     "train": "train a recipe on a cohort",
     "evaluate": "evaluate a trained recipe on the test subjects of a cohort",

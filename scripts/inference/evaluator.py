@@ -23,18 +23,26 @@ from ..recipes.weights import load_weights
 from ..transforms.domain import STRIPPED
 from ..transforms.load_volume import WARNINGS
 from ..transforms.plane import PLANE, check_plane
-from .report import RestorationReport
+from .masks import with_masks
+from .report import FILL, RESTORE, RestorationReport
 from .volumes import find_volumes
 
 __all__ = ["RestorationEvaluator", "check_options", "load_network", "volumes"]
 
 
-def check_options(plane: str, spatial_dims: int, anomaly: bool) -> None:
+def check_options(plane: str, spatial_dims: int, anomaly: bool, mode: str = RESTORE, mask: str = "") -> None:
     """Refuse what inference cannot do.
 
     Raises:
-        ValueError: the plane is unknown, the network is not two-dimensional, or anomaly maps are asked for.
+        ValueError: the plane or the mode is unknown, the network is not two-dimensional, anomaly maps are asked for, a
+            mask is missing or of no use.
     """
+    if mode not in (RESTORE, FILL):
+        raise ValueError(f"mode {mode!r} is unknown: choose {RESTORE} or {FILL}.")
+    if mode == FILL and not mask:
+        raise ValueError("mask is not set: give what is to be filled, --mask FILE or a folder of masks.")
+    if mode == RESTORE and mask:
+        raise ValueError(f"mask {mask!r} is of no use where the whole volume is restored: add --mode fill.")
     check_plane(plane)
     if anomaly:
         raise ValueError("anomaly maps are not available yet: leave anomaly false.")
@@ -42,10 +50,8 @@ def check_options(plane: str, spatial_dims: int, anomaly: bool) -> None:
         raise ValueError(f"inference works slice by slice, got spatial_dims {spatial_dims}: use a network of 2.")
 
 
-def volumes(
-    dataset_dir: str, output_dir: str, patterns: list[str], description: str = "restored"
-) -> list[dict[str, str]]:
-    """:func:`~scripts.inference.volumes.find_volumes` for the config.
+def volumes(dataset_dir: str, output_dir: str, patterns: list[str], mask: str = "") -> list[dict[str, str]]:
+    """:func:`~scripts.inference.volumes.find_volumes` for the config, with masks where ``mask`` is given.
 
     Raises:
         ValueError: no folder is given, or what that function says.
@@ -53,7 +59,9 @@ def volumes(
     """
     if not dataset_dir:
         raise ValueError("dataset_dir is not set: give the folder of the volumes, --dataset_dir IN.")
-    return find_volumes(dataset_dir, output_dir, patterns, description)
+    if mask:
+        return with_masks(find_volumes(dataset_dir, output_dir, patterns, "filled"), mask, dataset_dir)
+    return find_volumes(dataset_dir, output_dir, patterns)
 
 
 def load_network(network: nn.Module, weights: str, device: torch.device | str, amp: bool) -> nn.Module:
@@ -122,7 +130,7 @@ class RestorationEvaluator(SupervisedEvaluator):
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
         name, error, output = (batchdata[key][0] for key in ("name", "error", "output"))
-        error = error or self.report.conflict(name, output)
+        error = error or self.report.conflict(name, output, *batchdata.get("output_mask", []))
         if error:
             self.report.skip(name, error)
             return {}
@@ -132,6 +140,8 @@ class RestorationEvaluator(SupervisedEvaluator):
             self._wait()
         try:
             facts = _facts(batchdata["original"][0], batchdata["image"][0])
+            if "output_mask" in batchdata:
+                facts |= {"output_mask": batchdata["output_mask"][0], "filled_voxels": int(batchdata["mask"].sum())}
             facts["skull_stripped"] = bool(batchdata.get(STRIPPED, [False])[0])
             if self.report.dry_run:
                 self.report.foresee(name, output, **facts, warnings=batchdata.get(WARNINGS, [""])[0].splitlines())

@@ -30,6 +30,14 @@ logger = logging.getLogger(__name__)
 
 SOFTWARE = "brain-mri-autoencoders"
 REPORT = "report.json"
+RESTORE, FILL = "restore", "fill"
+DONE = {RESTORE: "restored", FILL: "filled"}
+"""What was done, by the mode."""
+DESCRIPTIONS = {
+    RESTORE: "Restored by a trained network; a guess, not a measurement",
+    FILL: "Masked voxels filled, a guess, not a measurement; all others as they were stored",
+}
+OF_MASK = "Voxels that were filled rather than measured"
 FACTS = "Restoration"
 """Key of a sidecar that is ours; the others are those of BIDS."""
 
@@ -51,6 +59,7 @@ class RestorationReport:
             :func:`~scripts.recipes.checks.settings_hash`.
         skip_existing: keep results that were made of the same files with the same settings.
         dry_run: only say what would become of each volume; nothing is written.
+        mode: "restore" or "fill".
 
     Attributes:
         names_results: whether the screen gets a line for each result, too, not only for what is skipped.
@@ -63,12 +72,14 @@ class RestorationReport:
         settings: str = "",
         skip_existing: bool = False,
         dry_run: bool = False,
+        mode: str = RESTORE,
     ) -> None:
         self.dataset_dir = Path(dataset_dir)
         self.output_dir = Path(output_dir)
         self.settings = settings
         self.skip_existing = skip_existing
         self.dry_run = dry_run
+        self.mode, self.done = mode, DONE[mode]
         self.outputs: dict[str, str] = {}
         self.sources: dict[str, tuple[Path, str]] = {}
         self.restored: list[dict[str, Any]] = []
@@ -93,8 +104,7 @@ class RestorationReport:
         """
         self.dicom_without_images = getattr(items, "without_images", 0)
         self.others = dict(getattr(items, "others", {}))
-        images = {item["name"]: Path(item["image"]) for item in items if not item["error"]}
-        self.sources = {name: (image, _state(image)) for name, image in images.items()}
+        self.sources = {item["name"]: (Path(item["image"]), _source_state(item)) for item in items if not item["error"]}
         if self.skip_existing:
             items = [item for item in items if not self._keep(item)]
         if not self.dry_run:
@@ -107,7 +117,9 @@ class RestorationReport:
         name, output = item["name"], item["output"]
         path = self.output_dir / output
         _, state = self.sources.get(name, (path, ""))
-        if not state or not path.is_file() or self.conflict(name, output):
+        outputs = [output, *([item["output_mask"]] if "output_mask" in item else [])]
+        there = all((self.output_dir / one).is_file() for one in outputs)
+        if not state or not there or self.conflict(name, *outputs):
             return False
         try:
             facts = json.loads(sidecar_path(path).read_text(encoding="utf-8"))[FACTS]
@@ -145,19 +157,18 @@ class RestorationReport:
         """
         stripped = facts.pop("skull_stripped", False)
         image, state = self.sources[name]
-        sidecar = {
-            "Description": "Restored by a trained network; a guess, not a measurement",
-            **derived_fields(image, self.dataset_dir, facts.get("spacing_mm", ()), stripped),
-            FACTS: {**facts, "input": state, "settings": self.settings},
-        }
+        derived = derived_fields(image, self.dataset_dir, facts.get("spacing_mm", ()), stripped)
+        own = {FACTS: {**facts, "input": state, "settings": self.settings}}
         path = self.output_dir / output
         try:
-            write_sidecar(path, sidecar)
+            if "output_mask" in facts:
+                write_sidecar(self.output_dir / facts["output_mask"], {"Description": OF_MASK, **derived})
+            write_sidecar(path, {"Description": DESCRIPTIONS[self.mode], **derived, **own})
         except BaseException:
             path.unlink(missing_ok=True)
             raise
         self._note("restored", {"name": name, "output": output, **facts})
-        self._name_result("restored", name, output)
+        self._name_result(self.done, name, output)
         self._warn(name, facts)
         self._save()
 
@@ -175,17 +186,20 @@ class RestorationReport:
         """
         facts.pop("skull_stripped", None)
         self._note("restored", {"name": name, "output": output, **facts})
-        _tell(f"would restore {printable(name)} as {printable(output)}")
+        _tell(f"would {self.mode} {printable(name)} as {printable(output)}")
         self._warn(name, facts)
 
     def _warn(self, name: str, facts: Mapping[str, Any]) -> None:
         for line in facts.get("warnings", ()):
             logger.warning("warning: %s: %s", printable(name), line)
 
-    def conflict(self, name: str, output: str) -> str:
+    def conflict(self, name: str, *outputs: str) -> str:
         """Say which input has a result of this name already; "" where none has. Case is ignored, as some disks do."""
-        first = self.outputs.setdefault(output.lower(), name)
-        return "" if first == name else f"its result {output} is that of {first} already: rename one of the two."
+        for output in outputs:
+            first = self.outputs.setdefault(output.lower(), name)
+            if first != name:
+                return f"its result {output} is that of {first} already: rename one of the two."
+        return ""
 
     def skip(self, name: str, reason: str) -> None:
         """Note a volume that was not, and say so in one line on standard error."""
@@ -217,7 +231,10 @@ class RestorationReport:
             head["dicom_without_images"] = self.dicom_without_images
         if self.others:
             head["other_files"] = self.others
-        lists = [f' "{kind}": [\n' + ",\n".join(lines) + "\n ]" for kind, lines in list(self._lines.items())]
+        lists = [
+            f' "{self.done if kind == "restored" else kind}": [\n' + ",\n".join(lines) + "\n ]"
+            for kind, lines in list(self._lines.items())
+        ]
         with replacing(self.output_dir / REPORT) as partial:
             partial.write_text(",\n".join([json.dumps(head, indent=1)[:-2], *lists]) + "\n}\n", encoding="utf-8")
 
@@ -236,14 +253,19 @@ class RestorationReport:
         if self.dry_run:
             kept = f"{self.existing} kept, " if self.existing else ""
             restored = len(self.restored) - self.existing
-            _tell(
-                f"dry run: {restored} volumes would be restored, {kept}{len(self.skipped)} skipped; nothing was written"
-            )
+            done = f"{restored} volumes would be {self.done}, {kept}{len(self.skipped)} skipped"
+            _tell(f"dry run: {done}; nothing was written")
             return
         if self.skipped:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
         kept = f" ({self.existing} of them before)" if self.existing else ""
-        _tell(f"restored {total} volumes{kept}, see {report}")
+        _tell(f"{self.done} {total} volumes{kept}, see {report}")
+
+
+def _source_state(item: Mapping[str, str]) -> str:
+    """What changes with the files that a result is made of; "" where one cannot be looked at."""
+    states = [_state(Path(item[key])) for key in ("image", "mask") if key in item]
+    return "" if "" in states else content_hash(states) if len(states) > 1 else states[0]
 
 
 def _state(image: Path) -> str:

@@ -95,5 +95,5 @@ def _with_affine(array: np.ndarray, affine: ArrayLike | None) -> nib.Nifti1Image
         raise ValueError(f"affine must have the shape (4, 4), got {np.shape(affine)}.")
     if array.dtype.kind not in "iufb":
         raise ValueError(f"the voxels are of type {array.dtype}: real numbers are needed.")
-    values = array if array.dtype == np.float64 else array.astype(np.float32)
-    return nib.Nifti1Image(values, np.asarray(affine, dtype=np.float64))
+    values = array if array.dtype.kind in "iu" or array.dtype == np.float64 else array.astype(np.float32)
+    return nib.Nifti1Image(values, np.asarray(affine, dtype=np.float64), dtype=values.dtype)

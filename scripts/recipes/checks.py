@@ -31,7 +31,7 @@ TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 OF_THE_RUN = {
     "_meta_", "batch_size", "bundle_root", "dataloader", "dataset", "dataset_dir", "device", "dry_run", "evaluator",
-    "finalize", "handlers", "imports", "inference", "initialize", "max_memory", "num_workers", "output_dir",
+    "finalize", "handlers", "imports", "inference", "initialize", "mask", "max_memory", "num_workers", "output_dir",
     "overlap_voxels", "patterns", "report", "run", "skip_existing", "weights",
 }  # fmt: skip
 """Keys of an inference config that do not change the voxels of a result (of the weights, the content does)."""

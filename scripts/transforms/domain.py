@@ -22,7 +22,7 @@ from .load_volume import WARNINGS
 from .plane import AUTO, PLANE, plane_of
 from .volume_scale import applied_range
 
-__all__ = ["RULES", "STRIPPED", "Facts", "NoteDomaind"]
+__all__ = ["AIR", "RULES", "STRIPPED", "Facts", "NoteDomaind", "facts_of"]
 
 STRIPPED = "skull_stripped"
 """Key of an item: whether its head looks skull-stripped."""
@@ -146,7 +146,7 @@ class NoteDomaind(MapTransform):
         """Return ``data`` with what was noted; the volumes are not changed."""
         d = dict(data)
         for key in self.key_iterator(d):
-            facts = self._facts(d[key])
+            facts = facts_of(d[key], self.coarsest_mm)
             words = vars(facts) | {
                 "thickest": max(facts.spacing_mm),
                 "coarsest": max(facts.spacing_mm[:2]),
@@ -161,24 +161,31 @@ class NoteDomaind(MapTransform):
             d[STRIPPED] = facts.stripped
         return d
 
-    def _facts(self, volume: MetaTensor) -> Facts:
-        spacing = np.asarray(affine_to_spacing(np.asarray(volume.affine, dtype=float)), dtype=float)
-        plain = volume.as_tensor()[0]
-        values = plain[::STEP, ::STEP, ::STEP].numpy()
-        inside = values > AIR
-        faces = [plain.select(axis, place) > AIR for axis in range(3) for place in (0, -1)]
-        found = applied_range(volume)
-        hidden = 0.0 if found is None else float(found["hidden"][0, ::STEP, ::STEP, ::STEP].float().mean())
-        share = float(np.prod(spacing)) / 1000 * volume.numel() / values.size
-        return Facts(
-            spacing_mm=spacing,
-            extent_mm=spacing * volume.shape[1:],
-            plane=volume.meta.get(PLANE, "sagittal"),
-            best_plane=plane_of(np.asarray(volume.affine, dtype=float), AUTO, self.coarsest_mm),
-            coarsest_mm=self.coarsest_mm,
-            millilitres=share * np.count_nonzero(inside),
-            median=float(np.median(values[inside])) if inside.any() else 0.0,
-            background=hidden,
-            at_border=sum(int(face.sum()) for face in faces) / sum(face.numel() for face in faces),
-            values=len(np.unique(values[:: 1 + values.shape[0] // 20])),
-        )
+
+def facts_of(volume: MetaTensor, coarsest_mm: float = 8 / 3) -> Facts:
+    """What the rules look at.
+
+    Args:
+        volume: ``(1, H, W, D)`` after ``ScaleIntensityByVolumePercentiled``.
+        coarsest_mm: pixel size up to which nothing is interpolated.
+    """
+    spacing = np.asarray(affine_to_spacing(np.asarray(volume.affine, dtype=float)), dtype=float)
+    plain = volume.as_tensor()[0]
+    values = plain[::STEP, ::STEP, ::STEP].numpy()
+    inside = values > AIR
+    faces = [plain.select(axis, place) > AIR for axis in range(3) for place in (0, -1)]
+    found = applied_range(volume)
+    hidden = 0.0 if found is None else float(found["hidden"][0, ::STEP, ::STEP, ::STEP].float().mean())
+    share = float(np.prod(spacing)) / 1000 * volume.numel() / values.size
+    return Facts(
+        spacing_mm=spacing,
+        extent_mm=spacing * volume.shape[1:],
+        plane=volume.meta.get(PLANE, "sagittal"),
+        best_plane=plane_of(np.asarray(volume.affine, dtype=float), AUTO, coarsest_mm),
+        coarsest_mm=coarsest_mm,
+        millilitres=share * np.count_nonzero(inside),
+        median=float(np.median(values[inside])) if inside.any() else 0.0,
+        background=hidden,
+        at_border=sum(int(face.sum()) for face in faces) / sum(face.numel() for face in faces),
+        values=len(np.unique(values[:: 1 + values.shape[0] // 20])),
+    )

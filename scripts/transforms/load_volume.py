@@ -50,6 +50,8 @@ class LoadVolumed(LoadImaged):
             first and float32, or float64 where float32 would round a head on a large offset.
         series_key: key of the identifier of the DICOM series; absent or empty for a file.
         max_memory: gigabytes that restoring a volume may take.
+        stored_key: key under which the voxels are kept as they are stored, before slope and offset: bytes of the type
+            and in the order of the loaded volume; "" for nowhere.
         allow_missing_keys: skip a key that is absent.
 
     Raises:
@@ -64,6 +66,7 @@ class LoadVolumed(LoadImaged):
         keys: KeysCollection,
         series_key: str = "series",
         max_memory: float = MAX_MEMORY,
+        stored_key: str = "",
         allow_missing_keys: bool = False,
     ) -> None:
         with warnings.catch_warnings():
@@ -72,6 +75,7 @@ class LoadVolumed(LoadImaged):
             self._exact = LoadImage(dtype=np.float64, ensure_channel_first=True, image_only=True)
         self.series_key = series_key
         self.memory = MemoryCheck(max_memory)
+        self.stored_key = stored_key
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
         """Load the volumes of ``data``."""
@@ -81,8 +85,11 @@ class LoadVolumed(LoadImaged):
             if isinstance(source, nib.Nifti1Pair):
                 d[key] = self._of_image(source)
                 _keep_header(d, key, source)
+                self._keep_stored(d, source)
             elif Path(source).is_dir():
-                d[key] = self._of_image(read_volume(Path(source), d.get(self.series_key) or ""))
+                series = read_volume(Path(source), d.get(self.series_key) or "")
+                d[key] = self._of_image(series)
+                self._keep_stored(d, series)
             elif (kind := format_of(Path(source).name)) is None or not kind.reader:
                 raise ValueError(refusal(kind) if kind else "the file is not an image of a format that is read here.")
             elif kind.reader == "nibabel":
@@ -92,12 +99,22 @@ class LoadVolumed(LoadImaged):
                     _keep_header(d, key, image)
                 else:
                     d[key] = self._of_image(nib.Nifti1Image.from_image(image), str(source))
+                self._keep_stored(d, image)
             else:
                 import_module("itk")
                 header = check_text_header(Path(source), self.memory)
-                d[key] = self._loaded(self._exact, str(source), reader or ITKReader())
+                reader = reader or ITKReader()
+                d[key] = self._loaded(self._exact, str(source), reader)
                 d[key].meta[STORED] = header.dtype
+                if self.stored_key:
+                    d[self.stored_key] = _bytes(reader.get_data(reader.read(str(source)))[0], header.dtype)
         return d
+
+    def _keep_stored(self, d: dict[Hashable, Any], image: nib.spatialimages.SpatialImage) -> None:
+        if self.stored_key:
+            stored: Any = image.dataobj
+            values = stored.get_unscaled() if hasattr(stored, "get_unscaled") else np.asarray(stored)
+            d[self.stored_key] = _bytes(values, values.dtype.newbyteorder("=").name)
 
     def _of_image(self, image: nib.Nifti1Pair, name: str = "") -> MetaTensor:
         _check_voxels(image)
@@ -115,6 +132,11 @@ class LoadVolumed(LoadImaged):
     def _loaded(self, load: LoadImage, name: str, reader: ImageReader) -> MetaTensor:
         loaded = load(name, reader)
         return _narrowed(loaded[0] if isinstance(loaded, tuple) else loaded)  # MONAI Label asks for both
+
+
+def _bytes(values: np.ndarray, dtype: str) -> bytes:
+    """Voxels as bytes, of the byte order of this machine; a batch of bytes needs no tensor of their type."""
+    return np.ascontiguousarray(values, dtype=dtype).tobytes()
 
 
 def _keep_header(d: dict[Hashable, Any], key: Hashable, image: nib.Nifti1Pair) -> None:

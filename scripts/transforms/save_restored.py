@@ -27,7 +27,7 @@ CUT_OFF = "{count} voxels were cut off at the limits of {dtype}, {low} and {high
 INPUT = "input"
 """The type of the voxels that stands for that of the input."""
 
-__all__ = ["SaveRestoredd", "nifti_image", "save_nifti"]
+__all__ = ["SaveRestoredd", "as_stored", "nifti_image", "save_nifti", "write_nifti"]
 
 SCANNER_ANATOMICAL = 1
 """NIfTI code of a transform to scanner coordinates, written where the input names none (MHA, NRRD, DICOM)."""
@@ -63,7 +63,7 @@ def nifti_image(
         kind = nib.Nifti1Image if header.sizeof_hdr == nib.Nifti1Header.sizeof_hdr else nib.Nifti2Image
         image = kind(volume, header.get_best_affine(), header)  # equal to the header's: neither form is changed
     else:
-        image = nib.Nifti1Image(volume, affine)
+        image = nib.Nifti1Image(volume, affine, dtype=volume.dtype)
         codes = [int(meta.get(name, 0)) for name in ("sform_code", "qform_code")]
         sform, qform = codes if any(codes) else (SCANNER_ANATOMICAL, SCANNER_ANATOMICAL)
         image.set_sform(affine, code=sform or SCANNER_ANATOMICAL)
@@ -103,11 +103,24 @@ def save_nifti(
         OSError: the file cannot be written; nothing is left of it.
     """
     if dtype == INPUT:
-        stored, slope, inter, remark = _as_stored(volume, meta or {})
+        stored, slope, inter, remark = as_stored(volume, meta or {})
     else:
         dtype = dtype or (np.float64 if volume.dtype == np.float64 else np.float32)
         stored, slope, inter, remark = np.asarray(volume, dtype=dtype), 1.0, 0.0, ""
-    image = nifti_image(stored, affine, meta, slope, inter)
+    write_nifti(nifti_image(stored, affine, meta, slope, inter), path)
+    return remark
+
+
+def write_nifti(image: nib.Nifti1Image, path: Path) -> None:
+    """Write a NIfTI image under a temporary name in its folder, then rename it.
+
+    Args:
+        image: the image.
+        path: see :func:`save_nifti`.
+
+    Raises:
+        OSError: the file cannot be written; nothing is left of it.
+    """
     gzip_file = igzip.IGzipFile if has_igzip else gzip.GzipFile
     with (
         replacing(path) as partial,
@@ -115,11 +128,21 @@ def save_nifti(
         gzip_file("", "wb", compresslevel=GZIP_LEVEL, fileobj=raw, mtime=0) as file,
     ):
         image.to_stream(file)
-    return remark
 
 
-def _as_stored(volume: np.ndarray, meta: Mapping[str, Any]) -> tuple[np.ndarray, float, float, str]:
-    """A volume in the type, slope and offset of the input's file."""
+def as_stored(volume: np.ndarray, meta: Mapping[str, Any]) -> tuple[np.ndarray, float, float, str]:
+    """Values in the type, slope and offset of the input's file, rounded and cut off at the limits of the type.
+
+    Args:
+        volume: values of any shape.
+        meta: metadata of the input.
+
+    Returns:
+        Values as they are stored, slope, offset, and how many were cut off in words, "" if none was.
+
+    Raises:
+        ValueError: the type of the input is not known.
+    """
     if STORED not in meta:
         raise ValueError("the stored type of the input is not known: leave out --dtype input.")
     dtype = np.dtype(meta[STORED])
