@@ -61,7 +61,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1.0, step / 100) * (1 + math.cos(math.pi * passed)) / 2
         some = torch.randint(0, len(targets), (BATCH,))
-        loss = (weights[some] * (network(features[some].float()) - targets[some]).square()).mean()
+        loss = (weights[some] * (network.each(features[some].float()) - targets[some]).square()).mean(dim=1).sum()
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
