@@ -3,7 +3,7 @@
 
 The template was made from the training heads of a cohort by ``python -m scripts.studies.healthy_template``; its axes
 are those of RAS space, its origin is the centre of the brain. A head is aligned by an affine map that maximises the
-correlation of the two brains, by gradient descent from the place and the size of the brain mask: a third of a second.
+correlation of the two brains, by gradient descent from the place and the size of the brain mask: half a second.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class HealthyTemplate:
         affine[:3, 3] = [-(size - 1) / 2 * TEMPLATE_MM for size in mean.shape]
         self.mean, self.sd, self.affine = Field(mean, affine), Field(sd, affine), affine
         self.regions, self.names = regions, names
+        self._last: tuple[Head, Tensor] | None = None
         inside = torch.from_numpy(mean > 0.1).flatten()
         self.centre, self.size = _extent(self.mean.voxels()[inside])
         self.points = {
@@ -68,11 +69,16 @@ class HealthyTemplate:
         np.savez_compressed(path, mean=mean, sd=sd, regions=self.regions.astype(np.uint8), names=np.array(self.names))
 
     def fit(self, head: Head) -> Tensor:
-        """Align a head.
+        """Align a head; that of the last one is kept, as a detector and the names of clusters ask for the same.
 
         Returns:
             Map from the head's millimetres to the template's, ``(3, 4)``.
         """
+        if self._last is None or self._last[0] is not head:
+            self._last = head, self._fit(head)
+        return self._last[1]
+
+    def _fit(self, head: Head) -> Tensor:
         centre, size = _extent(head.points(head.brain)[::7])
         stripped = (head.image * head.brain / head.image[head.brain].median()).clamp(max=2)
         field = Field(stripped.numpy(), head.affine)
