@@ -129,7 +129,7 @@ def too_many_arrows(package: Path, most: int = 110) -> list[str]:
     return [f"{count} arrows between rooms"] if count > most else []
 
 
-def too_many_files(package: Path, most: int = 300) -> list[str]:
+def too_many_files(package: Path, most: int = 340) -> list[str]:
     count = len(files_of(package))
     return [f"{count} files"] if count > most else []
 
@@ -139,7 +139,7 @@ def too_long_files(package: Path, most: int = 300) -> list[str]:
     return [f"{place}: {length} lines" for place, length in lengths.items() if length > most]
 
 
-def too_much_code(package: Path, most: int = 22_000) -> list[str]:
+def too_much_code(package: Path, most: int = 25_000) -> list[str]:
     count = sum(map(code_lines, files_of(package).values()))
     return [f"{count} lines of code"] if count > most else []
 

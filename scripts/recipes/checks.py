@@ -71,8 +71,8 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
     """Refuse a top-level key that none of the given configs defines, and a path that is no text; read booleans as YAML.
 
     MONAI adds a mistyped ``--max_epoch 9`` to the config and ignores it, reads ``--dataset_dir 2024`` as a number and
-    ``--dataset_dir '$x'`` as code; here they end the run. ``--amp false`` it reads as a text, which counts as true; here
-    it is the boolean that it is in a YAML file. Therefore this must come first in ``initialize``.
+    ``--dataset_dir '$x'`` as code; here they end the run. ``--amp false`` it reads as a text, which counts as true;
+    here it is the boolean that it is in a YAML file. Therefore this must come first in ``initialize``.
 
     Args:
         bundle_root: root of the bundle.

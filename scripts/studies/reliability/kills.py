@@ -98,7 +98,7 @@ def kill_restoring(count: int, folder: Path, seed: int) -> Kills:
         restoring = Restoring(inputs, output, skip_existing=True, inferer=slowly(0.03))
 
         def look(found: Kills, output: Path = output, restoring: Restoring = restoring) -> None:
-            results = sorted(output.glob("*_restored.nii.gz"))
+            results = sorted(output.glob("[!.]*_restored.nii.gz"))
             for result in results:
                 image: Any = nib.load(result)
                 same = np.array_equal(image.get_fdata(), small_head(int(result.name[:2])))
