@@ -124,7 +124,7 @@ def circles(package: Path) -> list[str]:
     return []
 
 
-def too_many_arrows(package: Path, most: int = 110) -> list[str]:
+def too_many_arrows(package: Path, most: int = 120) -> list[str]:
     count = len(arrows(package, with_lazy=True))
     return [f"{count} arrows between rooms"] if count > most else []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def measure(
         for draw in range(per_head):
             mask = lesion_holes(head, seed + 1000 * subject + draw, diameter_mm, number)
             holes, clean = mask.as_tensor()[0], head.as_tensor()[0].double()
-            damaged = head.masked_fill(mask.as_tensor(), 0.0)
+            damaged: Any = head.masked_fill(mask.as_tensor(), 0.0)
             for name, filled in methods(damaged, mask).items():
                 error = float((filled - clean)[holes].square().mean())
                 rows.append((subject, draw, name, int(holes.sum()), -10 * float(np.log10(error))))
