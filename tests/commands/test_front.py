@@ -259,7 +259,7 @@ def test_each_word_is_a_file():
     ("typed", "message"),
     [
         (["prepaer"], "python -m scripts prepaer is no command. Did you mean prepare?"),
-        ([], "python -m scripts needs a command: restore, prepare,"),
+        ([], "python -m scripts needs a command: restore, fill, prepare,"),
         (["latent", "travers"], "python -m scripts latent travers is no command. Did you mean traverse?"),
         (["tissue", "criteria"], "python -m scripts tissue criteria needs a command: learn, check."),
     ],
