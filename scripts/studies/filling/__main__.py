@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from monai.data import MetaTensor
 
 from ...files.atomic import write_csv
 from ..command_line import run_command, say
