@@ -66,8 +66,8 @@ def in_words(summary: pd.DataFrame) -> str:
     }
     whole = summary[summary["group"] == "all"].set_index(["detector", "kind", "measure"])["mean"]
     lines = []
-    for detector, kind in dict.fromkeys((detector, kind) for detector, kind, _ in whole.index):
-        own = whole[detector, kind]
+    for (detector, kind), own in whole.groupby(level=[0, 1], sort=False):
+        own = own.droplevel([0, 1])
         if kind == HEALTHY:
             text = f"{100 * own['share_above_line']:.2f} % above the line, a cluster called in {own['any_called']:.0%}"
         else:

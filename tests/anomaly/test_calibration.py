@@ -97,3 +97,9 @@ def test_no_file_and_too_few_heads(tmp_path):
         Calibration.load(tmp_path / "no.json")
     with pytest.raises(ValueError, match="4 healthy heads are too few"):
         Calibration.learn([HealthyScores(noise(seed)[BRAIN].numpy(), BRAIN) for seed in range(4)], "noise")
+
+
+def test_a_head_is_measured_beside_the_others_alone():
+    odd = HealthyScores(noise(99)[BRAIN].numpy() + 100, BRAIN)
+    healthy = [HealthyScores(noise(seed)[BRAIN].numpy(), BRAIN) for seed in range(6)]
+    assert Calibration.learn([*healthy, odd], "noise").shares[-1] == 1.0
