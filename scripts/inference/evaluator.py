@@ -50,7 +50,9 @@ def check_options(plane: str, spatial_dims: int, anomaly: bool, mode: str = REST
         raise ValueError(f"inference works slice by slice, got spatial_dims {spatial_dims}: use a network of 2.")
 
 
-def volumes(dataset_dir: str, output_dir: str, patterns: list[str], mask: str = "") -> list[dict[str, str]]:
+def volumes(
+    dataset_dir: str, output_dir: str, patterns: list[str], mask: str = "", description: str = "restored"
+) -> list[dict[str, str]]:
     """:func:`~scripts.inference.volumes.find_volumes` for the config, with masks where ``mask`` is given.
 
     Raises:
@@ -61,7 +63,7 @@ def volumes(dataset_dir: str, output_dir: str, patterns: list[str], mask: str = 
         raise ValueError("dataset_dir is not set: give the folder of the volumes, --dataset_dir IN.")
     if mask:
         return with_masks(find_volumes(dataset_dir, output_dir, patterns, "filled"), mask, dataset_dir)
-    return find_volumes(dataset_dir, output_dir, patterns)
+    return find_volumes(dataset_dir, output_dir, patterns, description)
 
 
 def load_network(network: nn.Module, weights: str, device: torch.device | str, amp: bool) -> nn.Module:

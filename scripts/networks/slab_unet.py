@@ -137,7 +137,7 @@ class SlabUNet(nn.Module):
         )
         self.head = nn.Conv2d(channels[0], out_channels * 4 * slab, 3, padding=1)
         _start_at_zero(self.head)
-        self.heads = nn.Parameter(torch.zeros(kinds, 4 * slab, channels[0], 3, 3)) if kinds else None
+        self.heads = nn.Parameter(torch.zeros(kinds * 4 * slab, channels[0], 3, 3)) if kinds else None
         if verdict is not None:
             verdict.requires_grad_(False)
 
@@ -201,7 +201,7 @@ class SlabUNet(nn.Module):
         """Last convolution, of each volume its own where there are levels."""
         if levels is None or self.heads is None:
             return self.head(slabs)
-        own = torch.einsum("bk,koihw->boihw", levels, self.heads)
+        own = torch.einsum("bk,koihw->boihw", levels, self.heads.unflatten(0, (levels.shape[1], -1)))
         own = F.pad(own, (0, 0, 0, 0, 0, 0, 0, len(self.head.weight) - own.shape[1])) + self.head.weight
         volumes = slabs.unflatten(0, (len(levels), -1)).unbind()
         done = [F.conv2d(y, w, self.head.bias, padding=1) for y, w in zip(volumes, own.unbind(), strict=True)]

@@ -267,6 +267,7 @@ import scripts.commands.restore, scripts.inference.evaluator, monai.bundle, mona
 from scripts.__main__ import main
 
 inputs, output = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
 def slow(images, network):
     time.sleep(0.1)
     return images

@@ -37,8 +37,9 @@ def told(levels: list[float]) -> SlabUNet:
     network.stem.bias.data.fill_(1.0)
     network.stem.weight.data.zero_()
     with torch.no_grad():
-        network.heads[0, :, :, 1, 1] = 1 / 8
-        network.heads[1, :, :, 1, 1] = 10 / 8
+        first, second = network.heads.chunk(2)
+        first[:, :, 1, 1] = 1 / 8
+        second[:, :, 1, 1] = 10 / 8
     return network
 
 
