@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import time
 from pathlib import Path
 
@@ -41,7 +42,10 @@ def assert_same(folder: Path, expected: Path) -> None:
     names = sorted(path.name for path in expected.iterdir() if path.name != "report.json")
     assert names == sorted(path.name for path in folder.iterdir() if path.name != "report.json")
     for name in names:
-        if name.endswith(".csv"):
+        if name.endswith(".json"):
+            sidecars = [json.loads((place / name).read_text()) for place in (folder, expected)]
+            assert sidecars[0].keys() == sidecars[1].keys()
+        elif name.endswith(".csv"):
             assert (folder / name).read_text() == (expected / name).read_text()
         else:
             one, other = nib.load(folder / name), nib.load(expected / name)
