@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from ..files.atomic import write_json
+from ..files.atomic import replacing
 from .clusters import cluster_strengths, label_clusters
 from .detector import WORKING_MM
 
@@ -183,9 +183,11 @@ class Calibration:
         )
 
     def save(self, path: Path) -> None:
-        """Write a JSON file."""
+        """Write a JSON file, each entry on a line of its own."""
         content = {"schema": SCHEMA, "levels": [round(float(level), 2) for level in LEVELS], "depths_mm": DEPTHS_MM}
-        write_json(path, content | _rounded(asdict(self)))
+        lines = (f'"{name}": {json.dumps(value)}' for name, value in (content | _rounded(asdict(self))).items())
+        with replacing(path) as partial:
+            partial.write_text("{\n " + ",\n ".join(lines) + "\n}\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Calibration:

@@ -59,9 +59,12 @@ class ReconstructionResidual(Reconstructing):
         """Rebuild an image, ``(H, W, D)``, slice by slice."""
         slices = image.movedim(-1, 0)[:, None]
         size = self.spatial_shape or [-(-length // MULTIPLE) * MULTIPLE for length in slices.shape[2:]]
-        given = _fitted(slices, size)
+        (top, bottom), (left, right) = (
+            (more // 2, more - more // 2) for more in np.subtract(size, slices.shape[2:]).tolist()
+        )
+        given = F.pad(slices, (left, right, top, bottom))  # a negative number crops
         parts = [self.network(part.to(self.device)).float().cpu() for part in given.split(self.batch_size)]
-        return _fitted(torch.cat(parts), image.shape[:2])[:, 0].movedim(0, -1).contiguous()
+        return F.pad(torch.cat(parts), (-left, -right, -top, -bottom))[:, 0].movedim(0, -1).contiguous()
 
     def __call__(self, head: Head) -> Tensor:
         """Absolute residuals; their median is 1."""
@@ -70,7 +73,7 @@ class ReconstructionResidual(Reconstructing):
 
 
 class AnomalyUndoing(Reconstructing):
-    """A network that learned to undo synthetic anomalies: their log odds, and how much it changes.
+    """A network that learned to undo synthetic anomalies: their log odds.
 
     A head is looked at as it is and mirrored, and the answers are averaged; more orientations find no more.
 
@@ -78,53 +81,31 @@ class AnomalyUndoing(Reconstructing):
         network: network of volumes, ``(B, 1, H, W, D)`` to the healthy head and the log odds, ``(B, 2, H, W, D)``.
         weights: state dictionary of ``configs/recipe/anomaly.yaml``; empty: the network has its weights.
         device: device of the network; by default a GPU if there is one.
-        change: weight of the change in the score, per unit of intensity; 0 for the log odds alone.
-        views: number of orientations: 1, or 2 with the mirrored head, or 4.
 
     References:
         Naval Marimont et al., DISYRE: Diffusion-inspired synthetic restoration for unsupervised anomaly detection,
         ISBI 2024 (arXiv:2311.15453).
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        weights: str = "",
-        device: torch.device | str | None = None,
-        change: float = 0.0,
-        views: int = 2,
-    ) -> None:
-        if views not in (1, 2, 4):
-            raise ValueError(f"views must be 1, 2 or 4, got {views}.")
+    def __init__(self, network: nn.Module, weights: str = "", device: torch.device | str | None = None) -> None:
         self.device = _device(device)
         self.network = accelerate(load_weights(network, weights).eval(), self.device, bfloat16_pays(self.device))
-        self.change, self.views = change, views
 
     def reconstruct(self, image: Tensor) -> Tensor:
         """Rebuild an image, ``(H, W, D)``."""
         return self._answers(image)[0]
 
     def __call__(self, head: Head) -> Tensor:
-        """Log odds, and the weighted change."""
-        healthy, odds = self._answers(head.image)
-        return odds + self.change * masked_blur((head.image - healthy).abs(), head.brain, 1.0) if self.change else odds
+        """Log odds."""
+        return self._answers(head.image)[1]
 
     @torch.no_grad()
     def _answers(self, image: Tensor) -> Tensor:
-        answers = self._in_plane(image, (0, 1, 2))
-        if self.views > 1:
-            answers = (answers + self._in_plane(image.flip(-1), (0, 1, 2)).flip(-1)) / 2
-        if self.views > 2:
-            answers = (2 * answers + self._in_plane(image, (0, 2, 1)) + self._in_plane(image, (1, 2, 0))) / 4
-        return answers
-
-    def _in_plane(self, image: Tensor, axes: tuple[int, ...]) -> Tensor:
-        turned = image.permute(*axes)
-        size = [-(-length // MULTIPLE) * MULTIPLE for length in turned.shape[:2]]
-        padded = F.pad(turned, (0, 0, 0, size[1] - turned.shape[1], 0, size[0] - turned.shape[0]))
-        answers = self.network(padded[None, None].to(self.device))[0].float().cpu()
-        answers = answers[:, : turned.shape[0], : turned.shape[1]]
-        return answers.permute(0, *(axes.index(axis) + 1 for axis in range(3)))
+        """The healthy head and the log odds, ``(2, H, W, D)``."""
+        height, width, _ = image.shape
+        padded = F.pad(image, (0, 0, 0, -width % MULTIPLE, 0, -height % MULTIPLE))
+        views = (self.network(view[None, None].to(self.device))[0].float().cpu() for view in (padded, padded.flip(-1)))
+        return ((next(views) + next(views).flip(-1)) / 2)[:, :height, :width]
 
 
 class SeveralReconstructions(Detector):
@@ -179,9 +160,3 @@ class SeveralReconstructions(Detector):
 
 def _device(device: torch.device | str | None) -> torch.device:
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def _fitted(slices: Tensor, size: Sequence[int]) -> Tensor:
-    """Slices padded with zeros or cropped to a size, centred."""
-    rows, columns = (np.array(size) - slices.shape[2:]).tolist()
-    return F.pad(slices, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
