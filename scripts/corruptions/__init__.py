@@ -17,7 +17,7 @@ from .draws import Draws
 from .gaussian_blur import RandGaussianBlur, RandKSpaceBlur, gaussian_blur, kspace_blur
 from .holes import RandDiagonalCutout, RandHoles, RandLesionHoles, erase_boxes
 from .kspace import RandGhosting, RandGibbsRinging, RandSpikes, ghosting, gibbs_ringing, spikes
-from .levels import KINDS, graded_pair
+from .levels import KINDS, graded_pair, rms_of_level
 from .min_max import RescaleMinMax, rescale_min_max
 from .motion import RandMotion, motion
 from .noise import RandGaussianNoise, RandPixelDropout, RandRicianNoise, gaussian_noise, pixel_dropout, rician_noise
@@ -30,5 +30,6 @@ __all__ = [
     "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip",
     "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "bias_field",
     "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "graded_pair", "kspace_blur",
-    "motion", "pixel_dropout", "rescale_min_max", "rician_noise", "spikes", "thick_slices", "undersampling",
+    "motion", "pixel_dropout", "rescale_min_max", "rician_noise", "rms_of_level", "spikes", "thick_slices",
+    "undersampling",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .corruption import Corruption, EachSlice, Step
 
-__all__ = ["KINDS", "graded_pair", "kinds_of", "level_of"]
+__all__ = ["KINDS", "graded_pair", "kinds_of", "level_of", "rms_of_level"]
 
 KINDS = ("bias", "motion", "thick", "noise", "lines", "ringing", "dropout", "holes", "blur")
 """Kinds of damage that a verdict tells apart; lines are missing ones of k-space."""
@@ -41,6 +41,11 @@ def level_of(mean_square: Tensor) -> Tensor:
     """
     root = mean_square.clamp(min=1e-12).sqrt()
     return ((root / LEAST_RMS).log10() / DECADES).clamp(0, 1)
+
+
+def rms_of_level(level: float) -> float:
+    """Root mean square change of the tissue, 1 = the 99.5th percentile, of a level."""
+    return float(LEAST_RMS * 10 ** (DECADES * level))
 
 
 def graded_pair(corruption: Corruption, images: Tensor, keys: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:

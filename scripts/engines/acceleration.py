@@ -110,9 +110,11 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
         network: network in evaluation mode.
 
     Returns:
-        An equivalent network, up to rounding, with its own parameters; ``network`` itself if it cannot be traced
-        because its control flow depends on the data.
+        An equivalent network, up to rounding, with its own parameters; ``network`` itself if it has none, or cannot be
+        traced because its control flow depends on the data.
     """
+    if not any(isinstance(module, NORMS) for module in network.modules()):
+        return network
     try:
         graph = _LayerTracer().trace(network)
     except Exception:  # a network of any kind may be given, and tracing it may fail in any way

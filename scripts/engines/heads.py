@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..corruptions import Draws, RandAnomalies, VolumeCorruption, graded_pair
 from ..corruptions.background import dilated
 from ..corruptions.parameters import damage_chosen, per_image
-from ..repairs import equalise_lines, remove_spikes
+from ..repairs import repair
 from .batches import CorruptBatch
 from .variants import RandVariants
 
@@ -95,71 +95,67 @@ class _HeadBatch(CorruptBatch):
 
 
 class RestorationBatch(_HeadBatch):
-    """Damaged heads and a mask of what is to be filled; the target is the clean head with a weight for each voxel.
+    """Damaged heads and a mask of what was filled in them; the target is the clean head with a weight for each voxel.
 
     Damage that a formula undoes is undone, as in inference, and the volumes are scaled by their own percentile.
 
     Args:
         corruption: damage of the volumes.
-        fill: step that makes holes whose mask is known; it has a method ``mask``.
-        fill_prob: probability that a volume has such holes: those alone are then its task.
         lesions: anomalies that a restorer must leave alone.
         lesions_prob: probability that a volume has some.
         variants: see the base class.
         other_plane_prob: see the base class.
         other_damage_prob: probability that a batch is damaged in another plane than the one it is cut along.
+        verdict: network that tells the levels of damage, as in inference; by default they are those that were drawn,
+            from which a restorer learns faster.
     """
 
     def __init__(
         self,
         corruption: VolumeCorruption,
-        fill: Any,
-        fill_prob: float = 0.15,
         lesions: RandAnomalies | None = None,
         lesions_prob: float = 0.3,
         variants: RandVariants | None = None,
         other_plane_prob: float = 0.25,
         other_damage_prob: float = 0.2,
+        verdict: nn.Module | None = None,
     ) -> None:
         super().__init__(corruption, variants, other_plane_prob)
-        self.fill, self.fill_prob = fill, fill_prob
         self.lesions, self.lesions_prob = lesions, lesions_prob
         self.other_damage_prob = other_damage_prob
+        self.verdict = None if verdict is None else verdict.eval()
 
-    def __call__(
+    @torch.no_grad()
+    def __call__(  # type: ignore[override]  # MONAI's engines take arguments of the network as well
         self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
-    ) -> tuple[Tensor, Tensor]:
-        """Input, image and mask to be filled, and target, image and weight, both ``(B, 2, H, W, D)``."""
+    ) -> tuple[Tensor, Tensor, tuple[()], dict[str, Tensor]]:
+        """Input, image and mask of what was filled; target, image and weight, both ``(B, 2, H, W, D)``; ``levels``."""
         heads, _, keys, draws = self._heads(batchdata, device, non_blocking)
         if self.training and self.lesions is not None:
             rows = draws.uniform("heads.lesions") < self.lesions_prob
             heads = damage_chosen(heads, rows, self._with_lesions, draws)
-        damaged, clean = self._pair(heads, keys)
-        damaged, _ = equalise_lines(damaged)
-        damaged, _ = remove_spikes(damaged)
-        filling = per_image(draws.uniform("heads.fill") < self.fill_prob, heads)
-        sound = filling & per_image(draws.uniform("heads.sound") < 0.7, heads)
-        damaged = torch.where(sound, clean, damaged)
-        mask = self.fill.mask(clean, draws) & filling & (clean != 0)
+        damaged, clean, levels = self._graded(heads, keys)
+        damaged, filled, *_ = repair(damaged)
         scale = self._scale(damaged, draws)
         damaged, clean = damaged * scale, clean * scale
         if self.training:
             offset = per_image(draws.uniform("heads.offset", -0.01, 0.01), heads)
             damaged, clean = (torch.where(part == 0, 0.0, part + offset) for part in (damaged, clean))
+        if self.verdict is not None:
+            levels = torch.sigmoid(self.verdict.to(device)(damaged))[:, :-1]
         weight = torch.where(clean > TISSUE, 1.0, AIR_WEIGHT)
-        weight = torch.where(filling, mask.float(), weight)
-        damaged = damaged.masked_fill(mask, 0.0)
-        return torch.cat([damaged, mask.float()], dim=1), torch.cat([clean, weight], dim=1)
+        images, targets = torch.cat([damaged, filled.float()], dim=1), torch.cat([clean, weight], dim=1)
+        return images, targets, (), {"levels": levels}
 
     def _with_lesions(self, heads: Tensor, draws: Draws) -> Tensor:
         return self.lesions.sample(heads, draws, donors=heads.roll(1, 0))[0] if self.lesions is not None else heads
 
-    def _pair(self, heads: Tensor, keys: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    def _graded(self, heads: Tensor, keys: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         if not self.training or float(torch.rand(())) >= self.other_damage_prob:
-            return self.corruption.pair(heads, keys)
+            return graded_pair(self.corruption, heads, keys)
         moved = {**keys, **({"brain": keys["brain"].movedim(-1, 2)} if "brain" in keys else {})}
-        damaged, clean = self.corruption.pair(heads.movedim(-1, 2), moved)
-        return damaged.movedim(2, -1), clean.movedim(2, -1)
+        damaged, clean, levels = graded_pair(self.corruption, heads.movedim(-1, 2), moved)
+        return damaged.movedim(2, -1), clean.movedim(2, -1), levels
 
 
 class VerdictBatch(_HeadBatch):
@@ -171,7 +167,7 @@ class VerdictBatch(_HeadBatch):
         """Image ``(B, 1, H, W, D)`` and levels, ``(B, len(KINDS))``."""
         heads, _, keys, draws = self._heads(batchdata, device, non_blocking)
         damaged, _, levels = graded_pair(self.corruption, heads, keys)
-        damaged = remove_spikes(equalise_lines(damaged)[0])[0]
+        damaged = repair(damaged).volumes
         return damaged * self._scale(damaged, draws), levels
 
 

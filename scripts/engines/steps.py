@@ -37,14 +37,16 @@ class StepsPerBatch:
     def __call__(self, engine: SupervisedTrainer, batchdata: dict[str, Tensor]) -> dict[str, Any]:
         """One iteration: input, target, prediction and loss of the last step."""
         device = engine.state.device
-        images, targets = engine.prepare_batch(batchdata, device, engine.non_blocking, **engine.to_kwargs)
+        images, targets, *more = engine.prepare_batch(batchdata, device, engine.non_blocking, **engine.to_kwargs)
+        known = more[1] if more else {}
         network, optimizer = engine.network, engine.optimizer
         network.train()
         losses, parts = [], list(zip(self._parts(images), self._parts(targets), strict=True))
+        per_part = {name: self._per_part(values, images) for name, values in known.items()}
         for number in torch.randperm(len(parts)).tolist():
             image, target = parts[number]
             optimizer.zero_grad()
-            prediction = engine.inferer(image, network)
+            prediction = engine.inferer(image, network, **{name: values[number] for name, values in per_part.items()})
             loss = engine.loss_function(prediction, target)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), self.max_norm)
@@ -53,6 +55,12 @@ class StepsPerBatch:
         output = {"image": image, "label": target, "pred": prediction, "loss": torch.stack(losses).mean()}
         engine.state.output = output
         return output
+
+    def _per_part(self, values: Tensor, images: Tensor) -> list[Tensor]:
+        """What is known of each image, ``(B, ...)``, for each of :meth:`_parts`."""
+        depth = self.slices or images.shape[-1]
+        cuts = -(-images.shape[-1] // depth)
+        return [some for _ in range(self.passes) for some in values.split(self.size) for _ in range(cuts)]
 
     def _parts(self, images: Tensor) -> list[Tensor]:
         depth = self.slices or images.shape[-1]

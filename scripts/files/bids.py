@@ -13,7 +13,7 @@ from urllib.parse import quote
 from .atomic import replacing, write_json
 from .sidecar import sidecar_path
 
-__all__ = ["RAW", "bids_entities", "derived_fields", "described_name", "write_derivative_description"]
+__all__ = ["RAW", "bids_entities", "derived_fields", "described_name", "redescribed", "write_derivative_description"]
 
 BIDS_STEM = re.compile(r"(?P<entities>sub-[a-zA-Z0-9]+(?:_[a-z]+-[a-zA-Z0-9]+)*)_(?P<suffix>[a-zA-Z][a-zA-Z0-9]*)")
 DESC = re.compile(r"_desc-(?P<label>[a-zA-Z0-9]+)")
@@ -73,6 +73,25 @@ def described_name(stem: str, description: str) -> str:
         entities = entities.replace(former[0], "")
         description = former["label"] + description.capitalize()
     return f"{entities}_desc-{description}_{suffix}"
+
+
+def redescribed(output: str, former: str, description: str) -> str:
+    """Path of what lies beside a derived image.
+
+    Args:
+        output: path of the image, named by :func:`described_name`.
+        former: its description.
+        description: the other one's.
+
+    Example:
+        >>> redescribed("a/sub-01_desc-n4Restored_T1w.nii.gz", "restored", "uncertainty")
+        'a/sub-01_desc-n4Uncertainty_T1w.nii.gz'
+        >>> redescribed("head_restored.nii.gz", "restored", "uncertainty")
+        'head_uncertainty.nii.gz'
+    """
+    places = {output.rfind(former): description, output.rfind(former.capitalize()): description.capitalize()}
+    place = max(places)
+    return output[:place] + places[place] + output[place + len(former) :]
 
 
 def derived_fields(image: Path, dataset_dir: Path, voxel_mm: Sequence[float], skull_stripped: bool) -> dict[str, Any]:

@@ -97,6 +97,13 @@ def _meta_image(path: Path, start: bytes, check: MemoryCheck) -> TextHeader:
     own = fields["ElementDataFile"].upper() == "LOCAL"
     if own and encoding == "zlib" and "CompressedDataSize" not in fields:
         raise ValueError("its header does not give CompressedDataSize, without which ITK misreads it: write it again.")
+    if encoding == "zlib" and (given := fields.get("CompressedDataSize")) is not None:
+        data = path if own else _beside(path, fields["ElementDataFile"])
+        have = data.stat().st_size - (place if own else 0)
+        if given != str(have):  # ITK believes it, and shows what lay in memory where it is wrong
+            raise ValueError(
+                f"its header gives {given} bytes of compressed data, but there are {have}: write it again."
+            )
     skip = int(fields.get("HeaderSize", "0"))
     return _checked(path, None if own else fields["ElementDataFile"], place, (encoding, skip), shape, dtype, check)
 
@@ -136,7 +143,7 @@ def _whole(text: str, least: int = 1) -> int:
 
 
 def _is_true(fields: dict[str, str], name: str, default: str) -> bool:
-    return fields.get(name, default).lower() in ("true", "1", "t")
+    return fields.get(name, default)[:1].lower() in ("t", "1")  # as ITK does, which looks at the first letter
 
 
 def _checked(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,16 @@ from monai.engines import SupervisedEvaluator
 from torch import nn
 
 from ..engines import accelerate, fold_batch_norm
+from ..files.bids import redescribed
 from ..files.errors import failure_reason
 from ..files.folder_claim import claimed
 from ..recipes.weights import load_weights
 from ..transforms.domain import STRIPPED
 from ..transforms.load_volume import WARNINGS
 from ..transforms.plane import PLANE, check_plane
-from .masks import with_masks
-from .report import FILL, RESTORE, RestorationReport
+from ..transforms.restore_on_input_grid import FILLED
+from .masks import mask_output, with_masks
+from .report import COMPANIONS, FILL, RESTORE, RestorationReport
 from .volumes import find_volumes
 
 __all__ = ["RestorationEvaluator", "check_options", "load_network", "volumes"]
@@ -34,8 +37,8 @@ def check_options(plane: str, spatial_dims: int, anomaly: bool, mode: str = REST
     """Refuse what inference cannot do.
 
     Raises:
-        ValueError: the plane or the mode is unknown, the network is not two-dimensional, anomaly maps are asked for, a
-            mask is missing or of no use.
+        ValueError: the plane or the mode is unknown, the network has other than two or three dimensions, anomaly maps
+            are asked for, a mask is missing or of no use.
     """
     if mode not in (RESTORE, FILL):
         raise ValueError(f"mode {mode!r} is unknown: choose {RESTORE} or {FILL}.")
@@ -46,14 +49,21 @@ def check_options(plane: str, spatial_dims: int, anomaly: bool, mode: str = REST
     check_plane(plane)
     if anomaly:
         raise ValueError("anomaly maps are not available yet: leave anomaly false.")
-    if spatial_dims != 2:
-        raise ValueError(f"inference works slice by slice, got spatial_dims {spatial_dims}: use a network of 2.")
+    if spatial_dims not in (2, 3):
+        raise ValueError(f"spatial_dims must be 3 (whole volumes) or 2 (slice by slice), got {spatial_dims}.")
 
 
 def volumes(
-    dataset_dir: str, output_dir: str, patterns: list[str], mask: str = "", description: str = "restored"
+    dataset_dir: str,
+    output_dir: str,
+    patterns: list[str],
+    mask: str = "",
+    description: str = "restored",
+    uncertainty: bool = False,
 ) -> list[dict[str, str]]:
     """:func:`~scripts.inference.volumes.find_volumes` for the config, with masks where ``mask`` is given.
+
+    With ``uncertainty`` its map and the mask of what was filled are named as well.
 
     Raises:
         ValueError: no folder is given, or what that function says.
@@ -63,7 +73,12 @@ def volumes(
         raise ValueError("dataset_dir is not set: give the folder of the volumes, --dataset_dir IN.")
     if mask:
         return with_masks(find_volumes(dataset_dir, output_dir, patterns, "filled"), mask, dataset_dir)
-    return find_volumes(dataset_dir, output_dir, patterns, description)
+    items = find_volumes(dataset_dir, output_dir, patterns, description)
+    if uncertainty:
+        for item in items:
+            item["output_uncertainty"] = redescribed(item["output"], description, "uncertainty")
+            item["output_mask"] = mask_output(PurePath(redescribed(item["output"], description, "filled"))).as_posix()
+    return items
 
 
 def load_network(network: nn.Module, weights: str, device: torch.device | str, amp: bool) -> nn.Module:
@@ -132,7 +147,8 @@ class RestorationEvaluator(SupervisedEvaluator):
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
         name, error, output = (batchdata[key][0] for key in ("name", "error", "output"))
-        error = error or self.report.conflict(name, output, *batchdata.get("output_mask", []))
+        companions = {key: batchdata[key][0] for key in COMPANIONS if key in batchdata}
+        error = error or self.report.conflict(name, output, *companions.values())
         if error:
             self.report.skip(name, error)
             return {}
@@ -142,13 +158,17 @@ class RestorationEvaluator(SupervisedEvaluator):
             self._wait()
         try:
             facts = _facts(batchdata["original"][0], batchdata["image"][0])
-            if "output_mask" in batchdata:
-                facts |= {"output_mask": batchdata["output_mask"][0], "filled_voxels": int(batchdata["mask"].sum())}
+            facts |= companions
+            if "mask" in batchdata:
+                facts["filled_voxels"] = int(batchdata["mask"].sum())
             facts["skull_stripped"] = bool(batchdata.get(STRIPPED, [False])[0])
             if self.report.dry_run:
                 self.report.foresee(name, output, **facts, warnings=batchdata.get(WARNINGS, [""])[0].splitlines())
                 return {}
             super()._iteration(engine, batchdata)
+            verdict = getattr(self.inferer, "verdict", None)
+            if verdict is not None:
+                facts |= {"verdict": verdict.name, "reason": verdict.reason, "damage": verdict.levels}
             item = {**engine.state.batch[0], **engine.state.output[0]}
         except Exception as failure:  # out of memory: it concerns this volume alone
             self.report.skip(name, failure_reason(failure))
@@ -170,7 +190,10 @@ class RestorationEvaluator(SupervisedEvaluator):
     def _finish(self, item: dict[str, Any], begin: float, facts: dict[str, Any]) -> None:
         try:
             self.report.clear(item["output"])
-            facts["warnings"] = self.postprocess(item).get(WARNINGS, "").splitlines()
+            item = self.postprocess(item)
+            if FILLED in item:
+                facts["filled_voxels"] = int(item[FILLED].sum())
+            facts["warnings"] = item.get(WARNINGS, "").splitlines()
             self.report.restore(item["name"], item["output"], **facts, seconds=round(time.perf_counter() - begin, 3))
         except Exception as failure:  # a full disk: it concerns this volume alone
             self.report.skip(item["name"], failure_reason(failure))

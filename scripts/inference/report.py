@@ -37,7 +37,11 @@ DESCRIPTIONS = {
     RESTORE: "Restored by a trained network; a guess, not a measurement",
     FILL: "Masked voxels filled, a guess, not a measurement; all others as they were stored",
 }
-OF_MASK = "Voxels that were filled rather than measured"
+COMPANIONS = {
+    "output_mask": "Voxels that were filled rather than measured",
+    "output_uncertainty": "Standard deviation of the restored intensities",
+}
+"""What may lie beside a result, by the key of its path."""
 FACTS = "Restoration"
 """Key of a sidecar that is ours; the others are those of BIDS."""
 
@@ -117,7 +121,7 @@ class RestorationReport:
         name, output = item["name"], item["output"]
         path = self.output_dir / output
         _, state = self.sources.get(name, (path, ""))
-        outputs = [output, *([item["output_mask"]] if "output_mask" in item else [])]
+        outputs = [output, *(item[key] for key in COMPANIONS if key in item)]
         there = all((self.output_dir / one).is_file() for one in outputs)
         if not state or not there or self.conflict(name, *outputs):
             return False
@@ -161,8 +165,8 @@ class RestorationReport:
         own = {FACTS: {**facts, "input": state, "settings": self.settings}}
         path = self.output_dir / output
         try:
-            if "output_mask" in facts:
-                write_sidecar(self.output_dir / facts["output_mask"], {"Description": OF_MASK, **derived})
+            for key in COMPANIONS.keys() & facts:
+                write_sidecar(self.output_dir / facts[key], {"Description": COMPANIONS[key], **derived})
             write_sidecar(path, {"Description": DESCRIPTIONS[self.mode], **derived, **own})
         except BaseException:
             path.unlink(missing_ok=True)

@@ -59,9 +59,9 @@ class SlabUNet(nn.Module):
     the size, so that neighbours cost little, and all slices of a slab come out at once. At the lowest of the three
     resolutions, a quarter of that again, features pass from slab to slab, and the means of all features of the volume
     set a gain and an offset for each channel of the decoder: how noisy, how blurred and how uneven the volume is shows
-    in all of it.
+    in all of it. With a verdict, its levels set them.
 
-    The input is decorrelated first, see :func:`markov_whitening`.
+    The image is decorrelated first, see :func:`markov_whitening`.
 
     With a verdict, which tells how much of which damage a volume has, the last convolution is a sum of some: one for
     all volumes and one for each kind, weighted by its level. What one kind calls for, such as sharpening, is wrong for
@@ -80,7 +80,8 @@ class SlabUNet(nn.Module):
         slab: slices that come out at once.
         margin: slices that are seen on either side of them.
         residual_output: whether the network predicts a correction of the first channel of its input.
-        verdict: network that gives the log odds of levels, ``(B, kinds)``; it is not trained along.
+        verdict: network that gives the log odds of levels, ``(B, kinds + 1)``, the last of which is left out; it is
+            not trained along.
 
     Raises:
         ValueError: ``channels`` and ``blocks`` are not three numbers each, or a size is not positive.
@@ -126,7 +127,7 @@ class SlabUNet(nn.Module):
         self.verdict = verdict
         kinds = 0 if verdict is None else verdict.kinds
         self.describe = nn.Sequential(
-            nn.Linear(sum(channels) + kinds, 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels))
+            nn.Linear(kinds or sum(channels), 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels))
         )
         _start_at_zero(self.describe[2])
         self.widths = list(channels)
@@ -148,11 +149,12 @@ class SlabUNet(nn.Module):
             self.verdict.eval()
         return self
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, levels: Tensor | None = None) -> Tensor:
         """Restore volumes.
 
         Args:
             x: shape ``(B, C, H, W, D)``, H and W multiples of 8; C is ``in_channels``, or 1.
+            levels: how much of which damage the volumes have, ``(B, kinds)``; by default the verdict tells.
 
         Returns:
             Shape ``(B, out_channels, H, W, D)``.
@@ -163,9 +165,10 @@ class SlabUNet(nn.Module):
         middle = self.encoder[1](self.down[0](fine))
         coarse = self.encoder[2](self.down[1](middle))
         features = [fine, middle, coarse]
-        means = torch.cat([part.unflatten(0, (len(x), -1)).mean(dim=(1, 3, 4)) for part in features], dim=1)
-        levels = None if self.verdict is None else torch.sigmoid(self.verdict(x[:, :1]))
-        known = means if levels is None else torch.cat([means, levels.to(means.dtype)], dim=1)
+        if self.verdict is None:
+            known = torch.cat([part.unflatten(0, (len(x), -1)).mean(dim=(1, 3, 4)) for part in features], dim=1)
+        else:
+            known = levels = torch.sigmoid(self.verdict(x[:, :1])[:, :-1]) if levels is None else levels
         gains, offsets = self.describe(known).chunk(2, dim=1)
         slabs = len(fine) // len(x)
         modulated = [
@@ -193,9 +196,9 @@ class SlabUNet(nn.Module):
         """First convolution; channels that are left out of the input are zero and cost nothing."""
         number = slabs.shape[1]
         with torch.autocast(slabs.device.type, enabled=False):  # small differences of large numbers
-            pixels = slabs.float().unflatten(1, (-1, self.seen)).flatten(0, 1)
-            white = F.conv2d(pixels, self.whitening[:, :, None, None]).unflatten(0, (len(slabs), -1)).flatten(1, 2)
-        return F.conv2d(white, self.stem.weight[:, :number], self.stem.bias, padding=1)
+            white = F.conv2d(slabs[:, : self.seen].float(), self.whitening[:, :, None, None])
+        known = torch.cat([white, slabs[:, self.seen :].float()], dim=1)
+        return F.conv2d(known, self.stem.weight[:, :number], self.stem.bias, padding=1)
 
     def _corrections(self, slabs: Tensor, levels: Tensor | None) -> Tensor:
         """Last convolution, of each volume its own where there are levels."""

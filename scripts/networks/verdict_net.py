@@ -18,6 +18,8 @@ LARGEST = 6.0
 class VerdictNet(nn.Module):
     """Perceptron on the statistics of a volume, see :func:`~scripts.networks.volume_statistics.volume_statistics`.
 
+    It tells how much of each kind of damage a volume has, and whether it lies outside of the training.
+
     Args:
         kinds: number of kinds of damage.
         hidden: width of the two hidden layers.
@@ -25,7 +27,7 @@ class VerdictNet(nn.Module):
 
     Example:
         >>> VerdictNet(kinds=9)(torch.rand(2, 1, 24, 32, 16)).shape
-        torch.Size([2, 9])
+        torch.Size([2, 10])
     """
 
     mean: Tensor
@@ -41,20 +43,21 @@ class VerdictNet(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(STATISTICS, hidden), nn.ReLU(), nn.Dropout(dropout),
             nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout),
-            nn.Linear(hidden, kinds),
+            nn.Linear(hidden, kinds + 1),
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        """Log odds of the level of each kind of damage.
+        """Log odds of the level of each kind of damage, and of lying outside of the training.
 
         Args:
-            x: volumes, ``(B, C, H, W, D)``, of which the first channel is looked at.
+            x: volumes, ``(B, C, H, W, D)``, of which the first channel is looked at, or their statistics,
+                ``(B, STATISTICS)``.
 
         Returns:
-            Shape ``(B, kinds)``; its sigmoid is the level, from 0 to 1.
+            Shape ``(B, kinds + 1)``; its sigmoid is the level, from 0 to 1, or the probability.
         """
         with torch.autocast(x.device.type, enabled=False):
-            statistics = volume_statistics(x[:, :1])
+            statistics = volume_statistics(x[:, :1]) if x.ndim == 5 else x
             if self.training:
                 self._follow(statistics.detach())
             normal = (statistics - self.mean) / (self.variance + 1e-6).sqrt()

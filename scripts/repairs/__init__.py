@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from .erased import fill_erased, find_erased
 from .kspace_spikes import find_spikes, remove_spikes
 from .line_gains import equalise_lines, line_gains
+from .repair import Repaired, repair
 from .smooth_fill import fill_smoothly, separate_boxes
 
 __all__ = [
-    "equalise_lines", "fill_smoothly", "find_spikes", "line_gains", "remove_spikes", "separate_boxes",
+    "Repaired", "equalise_lines", "fill_erased", "fill_smoothly", "find_erased", "find_spikes", "line_gains",
+    "remove_spikes", "repair", "separate_boxes",
 ]  # fmt: skip

@@ -12,7 +12,10 @@ from monai.transforms import Compose, Transform, allow_missing_keys_mode
 
 from .volume_scale import DIFFERENCE, applied_range
 
-__all__ = ["RestoreOnInputGridd"]
+__all__ = ["FILLED", "SD", "RestoreOnInputGridd"]
+
+FILLED, SD = "filled", "uncertainty"
+"""Keys of what a prediction tells besides the volume."""
 
 NOTHING = 0.03
 """Smallest correction, as a share of the intensity range, of a voxel that has exactly the intensity of nothing: the air
@@ -43,6 +46,9 @@ class RestoreOnInputGridd(Transform):
         image_key: key of the network's input; removed from the result.
         original_key: key of the volume as it was loaded; removed from the result.
 
+    A prediction may have more channels: the second tells where voxels were filled, and becomes the mask ``filled``, the
+    third is a standard deviation, and becomes ``uncertainty`` in the unit of the input.
+
     Raises:
         ValueError: a correction is not finite, or many times the intensity range.
     """
@@ -59,9 +65,15 @@ class RestoreOnInputGridd(Transform):
         """Restore one volume of a decollated batch."""
         d = dict(data)
         scale = applied_range(d[self.image_key])
-        given = {self.image_key: self._correction(d)}
-        with allow_missing_keys_mode(self.transform):
-            inverted = self.transform.inverse(given)[self.image_key]
+        meta, operations = d[self.image_key].meta, d[self.image_key].applied_operations
+        _, *more = channels = _plain(d[self.pred_key]).split(1)
+        d[self.pred_key] = channels[0]
+        if more:
+            unit = 1.0 if scale is None else float(scale["high"]) - float(scale["low"])
+            d[FILLED] = self._inverted(more[0], meta, operations) > 0.5 * unit
+            if len(more) > 1:
+                d[SD] = self._inverted(more[1], meta, operations)
+        inverted = self._inverted(self._correction(d), meta, operations)
         original = d[self.pred_key] = d.pop(self.original_key)
         values, correction = _plain(original), _plain(inverted).to(original.device, original.dtype)
         if scale is None:
@@ -74,8 +86,14 @@ class RestoreOnInputGridd(Transform):
         torch.where(result < least, darkest, result, out=values)
         return d
 
-    def _correction(self, d: dict[Hashable, Any]) -> MetaTensor:
-        """Prediction minus input, with the metadata that the inverse needs; both are removed from ``d``."""
+    def _inverted(self, difference: torch.Tensor, meta: dict[str, Any], operations: list[Any]) -> MetaTensor:
+        """A difference of the network's intensities on the grid and in the unit of the input."""
+        marked = MetaTensor(difference, meta={**meta, DIFFERENCE: True}, applied_operations=list(operations))
+        with allow_missing_keys_mode(self.transform):
+            return self.transform.inverse({self.image_key: marked})[self.image_key]
+
+    def _correction(self, d: dict[Hashable, Any]) -> torch.Tensor:
+        """Prediction minus input; both are removed from ``d``."""
         pred, image = d.pop(self.pred_key), d.pop(self.image_key)
         difference = _plain(pred).sub_(_plain(image).to(pred.device, pred.dtype))
         largest = float(max(abs(extreme) for extreme in torch.aminmax(difference)))
@@ -84,9 +102,7 @@ class RestoreOnInputGridd(Transform):
                 f"the network's largest correction is {largest:.3g} times the intensity range, at most {MOST:g} makes "
                 "sense: the weights are damaged or those of another preprocessing, or the image is no head."
             )
-        correction = MetaTensor(difference, meta=dict(image.meta), applied_operations=image.applied_operations)
-        correction.meta[DIFFERENCE] = True
-        return correction
+        return difference
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:

@@ -20,6 +20,9 @@ __all__ = ["DIFFERENCE", "ScaleIntensityByVolumePercentiled", "applied_range", "
 LEAST = -1.0
 """What is darker is no tissue: noise of 15 % reaches -0.7."""
 
+FINE, HUGE = 1e-30, 1e30
+"""Intensity ranges that are handled in float32."""
+
 DIFFERENCE = "is_difference"
 """Key of the metadata of a volume that is the difference of two scaled ones: the offset has cancelled out."""
 
@@ -102,7 +105,8 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
             scaled: MetaTensor = d[key]
             info = self.pop_transform(scaled)[TraceKeys.EXTRA_INFO]
             low, high, hidden = float(info["low"]), float(info["high"]), info["hidden"]
-            restored = scaled * (high - low)
+            far = not FINE < high - low < HUGE  # beyond what float32 holds
+            restored = (scaled.double() if far else scaled) * (high - low)
             if not scaled.meta.get(DIFFERENCE):
                 restored.add_(low)
             else:  # adding -0.0 changes nothing, not even the sign of a zero

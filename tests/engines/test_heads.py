@@ -5,7 +5,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from scripts.corruptions import RandAnomalies, RandFieldOfView, RandLesionHoles, RandPixelDropout, VolumeCorruption
+from scripts.corruptions import KINDS, RandAnomalies, RandFieldOfView, RandPixelDropout, VolumeCorruption
 from scripts.engines import AnomalyBatch, BrainMaskBatch, RandVariants, RestorationBatch
 from tests.helpers.demo_heads import demo_heads
 
@@ -26,7 +26,7 @@ def batch() -> dict[str, torch.Tensor]:
 
 
 def test_validation_is_the_same_each_time_and_training_is_not(batch):
-    made = RestorationBatch(DROPOUT, RandLesionHoles(), variants=RandVariants(), other_plane_prob=0.0)
+    made = RestorationBatch(DROPOUT, variants=RandVariants(), other_plane_prob=0.0)
     first, second = (made(batch, CPU)[0] for _ in range(2))
     assert torch.equal(first, second)
     trainer = Engine(lambda *_: made(batch, CPU)[0])
@@ -39,26 +39,29 @@ def test_validation_is_the_same_each_time_and_training_is_not(batch):
     assert not torch.equal(repeated, seen[1])
 
 
-def test_image_and_target_are_scaled_alike(batch):
-    image, target = RestorationBatch(DROPOUT, RandLesionHoles(), fill_prob=0.0)(batch, CPU)
-    damaged, clean = image[:, :1], target[:, :1]
-    kept = damaged != 0
-    torch.testing.assert_close(damaged[kept], clean[kept])
-    assert (~kept & (clean > 0.1)).sum() == pytest.approx(0.1 * int((clean > 0.1).sum()), rel=0.1)
+def test_what_is_filled_is_marked_and_image_and_target_are_scaled_alike(batch):
+    image, target, _, known = RestorationBatch(DROPOUT)(batch, CPU)
+    damaged, clean, filled = image[:, :1], target[:, :1], image[:, 1:] == 1
+    lost = (clean > 0.1) & ((damaged != clean) | filled)
+    assert lost.sum() == pytest.approx(0.1 * int((clean > 0.1).sum()), rel=0.1)
+    assert filled[lost].float().mean() > 0.8
+    torch.testing.assert_close(damaged[~filled & (damaged != 0)], clean[~filled & (damaged != 0)])
     high = damaged.flatten(1).quantile(0.995, dim=1)
     torch.testing.assert_close(high, torch.ones(4), atol=0.05, rtol=0)
-    assert not image[:, 1].any()
     assert target[:, 1].unique().tolist() == pytest.approx([0.1, 1.0])
+    dropout = KINDS.index("dropout")
+    assert (known["levels"][:, dropout] > 0.5).all()
+    assert known["levels"].sum() == known["levels"][:, dropout].sum()
 
 
-def test_only_the_mask_is_to_be_filled(batch):
-    made = RestorationBatch(VolumeCorruption([]), RandLesionHoles(diameter_mm=[8, 16]), fill_prob=1.0)
-    image, target = made(batch, CPU)
-    mask = image[:, 1] == 1
-    assert mask.flatten(1).any(dim=1).all()
-    assert not image[:, 0][mask].any()
-    assert torch.equal(target[:, 1], mask.float())
-    torch.testing.assert_close(image[:, 0][~mask], target[:, 0][~mask])
+def test_a_verdict_tells_the_levels_instead(batch):
+    class Half(torch.nn.Module):
+        def forward(self, volumes):
+            assert volumes.shape == batch["image"].shape
+            return torch.zeros(len(volumes), len(KINDS) + 1)
+
+    known = RestorationBatch(DROPOUT, verdict=Half())(batch, CPU)[3]
+    assert torch.equal(known["levels"], torch.full((4, len(KINDS)), 0.5))
 
 
 def test_brain_masks_lose_what_the_image_loses(batch):
@@ -87,7 +90,7 @@ def test_stripped_heads_keep_the_brain(batch):
 
 
 def test_other_planes_are_padded_to_what_the_network_takes(batch):
-    made = RestorationBatch(DROPOUT, RandLesionHoles(), other_plane_prob=1.0)
+    made = RestorationBatch(DROPOUT, other_plane_prob=1.0)
     made.training = True
     torch.manual_seed(0)
     shapes = {tuple(made(batch, CPU)[0].shape[2:]) for _ in range(12)}

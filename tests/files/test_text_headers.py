@@ -56,6 +56,23 @@ def test_a_flipped_bit_in_compressed_data_is_seen(tmp_path, suffix):
         check_text_header(path, CHECK)
 
 
+@pytest.mark.parametrize("suffix", [".mha", ".mhd"])
+@pytest.mark.parametrize("wrong", [b"= 8", b"= 9", b"= 1x", b'= "'])
+def test_another_size_of_compressed_data_is_refused(tmp_path, suffix, wrong):
+    path = written(tmp_path / f"a{suffix}", compressed=True)
+    size = path.read_bytes().partition(b"CompressedDataSize ")[2].partition(b"\n")[0]
+    edited(path, b"CompressedDataSize " + size, b"CompressedDataSize " + wrong + size[3:])
+    with pytest.raises(ValueError, match="bytes of compressed data, but there are"):
+        check_text_header(path, CHECK)
+
+
+@pytest.mark.parametrize("true", [b"1", b"t", b"1 2 se"])
+def test_what_itk_takes_for_true_is_true(tmp_path, true):
+    path = written(tmp_path / "a.mha", compressed=True)
+    check_text_header(edited(path, b"CompressedData = True", b"CompressedData = " + true), CHECK)
+    assert np.array_equal(itk.array_from_image(itk.imread(str(path))).T, head().astype(np.float32))
+
+
 @pytest.mark.parametrize(
     "elsewhere", ["/etc/passwd", "../secret.raw", "sub/secret.raw", "..\\secret.raw", "%03d.raw 1 9 1", "LIST"]
 )

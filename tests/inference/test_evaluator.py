@@ -316,7 +316,7 @@ def test_two_inputs_of_one_result_do_not_overwrite_each_other(workflow, tmp_path
         ({"plane": "sagital"}, ValueError, "plane 'sagital' is unknown: choose one of sagittal, coronal, axial"),
         ({"plan": "axial"}, ValueError, r"unknown key 'plan': did you mean plane\?"),
         ({"anomaly": True}, ValueError, "anomaly maps are not available yet"),
-        ({"spatial_dims": 3}, ValueError, "inference works slice by slice, got spatial_dims 3"),
+        ({"spatial_dims": 4}, ValueError, r"spatial_dims must be 3 \(whole volumes\) or 2 \(slice by slice\), got 4"),
         ({"output_dir": "LICENSE"}, NotADirectoryError, "output_dir 'LICENSE' is a file: give a folder"),
         ({"output_dir": "LICENSE/out"}, NotADirectoryError, "Not a directory: 'LICENSE/out"),
         ({"network_def": {"_target_": "torch.nn.PReLU"}}, ValueError, 'weights .* do not fit PReLU: .* "weight"'),

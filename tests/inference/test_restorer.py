@@ -160,7 +160,7 @@ def test_a_bad_file_is_named(tmp_path):
         ({"num_workers": 2, "patterns": ("*.nii",)}, ValueError, "num_workers, patterns: of no use"),
         ({"weights": "absent.pt"}, FileNotFoundError, "there are no weights at absent.pt"),
         ({"network_def": {"_target_": "torch.nn.PReLU"}}, ValueError, "do not fit PReLU"),
-        ({"spatial_dims": 3}, ValueError, "inference works slice by slice, got spatial_dims 3"),
+        ({"spatial_dims": 4}, ValueError, "spatial_dims must be 3 (whole volumes) or 2 (slice by slice), got 4"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -32,7 +32,7 @@ def told(levels: list[float]) -> SlabUNet:
     torch.manual_seed(0)
     verdict = VerdictNet(kinds=2)
     torch.nn.init.zeros_(verdict.layers[-1].weight)
-    verdict.layers[-1].bias.data = torch.logit(torch.tensor(levels))
+    verdict.layers[-1].bias.data = torch.logit(torch.tensor([*levels, 0.9]))
     network = SlabUNet(1, channels=(8, 8, 8), verdict=verdict).eval()
     network.stem.bias.data.fill_(1.0)
     network.stem.weight.data.zero_()
@@ -47,6 +47,17 @@ def test_each_kind_has_its_own_convolution_weighted_by_its_level():
     some, more = (told(levels)(VOLUMES)[:, 0] - VOLUMES[:, 0] for levels in ([0.5, 0.25], [0.25, 0.5]))
     ratio = more[:, 8:16, 8:16].mean() / some[:, 8:16, 8:16].mean()
     torch.testing.assert_close(float(ratio), (0.25 + 5) / (0.5 + 2.5), rtol=1e-4, atol=0)
+
+
+def test_levels_may_be_told():
+    network = told([0.5, 0.25])
+    levels = torch.tensor([[0.25, 0.5]]).expand(4, 2)
+    torch.testing.assert_close(network(VOLUMES, levels), told([0.25, 0.5])(VOLUMES), rtol=1e-4, atol=1e-4)
+
+
+def test_statistics_may_be_given():
+    network = VerdictNet(kinds=3).eval()
+    assert torch.equal(network(volume_statistics(VOLUMES)), network(VOLUMES))
 
 
 def test_the_verdict_is_not_trained_along():

@@ -141,3 +141,11 @@ def test_what_is_far_too_bright_or_dark_is_shown_as_the_limit():
 
 def test_a_volume_that_was_not_scaled_has_no_range():
     assert applied_range(volume()) is None
+
+
+def test_ranges_beyond_float32_come_back():
+    volume = MetaTensor(torch.rand(1, 6, 7, 8, dtype=torch.float64) * 2e41)
+    scale = ScaleIntensityByVolumePercentiled(keys="image")
+    scaled = scale({"image": volume.clone()})
+    assert scaled["image"].dtype == torch.float32
+    torch.testing.assert_close(scale.inverse(scaled)["image"].as_tensor(), volume.as_tensor(), rtol=1e-6, atol=1e34)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restore whole volumes of any voxel size: repairs by formula, a verdict, and the network where it is called for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from monai.data import affine_to_spacing
+from monai.inferers import Inferer
+from torch import Tensor, nn
+
+from ..repairs import repair
+from .gate import DAMAGED, Gate, Verdict
+
+__all__ = ["VolumeInferer", "deal_out", "put_together"]
+
+MULTIPLE = 8
+"""Divisor of rows and columns."""
+PERCENTILE = 0.995
+STRIDE = 11
+"""Every how many voxels one counts for the percentile, as in training."""
+
+
+class VolumeInferer(Inferer):
+    """Inferer for networks that see whole volumes, such as :class:`~scripts.networks.SlabUNet`.
+
+    What a formula undoes is undone first (:func:`~scripts.repairs.repair`). Then the network's verdict tells how much
+    of which damage is left, and the gate whether the network is to restore it. A volume with finer voxels than those of
+    the training is dealt out, without interpolation, to several interleaved ones, which are restored separately. A
+    network without a verdict restores every volume as it is.
+
+    Args:
+        spacing_mm: voxel size that the network was trained on.
+        gate: what decides by the verdict; ``None``: the network restores every volume.
+        uncertainty: whether to give the standard deviations too; the network is then run on sound volumes as well.
+        sd_factor: what the standard deviations of the network are multiplied by, from the calibration.
+
+    Attributes:
+        verdict: that of the last volume; ``None`` without a gate.
+    """
+
+    def __init__(
+        self, spacing_mm: float = 2.0, gate: Gate | None = None, uncertainty: bool = False, sd_factor: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.spacing_mm, self.gate = spacing_mm, gate
+        self.uncertainty, self.sd_factor = uncertainty, sd_factor
+        self.verdict: Verdict | None = None
+
+    @torch.no_grad()
+    def __call__(self, inputs: Tensor, network: nn.Module) -> Tensor:  # type: ignore[override]
+        """Restore one volume.
+
+        Args:
+            inputs: ``(1, 1, H, W, D)``, nothing 0, 99.5th percentile 1, with its affine; without one, the voxels are
+                those of the training.
+            network: returns image and logarithm of its standard deviation, ``(B, 2, H, W, D)``, and has a ``verdict``;
+                or returns an image.
+
+        Returns:
+            Restored volume, where voxels were filled (1, else 0) and, if wanted, the standard deviation,
+            ``(1, 2 or 3, H, W, D)``; what the network returns, if it has no verdict.
+
+        Raises:
+            ValueError: there are several volumes or channels.
+        """
+        if inputs.ndim != 5 or inputs.shape[:2] != (1, 1):
+            raise ValueError(f"one volume of one channel at a time, got the shape {tuple(inputs.shape)}.")
+        volume, factors = _plain(inputs), self._factors(inputs)
+        verdict_of, self.verdict = getattr(network, "verdict", None), None
+        if verdict_of is None:
+            restored = torch.cat([_restored(part[None], network) for part in deal_out(volume, factors)])
+            return put_together(restored, factors, volume.shape[2:])
+        found = repair(volume)
+        repaired, filled = found.volumes, found.filled.to(volume)
+        scale = _percentile(repaired) if found.done() else 1.0
+        parts = deal_out(torch.cat([repaired / scale, filled], dim=1), factors)
+        odds = torch.sigmoid(verdict_of(_padded(parts[:1, :1])))[0]  # interleaved parts are damaged alike
+        restores = True
+        if self.gate is not None:
+            self.verdict = self.gate(odds[:-1], float(odds[-1]), found.done())
+            restores = self.verdict.name == DAMAGED
+        channels = [volume, torch.zeros_like(filled)]
+        if restores or self.uncertainty:
+            levels = odds[None, :-1]
+            restored = torch.cat([_restored(part[None], network, levels) for part in parts])
+            image, log_sd = put_together(restored, factors, volume.shape[2:]).split(1, dim=1)
+            if restores:
+                channels = [image * scale, filled]
+            if self.uncertainty:
+                channels.append(log_sd.exp() * (self.sd_factor * scale))
+        return torch.cat(channels, dim=1)
+
+    def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
+        """Interleaved volumes along each axis."""
+        affine = getattr(inputs, "affine", None)
+        if affine is None:
+            return (1, 1, 1)
+        sizes = affine_to_spacing(affine[0] if affine.ndim == 3 else affine).tolist()
+        row, column, k = (max(1, round(self.spacing_mm / size)) for size in sizes)
+        return row, column, k
+
+
+def deal_out(volume: Tensor, factors: Sequence[int]) -> Tensor:
+    """Deal a volume out to ``f * g * h`` interleaved ones, each with every f-th row, g-th column and h-th slice.
+
+    Args:
+        volume: ``(1, C, H, W, D)``, padded to multiples of the factors by repeating its last voxels.
+        factors: ``(f, g, h)``, each at least 1.
+
+    Returns:
+        ``(f * g * h, C, ceil(H / f), ceil(W / g), ceil(D / h))``.
+
+    Example:
+        >>> deal_out(torch.rand(1, 1, 16, 17, 18), (2, 2, 1)).shape
+        torch.Size([4, 1, 8, 9, 18])
+    """
+    f, g, h = factors
+    channels, height, width, depth = volume.shape[1:]
+    volume = F.pad(volume, (0, -depth % h, 0, -width % g, 0, -height % f), mode="replicate")
+    rows, columns, slices = (size // factor for size, factor in zip(volume.shape[2:], factors, strict=True))
+    parts = volume.reshape(channels, rows, f, columns, g, slices, h).permute(2, 4, 6, 0, 1, 3, 5)
+    return parts.reshape(f * g * h, channels, rows, columns, slices)
+
+
+def put_together(parts: Tensor, factors: Sequence[int], size: Sequence[int]) -> Tensor:
+    """Undo :func:`deal_out`.
+
+    Args:
+        parts: interleaved volumes, ``(f * g * h, C, rows, columns, slices)``.
+        factors: ``(f, g, h)``.
+        size: ``(H, W, D)``.
+
+    Returns:
+        ``(1, C, H, W, D)``.
+    """
+    f, g, h = factors
+    channels, rows, columns, slices = parts.shape[1:]
+    volume = parts.reshape(f, g, h, channels, rows, columns, slices).permute(3, 4, 0, 5, 1, 6, 2)
+    volume = volume.reshape(1, channels, rows * f, columns * g, slices * h)
+    return volume[..., : size[0], : size[1], : size[2]]
+
+
+def _restored(part: Tensor, network: Any, *known: Tensor) -> Tensor:
+    """One of the interleaved volumes; the mask of what was filled is left out where there is none."""
+    height, width = part.shape[2:4]
+    seen = _padded(part if part[:, 1:].any() else part[:, :1])
+    return network(seen, *known)[:, :, :height, :width]
+
+
+def _padded(volume: Tensor) -> Tensor:
+    """Zeros after the last row and column, as in training."""
+    return F.pad(volume, (0, 0, 0, -volume.shape[3] % MULTIPLE, 0, -volume.shape[2] % MULTIPLE))
+
+
+def _percentile(volume: Tensor) -> float:
+    some = volume.flatten()[::STRIDE]
+    return max(1e-3, float(some.kthvalue(max(1, int(PERCENTILE * len(some)))).values))
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """The tensor without its metadata."""
+    return tensor.as_tensor() if hasattr(tensor, "as_tensor") else tensor
