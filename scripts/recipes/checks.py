@@ -23,6 +23,8 @@ RUNNER_KEYS = {"_meta_", "imports", "initialize", "run", "finalize"}
 TRACKING_KEYS = {"tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"}
 """Set by MONAI's ``--tracking`` and by its federated client."""
 
+TRACKED = re.compile(r"(?![$@%])(.+) \+ '(/config_[\d_]+\.json)'")
+
 RUNS = ("run", "training", "evaluating", "inference")
 """Sections that do something."""
 
@@ -90,6 +92,8 @@ def check_keys(bundle_root: str, config_files: Sequence[str]) -> None:
     if known:
         _check_section(config, known)
         _check_names(parser, config, known)
+    if tracked := TRACKED.fullmatch(str(config.get("save_execute_config"))):  # MONAI adds to a text as to an expression
+        config["save_execute_config"] = f"{tracked[1]}{tracked[2]}"
     for key, value in config.items():
         config[key] = checked_value(key, value, known.get(key))
     parser.parse(reset=True)

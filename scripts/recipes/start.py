@@ -17,10 +17,11 @@ from ..files.checked import check_zip
 from ..files.folder_claim import keep_claimed
 from .checks import OBJECT, running_parser
 
-__all__ = ["RESULTS", "settings", "start_training"]
+__all__ = ["settings", "start_training"]
 
-RESULTS = ("model.pt", "checkpoint.pt", "history.csv", "config.yaml", "events.out.tfevents.*")
-"""What a training writes."""
+RESULTS = ("checkpoint.pt", "history.csv", "model.pt")
+RECORDS = ("config.yaml", "events.out.tfevents.*")
+"""What a training writes. Records alone are of one that failed before its first epoch had ended."""
 
 LASTING = {
     "accumulation_steps", "batch_size", "corruption", "freeze", "initial_weights", "learning_rate", "loss",
@@ -57,7 +58,7 @@ def start_training(output_dir: str, resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
         raise ValueError("resume and overwrite exclude each other: give one of them.")
     keep_claimed(output_dir)
-    former = sorted(path for pattern in RESULTS for path in folder.glob(pattern))
+    former = [folder / name for name in RESULTS if (folder / name).is_file()]
     if resume:
         goes_on = check_resumed(folder / "checkpoint.pt", settings(), config)
     elif former and not overwrite:
@@ -66,7 +67,7 @@ def start_training(output_dir: str, resume: bool, overwrite: bool) -> None:
             "on with it, or --overwrite true to start anew."
         )
     elif overwrite:
-        for path in former:
+        for path in [*former, *(path for pattern in RECORDS for path in folder.glob(pattern))]:
             path.unlink()
     if not resume or goes_on:
         save_config(config, folder / "config.yaml")
