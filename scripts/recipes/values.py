@@ -70,12 +70,12 @@ def checked_value(key: str, value: Any, default: Any = None) -> Any:
         return value if value is None else f"$torch.device('{_usable_device(value)}')"
     if key in SWITCHES and isinstance(value, dict):  # a component finds it out
         return value
+    known = not (isinstance(default, str) and default.startswith(EXPRESSIONS))
     kind = bool if key in SWITCHES else type(default)
-    if kind in KINDS and not (isinstance(default, str) and default.startswith(EXPRESSIONS)):
+    if key in SWITCHES or (known and kind in KINDS):
         value = _of_kind(key, value, kind)
-    if key in LEAST and isinstance(value, int | float):
-        if isinstance(LEAST[key], int) and key != "learning_rate" and not isinstance(value, int):
-            raise ValueError(f"{key} must be a whole number, got {value}.")
+    if key in LEAST and value is not None:
+        value = _of_kind(key, value, float if key == "learning_rate" else int)
         if not value >= LEAST[key]:
             raise ValueError(f"{key} must be at least {LEAST[key]}, got {value}.")
     return value
