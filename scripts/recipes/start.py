@@ -100,8 +100,10 @@ def check_resumed(checkpoint: Path, now: Mapping[str, Any], config: Mapping[str,
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     then: dict[str, Any] = saved.get("settings", {})
     for key in sorted(then.keys() & now.keys()):
-        one, other = ((_target(value) if key in CHANGEABLE else value) for value in (then[key], now[key]))
-        if one != other:
+        former, own = then[key], now[key]
+        if key in CHANGEABLE:  # all but the class
+            former, own = (value.get("_target_") if isinstance(value, dict) else None for value in (former, own))
+        if former != own:
             raise ValueError(
                 f"{key} cannot be changed in a training that is resumed: {checkpoint} has {_short(then[key])}, not "
                 f"{_short(now[key])}. Start anew in another output_dir, for example with its model.pt as "
@@ -118,10 +120,6 @@ def check_resumed(checkpoint: Path, now: Mapping[str, Any], config: Mapping[str,
         )
     waited, patience = saved.get("early_stop", {}).get("waited", 0), config["early_stopping_patience"]
     return saved["epoch"] != now["max_epochs"] and not (isinstance(patience, int) and waited >= patience)
-
-
-def _target(value: Any) -> Any:
-    return value.get("_target_") if isinstance(value, dict) else type(value).__name__
 
 
 def save_config(config: Mapping[str, Any], path: Path) -> None:
