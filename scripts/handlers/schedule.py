@@ -8,7 +8,7 @@ import time
 from typing import Any, TypeVar
 
 from ignite.engine import Engine, Events
-from monai.engines import SupervisedTrainer, Workflow
+from monai.engines import Evaluator, SupervisedTrainer, Workflow
 from monai.handlers import LrScheduleHandler, ValidationHandler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
@@ -174,7 +174,7 @@ class RegularValidation(ValidationHandler):
         schedule: schedule of the learning rate, which may end the training (:class:`TimedSchedule`).
     """
 
-    def __init__(self, validator: Workflow, interval: int, schedule: Any = None) -> None:
+    def __init__(self, validator: Evaluator, interval: int, schedule: Any = None) -> None:
         super().__init__(interval=interval, validator=validator)
         self.schedule = schedule
 
@@ -183,7 +183,7 @@ class RegularValidation(ValidationHandler):
         engine.add_event_handler(Events.EPOCH_COMPLETED(event_filter=self._is_due), self)
 
     def _is_due(self, engine: Engine, epoch: int) -> bool:
-        last = epoch == engine.state.max_epochs or engine.should_terminate
+        last = epoch == engine.state.max_epochs or bool(engine.should_terminate)
         return last or epoch % self.interval == 0 or bool(getattr(self.schedule, "finished", ""))
 
 
