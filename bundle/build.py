@@ -196,7 +196,7 @@ def _onnx_arguments(metadata: dict[str, Any]) -> dict[str, Any]:
     """Arguments of MONAI's ``onnx_export``, which without any fixes all sizes: here those stay free that may vary."""
     image = metadata["network_data_format"]["inputs"]["image"]
     sizes = image["spatial_shape"]
-    free = {axis: f"size_{axis - 2}" for axis, size in enumerate(sizes, 2) if isinstance(size, str)}
+    free = [axis for axis, size in enumerate(sizes, 2) if isinstance(size, str)]
     return {
         "net_id": "network_def",
         "filepath": "models/model.onnx",
@@ -207,7 +207,7 @@ def _onnx_arguments(metadata: dict[str, Any]) -> dict[str, Any]:
         "converter_kwargs": {
             "input_names": ["image"],
             "output_names": ["pred"],
-            "dynamic_axes": {"image": {0: "batch", **free}},
+            "dynamic_axes": {"image": [0, *free]},  # JSON has no numbers for the keys of names
         },
     }
 
