@@ -72,7 +72,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise ValueError(f"{path} is damaged, or no file of weights: give a model.pt that training wrote.") from error
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds more than weights, or none: give a model.pt that training wrote.")
     for name, value in state.items():
         if not torch.isfinite(value).all():
