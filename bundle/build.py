@@ -88,7 +88,9 @@ def _build_one(name: str, output_dir: Path) -> Path:
         for workflow, config in configs.items():
             _write_json(bundle / f"configs/{workflow}.json", config)
         code = _write_code(configs, bundle / "scripts")
-        _write_json(bundle / "configs/metadata.json", _metadata(source, code))
+        metadata = _metadata(source, code)
+        _write_json(bundle / "configs/metadata.json", metadata)
+        _write_json(bundle / "configs/onnx_export.json", _onnx_arguments(metadata))
         for origin, place in {
             ROOT / "configs/logging.conf": "configs/logging.conf",
             ROOT / "LICENSE": "LICENSE",
@@ -188,6 +190,26 @@ def _metadata(source: Path, code: str) -> dict[str, Any]:
         if re.search(rf"(?m)^(?=.*import).*\b{MODULES.get(package, package)}\b", code)
     }
     return metadata
+
+
+def _onnx_arguments(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of MONAI's ``onnx_export``, which without any fixes all sizes: here those stay free that may vary."""
+    image = metadata["network_data_format"]["inputs"]["image"]
+    sizes = image["spatial_shape"]
+    free = [axis for axis, size in enumerate(sizes, 2) if isinstance(size, str)]
+    return {
+        "net_id": "network_def",
+        "filepath": "models/model.onnx",
+        "ckpt_file": "models/model.pt",
+        "meta_file": "configs/metadata.json",
+        "config_file": "configs/inference.json",
+        "input_shape": [2, image["num_channels"], *(64 if isinstance(size, str) else size for size in sizes)],
+        "converter_kwargs": {
+            "input_names": ["image"],
+            "output_names": ["pred"],
+            "dynamic_axes": {"image": [0, *free]},  # JSON has no numbers for the keys of names
+        },
+    }
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import yaml
-from monai.bundle import ConfigParser
+from monai.bundle import ConfigParser, onnx_export
 
 from bundle import build as builder
 from bundle import verify as verifier
+from scripts.recipes.weights import load_weights
 
 NAME = "brain_mri_autoencoder"
 
@@ -236,3 +238,18 @@ def test_verification_names_what_is_wrong(
     damage(copy)
     with pytest.raises((FileNotFoundError, ValueError), match=message):
         check(copy)
+
+
+@pytest.mark.slow  # ten seconds of torch.export
+def test_onnx_export_keeps_the_sizes_free_that_may_vary(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built)
+    onnx_export(args_file="configs/onnx_export.json", filepath=str(tmp_path / "model.onnx"))
+    config = ConfigParser(ConfigParser.load_config_file("configs/inference.json"))
+    network = load_weights(config.get_parsed_content("network_def"), "models/model.pt").eval()
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for shape in ((1, 1, 24, 40), (3, 1, 96, 16)):
+        image = torch.rand(shape)
+        restored = session.run(["pred"], {"image": image.numpy()})[0]
+        np.testing.assert_allclose(restored, network(image).detach(), atol=1e-4)

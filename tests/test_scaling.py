@@ -247,7 +247,7 @@ def test_slurm_job_starts_every_node_with_the_recipe(slurm, tmp_path):
     for words in (
         ["--nnodes=2", "--nproc_per_node=4", "--rdzv_backend=c10d", "--rdzv_endpoint=node7:20123", "--rdzv_id=40123-0"],
         ["-m", "monai.bundle", "run", "training", "--args_file", recipe],
-        ["--dataset_dir", "DATA", "--output_dir", str(tmp_path), "--resume", "False", "--max_epochs", "7"],
+        ["--dataset_dir", "DATA", "--output_dir", str(tmp_path), "--overwrite", "True", "--max_epochs", "7"],
     ):
         assert " ".join(words) in " ".join(started)
     files = re.findall(r"'([^']*)'", started[started.index("--config_file") + 1])

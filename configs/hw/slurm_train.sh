@@ -31,13 +31,13 @@ head_node=${nodes%%$'\n'*}
 port=$((20000 + SLURM_JOB_ID % 20000)) # two jobs on a node need two ports
 files=$("$python" -c "import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))['config_file'] + sys.argv[2:])" \
     "$recipe" configs/hw/multi_gpu.yaml)
-resume=False
-if [[ -f $out/checkpoint.pt ]]; then resume=True; fi
+former=(--overwrite True) # of an epoch that did not end
+if [[ -f $out/checkpoint.pt ]]; then former=(--resume True); fi
 
 trap 'scontrol requeue "$SLURM_JOB_ID"' USR1 # sent a minute before the time is up
 srun --kill-on-bad-exit=1 "$python" -m torch.distributed.run \
     --nnodes="$SLURM_NNODES" --nproc_per_node="$processes" \
     --rdzv_backend=c10d --rdzv_endpoint="$head_node:$port" --rdzv_id="$SLURM_JOB_ID-${SLURM_RESTART_COUNT:-0}" \
     -m monai.bundle run training --args_file "$recipe" --config_file "$files" \
-    --dataset_dir "$data" --output_dir "$out" --resume "$resume" "$@" &
+    --dataset_dir "$data" --output_dir "$out" "${former[@]}" "$@" &
 wait $! # in the background, so that the signal is not held up

@@ -78,7 +78,7 @@ class Demo:
         training, places = self.folder / "training", (str(self.cohort), str(self.folder / "training"))
         self._command(
             f"train the default recipe (epochs: {max_epochs})", "train", *places, "--seed", str(self.seed),
-            "--max_epochs", str(max_epochs), "--batch_size", str(BATCH_SIZE),
+            "--max_epochs", str(max_epochs), "--batch_size", str(BATCH_SIZE), "--overwrite",
         )  # fmt: skip
         self._command(
             "evaluate it on the test subjects", "evaluate", *places, "--seed", str(self.seed),

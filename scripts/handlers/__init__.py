@@ -7,9 +7,22 @@ from .checkpoints import BestModel, BroadcastBuffers, EpochSeed, ResumeCheckpoin
 from .history import History, Progress
 from .image_panel import ImagePanel
 from .latent_statistics import LatentStatistics
-from .schedule import EarlyStop, LrScheduleByStep, TimedSchedule, reference
+from .output import ItemOutput
+from .schedule import EarlyStop, LrScheduleByStep, RegularValidation, TimedSchedule, reference
 
 __all__ = [
-    "BestModel", "BroadcastBuffers", "EarlyStop", "EpochSeed", "History", "ImagePanel", "LatentStatistics",
-    "LrScheduleByStep", "Progress", "ResumeCheckpoint", "TimedSchedule", "reference",
+    "BestModel",
+    "BroadcastBuffers",
+    "EarlyStop",
+    "EpochSeed",
+    "History",
+    "ImagePanel",
+    "ItemOutput",
+    "LatentStatistics",
+    "LrScheduleByStep",
+    "Progress",
+    "RegularValidation",
+    "ResumeCheckpoint",
+    "TimedSchedule",
+    "reference",
 ]  # fmt: skip

@@ -19,8 +19,12 @@ from torch import nn
 
 from ..files.atomic import replacing
 from ..files.checked import check_zip
+from .schedule import go_on_with
 
 __all__ = ["BestModel", "BroadcastBuffers", "EpochSeed", "ResumeCheckpoint", "plain_state"]
+
+COURSE = {"learning_rate", "max_epochs", "optimizer", "lr_scheduler"}
+"""Settings that may change in a resumed training, and change its optimiser and its schedule."""
 
 RANK_STRIDE = 1_000_003
 """More than any run has epochs, so that no process repeats the numbers of another."""
@@ -82,15 +86,24 @@ class ResumeCheckpoint:
         path: file to write, by rename.
         parts: objects with ``state_dict`` and ``load_state_dict``: ``network``, optimizer, scheduler, handlers.
         resume: whether to start from ``path``.
+        settings: settings of the run by key, kept in the file. Where a resumed run has others for the learning rate,
+            the length, the optimiser or the schedule, it goes on with its own.
 
     Raises:
         FileNotFoundError: ``resume`` without a checkpoint.
     """
 
-    def __init__(self, path: str | Path, parts: Mapping[str, Any], resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        parts: Mapping[str, Any],
+        resume: bool = False,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.parts = dict(parts)
         self.resume = resume
+        self.settings = dict(settings or {})
         if resume and not self.path.is_file():
             raise FileNotFoundError(f"resume needs {self.path}, which does not exist: start without --resume true.")
 
@@ -102,23 +115,36 @@ class ResumeCheckpoint:
     def _save(self, engine: Workflow) -> None:
         if engine.state.rank == 0:
             states = {n: plain_state(p) if n == "network" else p.state_dict() for n, p in self.parts.items()}
-            finished = engine.should_terminate
             with replacing(self.path) as partial:
-                torch.save({"epoch": engine.state.epoch, "finished": bool(finished), **states}, partial)
+                torch.save({"epoch": engine.state.epoch, "settings": self.settings, **states}, partial)
 
     def _load(self, engine: Workflow) -> None:
         if not self.resume:
             return
         check_zip(self.path)
         saved = torch.load(self.path, map_location=engine.state.device, weights_only=True)
+        former = saved.get("settings", {})
+        changed = {key for key in COURSE & former.keys() if former[key] != self.settings.get(key)}
         for name, part in self.parts.items():
             module = getattr(part, "module", part) if name == "network" else part
-            module.load_state_dict(saved[name])
+            if not changed or name not in ("optimizer", "lr_scheduler"):
+                module.load_state_dict(saved[name])
+        if changed:
+            rates = [float(settings["learning_rate"]) for settings in (self.settings, former)]
+            states = saved["optimizer"], saved["lr_scheduler"]
+            go_on_with(self.parts["optimizer"], self.parts["lr_scheduler"], *states, rates[0] / rates[1])
+            engine.logger.info(f"other settings than before: {', '.join(sorted(changed))}")
         engine.state.epoch = saved["epoch"]
         engine.state.iteration = saved["epoch"] * engine.state.epoch_length
         engine.logger.info(f"resumed from {self.path} after epoch {saved['epoch']}")
-        if saved["finished"]:
+        ended = [part.finished for part in self.parts.values() if getattr(part, "finished", "")]
+        if ended:
+            engine.logger.warning(f"the training in {self.path.parent} has ended: {ended[0]} to go on.")
             engine.terminate()
+        elif saved["epoch"] >= engine.state.max_epochs:
+            engine.logger.warning(
+                f"the training in {self.path.parent} has its {saved['epoch']} epochs: give more max_epochs to go on."
+            )
 
 
 class EpochSeed:

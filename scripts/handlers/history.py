@@ -93,11 +93,13 @@ class Progress:
     Args:
         evaluator: evaluator whose metrics are shown, once there are any.
         disable: whether to show nothing, as on the other ranks of a distributed run.
+        schedule: schedule of the learning rate; one that ends the training after some ``minutes`` is shown by these.
     """
 
-    def __init__(self, evaluator: Workflow, disable: bool = False) -> None:
+    def __init__(self, evaluator: Workflow, disable: bool = False, schedule: Any = None) -> None:
         self.evaluator = evaluator
         self.disable = disable
+        self.schedule = schedule
 
     def attach(self, engine: Workflow) -> None:
         """Attach to the trainer."""
@@ -111,10 +113,16 @@ class Progress:
     def _open(self, engine: Workflow) -> None:
         state = engine.state
         if self.bar is None:
-            total = state.max_epochs * state.epoch_length
+            total = None if self._timed() else state.max_epochs * state.epoch_length
             done = (state.epoch - 1) * state.epoch_length
             self.bar = tqdm(total=total, initial=done, unit="step", disable=self.disable, dynamic_ncols=True)
-        self.bar.set_description(f"epoch {state.epoch}/{state.max_epochs}")
+        course = f"/{state.max_epochs}"
+        if self._timed():
+            course = f", minute {self.schedule.elapsed / 60:.1f} of {self.schedule.minutes:g}"
+        self.bar.set_description(f"epoch {state.epoch}{course}")
+
+    def _timed(self) -> bool:
+        return hasattr(self.schedule, "minutes")
 
     def _step(self, engine: Workflow) -> None:
         if self.bar is not None:

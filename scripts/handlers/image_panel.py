@@ -9,6 +9,8 @@ from monai.engines import Workflow
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from .history import History
+
 __all__ = ["ImagePanel", "panel"]
 
 ERROR_GAIN = 5.0
@@ -45,26 +47,28 @@ def _expected_class(probabilities: Tensor) -> Tensor:
 
 
 class ImagePanel:
-    """Write the validation's metrics, the training loss and a :func:`panel` of its first slices after each validation.
+    """Write the numbers of each epoch, and a :func:`panel` of the first slices of each validation.
 
     Args:
         log_dir: folder of the TensorBoard events.
         evaluator: the validation engine.
+        history: handler with the numbers; those of ``history.csv`` are written under the same names.
         num_images: number of rows of the picture.
     """
 
-    def __init__(self, log_dir: str, evaluator: Workflow, num_images: int = 4) -> None:
+    def __init__(self, log_dir: str, evaluator: Workflow, history: History, num_images: int = 4) -> None:
         self.log_dir = log_dir
         self.evaluator = evaluator
+        self.history = history
         self.num_images = num_images
         self.writer: SummaryWriter | None = None
         self._picture: Tensor | None = None
 
     def attach(self, engine: Workflow) -> None:
-        """Attach to the trainer, after its validation handler."""
+        """Attach to the trainer, after ``history``."""
         self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._take)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
-        engine.add_event_handler(Events.COMPLETED, self._close)
+        engine.add_event_handler(Events.COMPLETED | Events.TERMINATE, self._close)
 
     def _take(self, evaluator: Workflow) -> None:
         output = evaluator.state.output
@@ -76,9 +80,8 @@ class ImagePanel:
         if self.writer is None:
             self.writer = SummaryWriter(self.log_dir)
         step = engine.state.epoch
-        self.writer.add_scalar("train_loss", float(engine.state.output["loss"].detach()), step)
-        if self.evaluator.state.epoch == step:  # validated in this epoch
-            for name, value in self.evaluator.state.metrics.items():
+        for name, value in self.history.rows[-1].items():
+            if name != "epoch":
                 self.writer.add_scalar(name, value, step)
         if self._picture is not None:
             self.writer.add_image("damaged, restored, clean, error x5", self._picture, step)

@@ -8,12 +8,15 @@ import time
 from typing import Any, TypeVar
 
 from ignite.engine import Engine, Events
-from monai.engines import SupervisedTrainer, Workflow
-from monai.handlers import LrScheduleHandler
+from monai.engines import Evaluator, SupervisedTrainer, Workflow
+from monai.handlers import LrScheduleHandler, ValidationHandler
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-__all__ = ["EarlyStop", "LrScheduleByStep", "TimedSchedule", "reference"]
+__all__ = ["EarlyStop", "LrScheduleByStep", "RegularValidation", "TimedSchedule", "go_on_with", "reference"]
+
+PROGRESS = {"_last_lr", "_step_count", "best", "cooldown_counter", "elapsed", "last_epoch", "num_bad_epochs"}
+"""What a schedule knows of the past; all else of its state are its settings."""
 
 
 class EarlyStop:
@@ -56,6 +59,13 @@ class EarlyStop:
                 f"early stopping: {self.metric} has not fallen by {self.min_delta} in {self.waited} validations."
             )
             trainer.terminate()
+
+    @property
+    def finished(self) -> str:
+        """Why the training has ended, and what lets it go on; empty where it has not."""
+        if self.waited < self.patience:
+            return ""
+        return f"{self.metric} has not fallen in {self.waited} validations: give a larger early_stopping_patience"
 
     def state_dict(self) -> dict[str, Any]:
         """Best value and validations waited."""
@@ -133,8 +143,15 @@ class TimedSchedule:
             group["lr"] = max(rate, 1e-3 * self.max_lr)
 
     def _end(self, engine: Engine) -> None:
-        if self.elapsed >= 60 * self.minutes:
+        if self.finished:
             engine.terminate()
+
+    @property
+    def finished(self) -> str:
+        """Why the training has ended, and what lets it go on; empty where it has not."""
+        if self.elapsed < 60 * self.minutes:
+            return ""
+        return f"its {self.minutes:g} minutes are over: give more lr_scheduler#minutes"
 
     def state_dict(self) -> dict[str, Any]:
         """Seconds so far."""
@@ -143,6 +160,56 @@ class TimedSchedule:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on after the seconds of an earlier run."""
         self.elapsed = state["elapsed"]
+        self._set()
+
+
+class RegularValidation(ValidationHandler):
+    """Validate after every few epochs, and always after the last, which may be the only one.
+
+    MONAI's own handler leaves a training that is shorter than ``interval`` without a validation.
+
+    Args:
+        validator: the validation engine.
+        interval: epochs between two validations.
+        schedule: schedule of the learning rate, which may end the training (:class:`TimedSchedule`).
+    """
+
+    def __init__(self, validator: Evaluator, interval: int, schedule: Any = None) -> None:
+        super().__init__(interval=interval, validator=validator)
+        self.schedule = schedule
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.EPOCH_COMPLETED(event_filter=self._is_due), self)
+
+    def _is_due(self, engine: Engine, epoch: int) -> bool:
+        last = epoch == engine.state.max_epochs or bool(engine.should_terminate)
+        return last or epoch % self.interval == 0 or bool(getattr(self.schedule, "finished", ""))
+
+
+def go_on_with(
+    optimizer: Optimizer, schedule: Any, former: dict[str, Any], former_schedule: dict[str, Any], ratio: float
+) -> None:
+    """Take up an optimiser and a schedule where a training was, but with the settings that they have now.
+
+    Args:
+        optimizer: optimiser.
+        schedule: schedule of its learning rate. One that is a function of the step, such as ``OneCycleLR``, goes on
+            as if it had been like this from the beginning; in any other the learning rate is multiplied.
+        former: state of the optimiser at the end of the training.
+        former_schedule: state of the schedule then.
+        ratio: learning rate that is wanted, by that of the training.
+    """
+    settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(former)
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own | {"lr": ratio * group["lr"]})
+    past = {key: value for key, value in former_schedule.items() if key in PROGRESS}
+    if isinstance(schedule, OneCycleLR | LambdaLR):
+        schedule.load_state_dict(schedule.state_dict() | past | {"last_epoch": past["last_epoch"] - 1})
+        schedule.step()
+    else:
+        schedule.load_state_dict(schedule.state_dict() | past)
 
 
 Handler = TypeVar("Handler")

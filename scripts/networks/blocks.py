@@ -16,7 +16,8 @@ __all__ = [
 ]  # fmt: skip
 
 SIZE_MULTIPLE = 8
-"""Three halvings: every spatial size must be a multiple of 2 ** 3."""
+"""Three halvings: every spatial size must be a multiple of 2 ** 3. A network with another rule has an attribute
+``size_multiple``."""
 KERAS_EPSILON = 1e-3
 KERAS_MOMENTUM = 0.99
 
@@ -27,23 +28,24 @@ def check_spatial_dims(spatial_dims: int) -> None:
         raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims!r}. Slices have 2, volumes 3.")
 
 
-def check_spatial_shape(shape: Sequence[int]) -> None:
-    """Raise ValueError unless every size in ``shape`` is a multiple of ``SIZE_MULTIPLE``."""
-    if any(size % SIZE_MULTIPLE for size in shape):
-        padded = tuple(-(-size // SIZE_MULTIPLE) * SIZE_MULTIPLE for size in shape)
+def check_spatial_shape(shape: Sequence[int], multiple: int = SIZE_MULTIPLE) -> None:
+    """Raise ValueError unless every size in ``shape`` is a multiple of ``multiple``."""
+    if any(size % multiple for size in shape):
+        padded = tuple(-(-size // multiple) * multiple for size in shape)
+        strides = (2,) * (multiple.bit_length() - 1)
         raise ValueError(
-            f"spatial shape {tuple(shape)} is not divisible by {SIZE_MULTIPLE}, the product of strides (2, 2, 2).\n"
-            f'Pad to {padded} with DivisiblePadd(keys="image", k={SIZE_MULTIPLE}) before the network.'
+            f"spatial shape {tuple(shape)} is not divisible by {multiple}, the product of strides {strides}.\n"
+            f'Pad to {padded} with DivisiblePadd(keys="image", k={multiple}) before the network.'
         )
 
 
-def check_input(x: Tensor) -> None:
+def check_input(x: Tensor, multiple: int = SIZE_MULTIPLE) -> None:
     """Check the spatial shape of ``(B, C, *spatial)``, except while the network is being exported.
 
     An exported graph must stay free of Python's exceptions; its caller has to pad.
     """
     if not (torch.jit.is_tracing() or torch.compiler.is_compiling()):
-        check_spatial_shape(x.shape[2:])
+        check_spatial_shape(x.shape[2:], multiple)
 
 
 class SameConvolution(nn.Module):

@@ -50,7 +50,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read and check a state dictionary.
 
     Args:
-        path: file that training or ``python -m scripts import-keras`` wrote.
+        path: file that training, ``python -m scripts import-keras`` or a server of NVIDIA FLARE wrote
+            (``FL_global_model.pt``, which has the weights under ``model``).
 
     Returns:
         Tensors on the CPU by name, without the ``module.`` of DistributedDataParallel.
@@ -69,6 +70,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch.load raise nearly anything
         raise ValueError(f"{path} is damaged, or no file of weights: give a model.pt that training wrote.") from error
+    if isinstance(state, dict) and isinstance(state.get("model"), dict):
+        state = state["model"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds more than weights, or none: give a model.pt that training wrote.")
     for name, value in state.items():

@@ -15,37 +15,14 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from ..files.installation import cache_folder
 from .places import ROOT
 from .recipe import Recipe, merged_config
+from .values import EXPRESSIONS, KINDS, as_text
 
 __all__ = ["INFERENCE", "as_text", "recipe_workflow", "typed_settings"]
 
 INFERENCE = Recipe("restored", ("configs/inference.yaml",))
 
-EXPRESSIONS = ("$", "@", "%")
 PATHS = re.compile(r"\w+_dir|bundle_root|(\w+_)?weights|mask")
 """Keys whose values are paths: text, whatever it begins with."""
-KINDS: dict[type, tuple[tuple[type, ...], str]] = {
-    bool: ((bool,), "true or false"),
-    int: ((int,), "a whole number"),
-    float: ((int, float), "a number"),
-    str: ((str,), "a text"),
-    list: ((list,), "a list, such as [1, 2]"),
-}
-"""Types of what may take the place of a value of a type, and what they are called."""
-
-
-def as_text(text: str) -> str:
-    r"""A value of a config that stands for a text as it is.
-
-    MONAI runs what begins with ``$`` as code, takes ``@`` for a reference and ``%`` for a file, and puts ``::`` in
-    place of every ``#``, in any text.
-
-    Example:
-        >>> as_text("heads"), as_text("heads#2")
-        ('heads', "$'heads\\x232'")
-    """
-    if not text.startswith(EXPRESSIONS) and not re.search(r"#|[@%]::", text):
-        return text
-    return "$" + re.sub(r"[#@%]", lambda sign: f"\\x{ord(sign[0]):02x}", repr(text))
 
 
 def typed_settings(recipe: Recipe, texts: Mapping[str, str | None]) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def test_train_and_evaluate(tiny_cohort, here, capsys):
     )
     assert len(list(csv.DictReader((folder / "history.csv").open()))) == 1
     before = (folder / "model.pt").read_bytes()
-    assert main(["train", "--dataset-dir", str(tiny_cohort), *SMALL, "--resume", "--seed", "5"]) == 0  # it was done
+    assert main(["train", str(tiny_cohort), *SMALL]) == 1  # not over a training
+    assert main(["train", str(tiny_cohort), *SMALL, "--resume", "--seed", "5"]) == 1  # that is another one
+    assert main(["train", "--dataset-dir", str(tiny_cohort), *SMALL, "--resume"]) == 0  # it was done
     assert (folder / "model.pt").read_bytes() == before
     capsys.readouterr()
     rows = ["--rows", "network,input", "--kinds", "[mixed]", "--severities", "3", "--report", "no", "--device", "cpu"]

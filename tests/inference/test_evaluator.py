@@ -320,7 +320,7 @@ def test_two_inputs_of_one_result_do_not_overwrite_each_other(workflow, tmp_path
         ({"output_dir": "LICENSE"}, NotADirectoryError, "output_dir 'LICENSE' is a file: give a folder"),
         ({"output_dir": "LICENSE/out"}, NotADirectoryError, "Not a directory: 'LICENSE/out"),
         ({"network_def": {"_target_": "torch.nn.PReLU"}}, ValueError, 'weights .* do not fit PReLU: .* "weight"'),
-        ({"network_def": {"_target_": "torch.nn.PReLU", "widht": 3}}, TypeError, "unexpected keyword argument 'widht'"),
+        ({"network_def": {"_target_": "torch.nn.PReLU", "widht": 3}}, ValueError, "unknown key 'network_def#widht'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -75,6 +75,12 @@ def test_a_damaged_file_is_told_from_a_checkpoint(state, tmp_path):
         read_weights(tmp_path / "list.pt")
 
 
+def test_the_global_model_of_flare_is_taken(state, tmp_path):
+    torch.save({"model": state, "train_conf": {"train": {"model": "ResidualUNet"}}}, tmp_path / "FL_global_model.pt")
+    own = load_weights(network(), tmp_path / "FL_global_model.pt")
+    assert all(torch.equal(value, state[name]) for name, value in own.state_dict().items())
+
+
 def test_nothing_but_tensors_is_unpickled(tmp_path):
     torch.save({"0.weight": torch.zeros(1), "code": print}, tmp_path / "model.pt")
     with pytest.raises(ValueError, match="damaged, or no file of weights"):

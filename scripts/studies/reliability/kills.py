@@ -119,9 +119,10 @@ def kill_restoring(count: int, folder: Path, seed: int) -> Kills:
 
 def _training(dataset_dir: Path, output_dir: Path) -> Callable[[], object]:
     """A training that goes on where there is a checkpoint."""
+    resume = (output_dir / "checkpoint.pt").is_file()
     settings: dict[str, Any] = {
         "max_epochs": EPOCHS, "batch_size": 4, "device": "cpu", "amp": False, "network_def": NETWORK,
-        "resume": (output_dir / "checkpoint.pt").is_file(),
+        "resume": resume, "overwrite": not resume,
     }  # fmt: skip
     recipe = Recipe("reliability", ("configs/train.yaml",))
     return lambda: recipe_workflow(recipe, "training", settings, str(dataset_dir), str(output_dir)).run()
