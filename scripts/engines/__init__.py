@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from .acceleration import accelerate, bfloat16_pays, fold_batch_norm, keep_freed_memory
 from .batches import AttributeBatch, CorruptBatch, LabelBatch
-from .heads import AnomalyBatch, BrainMaskBatch, RestorationBatch, VerdictBatch
+from .heads import AnomalyBatch, BrainMaskBatch, RestorationBatch
 from .steps import StepsPerBatch
 from .variants import RandVariants
 
 __all__ = [
     "AnomalyBatch", "AttributeBatch", "BrainMaskBatch", "CorruptBatch", "LabelBatch", "RandVariants",
-    "RestorationBatch", "StepsPerBatch", "VerdictBatch", "accelerate", "bfloat16_pays", "fold_batch_norm",
+    "RestorationBatch", "StepsPerBatch", "accelerate", "bfloat16_pays", "fold_batch_norm",
     "keep_freed_memory",
 ]  # fmt: skip

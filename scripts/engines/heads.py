@@ -17,7 +17,7 @@ from ..repairs import repair
 from .batches import CorruptBatch
 from .variants import RandVariants
 
-__all__ = ["AnomalyBatch", "BrainMaskBatch", "RestorationBatch", "VerdictBatch"]
+__all__ = ["AnomalyBatch", "BrainMaskBatch", "RestorationBatch"]
 
 PERCENTILE = 0.995
 STRIDE = 11
@@ -156,19 +156,6 @@ class RestorationBatch(_HeadBatch):
         moved = {**keys, **({"brain": keys["brain"].movedim(-1, 2)} if "brain" in keys else {})}
         damaged, clean, levels = graded_pair(self.corruption, heads.movedim(-1, 2), moved)
         return damaged.movedim(2, -1), clean.movedim(2, -1), levels
-
-
-class VerdictBatch(_HeadBatch):
-    """Damaged heads, repaired as in inference, whose target is the level of each kind of damage."""
-
-    def __call__(
-        self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
-    ) -> tuple[Tensor, Tensor]:
-        """Image ``(B, 1, H, W, D)`` and levels, ``(B, len(KINDS))``."""
-        heads, _, keys, draws = self._heads(batchdata, device, non_blocking)
-        damaged, _, levels = graded_pair(self.corruption, heads, keys)
-        damaged = repair(damaged).volumes
-        return damaged * self._scale(damaged, draws), levels
 
 
 class BrainMaskBatch(_HeadBatch):

@@ -45,6 +45,11 @@ class Verdict:
     """Level from which a kind counts."""
 
     @property
+    def restores(self) -> bool:
+        """Whether the network is called for: repairs by formula may have been enough."""
+        return self.name == DAMAGED and max(self.levels.values()) >= self.least
+
+    @property
     def reason(self) -> str:
         """One line for the user."""
         if self.name == OUTSIDE:

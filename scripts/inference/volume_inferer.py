@@ -12,8 +12,8 @@ from monai.data import affine_to_spacing
 from monai.inferers import Inferer
 from torch import Tensor, nn
 
-from ..repairs import repair
-from .gate import DAMAGED, Gate, Verdict
+from ..repairs import remove_blur, repair
+from .gate import OUTSIDE, Gate, Verdict
 
 __all__ = ["VolumeInferer", "deal_out", "put_together"]
 
@@ -75,18 +75,21 @@ class VolumeInferer(Inferer):
             restored = torch.cat([_restored(part[None], network) for part in deal_out(volume, factors)])
             return put_together(restored, factors, volume.shape[2:])
         found = repair(volume)
-        repaired, filled = found.volumes, found.filled.to(volume)
-        scale = _percentile(repaired) if found.done() else 1.0
+        repaired, filled, done = found.volumes, found.filled.to(volume), found.done()
+        if factors == (1, 1, 1):  # the spectrum is known for voxels of this size
+            sharp, width = remove_blur(repaired[0, 0])
+            repaired, done = sharp[None, None], [*done, *(["blur"] if width else [])]
+        scale = _percentile(repaired) if done else 1.0
         parts = deal_out(torch.cat([repaired / scale, filled], dim=1), factors)
         odds = torch.sigmoid(verdict_of(_padded(parts[:1, :1])))[0]  # interleaved parts are damaged alike
-        restores = True
+        channels, restores = [repaired, filled], True
         if self.gate is not None:
-            self.verdict = self.gate(odds[:-1], float(odds[-1]), found.done())
-            restores = self.verdict.name == DAMAGED
-        channels = [volume, torch.zeros_like(filled)]
+            self.verdict = self.gate(odds[:-1], float(odds[-1]), done)
+            restores = self.verdict.restores
+            if self.verdict.name == OUTSIDE:
+                channels = [volume, torch.zeros_like(filled)]
         if restores or self.uncertainty:
-            levels = odds[None, :-1]
-            restored = torch.cat([_restored(part[None], network, levels) for part in parts])
+            restored = torch.cat([_restored(part[None], network, odds[None, :-1]) for part in parts])
             image, log_sd = put_together(restored, factors, volume.shape[2:]).split(1, dim=1)
             if restores:
                 channels = [image * scale, filled]

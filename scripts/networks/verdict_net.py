@@ -60,8 +60,11 @@ class VerdictNet(nn.Module):
             statistics = volume_statistics(x[:, :1]) if x.ndim == 5 else x
             if self.training:
                 self._follow(statistics.detach())
-            normal = (statistics - self.mean) / (self.variance + 1e-6).sqrt()
-            return self.layers(normal.clamp(-LARGEST, LARGEST))
+            return self.layers(self.normalised(statistics))
+
+    def normalised(self, statistics: Tensor) -> Tensor:
+        """Statistics with mean 0 and variance 1, outliers cut off, same shape."""
+        return ((statistics - self.mean) / (self.variance + 1e-6).sqrt()).clamp(-LARGEST, LARGEST)
 
     @torch.no_grad()
     def _follow(self, statistics: Tensor) -> None:
