@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,17 @@ from ..inference.volumes import find_volumes
 from ..transforms.load_volume import WARNINGS
 from .calibration import Calibration, HealthyScores
 from .detector import Head
-from .mapper import AnomalyMapper
+from .mapper import AnomalyMap, AnomalyMapper
 from .results import DESCRIPTION, write_results
 from .working_grid import GivenHead
 
 __all__ = ["FolderMapper", "read_calibration"]
 
 REPORT = "report.json"
+PageWriter = Callable[[Path, str, MetaTensor, AnomalyMap, AnomalyMapper, Mapping[str, Any]], None]
+"""Writes the page of a head, see :func:`~scripts.anomaly.page.write_head_page`."""
+SHOWN = ("Detector", "Calibration")
+"""Facts that a page tells as well."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +67,11 @@ class FolderMapper:
         patterns: names of volume files.
         masks: brain masks: a folder of files with the images' names, or one file for a folder of one image; "" : they
             are made.
+
+    Attributes:
+        write_page: writes a page for each head; by default there is none.
+        mapped: an entry of the report for each volume that was mapped.
+        skipped: likewise of those that could not be.
     """
 
     def __init__(
@@ -75,6 +84,7 @@ class FolderMapper:
     ) -> None:
         self.mapper, self.patterns, self.masks = mapper, patterns, masks
         self.dataset_dir, self.output_dir = dataset_dir, Path(output_dir)
+        self.write_page: PageWriter | None = None
         self.mapped: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
 
@@ -183,13 +193,22 @@ class FolderMapper:
             "Calibration": calibration.source,
             "ShareAboveLine": round(found.share, 5),
         }
+        page = self.output_dir / f"{item['output'].removesuffix('.nii.gz')}.html"
+        page.unlink(missing_ok=True)  # that of an earlier map
+        if self.write_page is not None:
+            self.write_page(page, item["name"], volume, found, self.mapper, {name: facts[name] for name in SHOWN})
         affine = np.asarray(volume.affine, dtype=np.float64)
-        files = write_results(found, self.output_dir, item["output"], affine, volume.meta, facts)
+        try:
+            files = write_results(found, self.output_dir, item["output"], affine, volume.meta, facts)
+        except OSError:
+            page.unlink(missing_ok=True)
+            raise
         for warning in found.warnings:
             logger.warning("%s: %s", item["name"], warning)
         return {
             "name": item["name"],
             "outputs": [file.relative_to(self.output_dir).as_posix() for file in files],
+            **({"page": page.relative_to(self.output_dir).as_posix()} if self.write_page else {}),
             "clusters": len(found.table),
             "share_above_line": round(found.share, 5),
             "warnings": found.warnings,
