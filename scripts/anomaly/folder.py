@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,6 +71,7 @@ class FolderMapper:
 
     Attributes:
         write_page: writes a page for each head; by default there is none.
+        within_report: whether ``report.json`` is that of a restoration, which gets the maps as an entry ``anomaly``.
         mapped: an entry of the report for each volume that was mapped.
         skipped: likewise of those that could not be.
     """
@@ -85,6 +87,7 @@ class FolderMapper:
         self.mapper, self.patterns, self.masks = mapper, patterns, masks
         self.dataset_dir, self.output_dir = dataset_dir, Path(output_dir)
         self.write_page: PageWriter | None = None
+        self.within_report = False
         self.mapped: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
 
@@ -222,8 +225,11 @@ class FolderMapper:
     def _write_report(self) -> None:
         if self.output_dir.exists() and not self.output_dir.is_dir():
             raise NotADirectoryError(f"output_dir '{self.output_dir}' is a file: give a folder.")
-        content = {"dataset_dir": self.dataset_dir, "mapped": self.mapped, "skipped": self.skipped}
-        write_json(self.output_dir / REPORT, content)
+        path, content = self.output_dir / REPORT, {"mapped": self.mapped, "skipped": self.skipped}
+        if self.within_report:
+            write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"anomaly": content})
+        else:
+            write_json(path, {"dataset_dir": self.dataset_dir, **content})
 
 
 def _masks(items: Sequence[Mapping[str, str]], masks: Path) -> dict[str, str]:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from ..anomaly.folder import FolderMapper
     from ..anomaly.mapper import AnomalyMapper
 
-__all__ = ["COMMAND", "anomaly"]
+__all__ = ["COMMAND", "DETECTOR", "anomaly", "folder_mapper"]
 
+DETECTOR = "undoing_and_template"
 BASELINES = ("equalised_intensity", "difference_of_gaussians", "template_deviation")
 
 
@@ -22,7 +23,7 @@ def anomaly(
     dataset_dir: Annotated[str, "IN"] = "",
     output_dir: str = "eval/anomaly",
     *,
-    detector: str = "undoing_and_template",
+    detector: str = DETECTOR,
     calibrate: str = "",
     evaluate: bool = False,
     lesions: str = "",
@@ -59,9 +60,10 @@ def anomaly(
             raise UsageError(f"there is no detector {name!r}: {suggestion(name, known)}")
     if not (dataset_dir or calibrate):
         raise UsageError("give the folder of the volumes, IN, or healthy heads to calibrate on, --calibrate CONTROLS.")
-    folder = _folder(detector, dataset_dir, output_dir, calibrate, keys)
+    folder = folder_mapper(detector, dataset_dir, output_dir, calibrate, keys)
     if evaluate or lesions:
-        others = {name: _folder(name, dataset_dir, output_dir, calibrate, {}).mapper for name in baselines}
+        alike = {name: keys[name] for name in ("device", "level") if name in keys}
+        others = {name: folder_mapper(name, dataset_dir, output_dir, calibrate, alike).mapper for name in baselines}
         _evaluate({detector: folder.mapper, **others}, folder, dataset_dir, lesions)
     elif dataset_dir:
         if report:
@@ -77,10 +79,18 @@ def anomaly(
                 say(str(write_index(folder.output_dir, folder.mapped, folder.skipped)))
 
 
-def _folder(
+def folder_mapper(
     detector: str, dataset_dir: str, output_dir: str, calibrate: str, keys: Mapping[str, str | None]
 ) -> FolderMapper:
-    """The mapper of a folder by a detector, calibrated first on healthy heads where there are some."""
+    """The mapper of a folder by a detector, calibrated first on healthy heads where there are some.
+
+    Args:
+        detector: name of a file of ``configs/detector``.
+        dataset_dir: folder of the volumes.
+        output_dir: folder of the results.
+        calibrate: folder of healthy heads; "" for the calibration that comes with the detector.
+        keys: other keys of the config as they were typed.
+    """
     from ..recipes.recipe import Recipe
     from ..recipes.workflow import as_text, recipe_workflow, typed_settings
 
