@@ -18,7 +18,7 @@ from .detector import WORKING_MM, Head
 from .mapper import AnomalyMapper
 from .measures import found_lesions
 
-__all__ = ["CONTRASTS", "SIZES_MM", "GradedLesion", "grade", "share_table"]
+__all__ = ["CONTRASTS", "SIZES_MM", "GradedLesion", "grade", "share_table", "view_of"]
 
 SIZES_MM = ((4.0, 8.0), (8.0, 14.0), (14.0, 20.0))
 CONTRASTS = ((0.1, 0.2), (0.2, 0.35), (0.35, 0.5))
@@ -121,15 +121,20 @@ def _graded(
             lesion.diameter_mm,
             lesion.contrast,
             there,
-            _view(image, lesion.centre),
-            _view(numbers == number, lesion.centre),
+            view_of(image, lesion.centre),
+            view_of(numbers == number, lesion.centre),
         )
         for number, (lesion, there) in enumerate(zip(lesions, found, strict=True), start=1)
     ]
 
 
-def _view(volume: NDArray, centre: tuple[int, int, int]) -> NDArray:
-    """The axial slice around a place, nose up, the right side on the left; 0 beyond the volume."""
+def view_of(volume: NDArray, centre: tuple[int, int, int]) -> NDArray:
+    """The axial slice around a place, nose up, the right side on the left; 0 beyond the volume.
+
+    Args:
+        volume: on the grid of the detectors.
+        centre: voxel.
+    """
     half = round(VIEW_MM / WORKING_MM)
     padded = np.pad(volume[centre[0]], half)
     return padded[centre[1] : centre[1] + 2 * half + 1, centre[2] : centre[2] + 2 * half + 1][:, ::-1]

@@ -17,10 +17,11 @@ from ..pages.head_views import COLORS, INK
 from ..pages.map_views import MappedHead
 from ..pages.page import Section, write_sections
 from .calibration import LEVELS, LINE, Calibration
+from .evaluation import LesionTests
 from .grading import CONTRASTS, KINDS, SIZES_MM, GradedLesion, grade, share_table
 from .mapper import AnomalyMap, AnomalyMapper
 
-__all__ = ["write_head_page", "write_index"]
+__all__ = ["write_evaluation_page", "write_head_page", "write_index"]
 
 INDEX = "anomaly_report.html"
 NOTE = "Research use, not for diagnosis. The right side of the head is on the left of each picture."
@@ -28,6 +29,8 @@ TICKS = {2.0: "2: 1 voxel in 100", 3.0: "3: 1 in 1,000", 4.0: "4: 1 in 10,000", 
 LABEL = "minus log10 p: so many voxels of healthy brains score as high"
 MOST_VIEWS = 8
 """Clusters that are shown in three planes."""
+MOST_MISSED = 8
+"""Missed lesions that are shown of each kind."""
 LEAST_SLICE = 0.05
 """Slices with less brain than this share of the largest are left out of the profile: a voxel counts for too much."""
 BRIGHTEST = 1.3
@@ -111,6 +114,29 @@ def write_index(folder: Path, mapped: Sequence[Mapping[str, Any]], skipped: Sequ
     return folder / INDEX
 
 
+def write_evaluation_page(path: Path, tests: LesionTests, summary: pd.DataFrame) -> None:
+    """Write the page of an evaluation: the figures of all detectors, and the lesions that the first of them misses.
+
+    Args:
+        path: HTML file.
+        tests: what was found.
+        summary: its :func:`~scripts.anomaly.tables.summary_table`.
+    """
+    whole = summary[summary["group"] == "all"].drop(columns="group")
+    missed = [one for one in tests.views if not one.found]
+    rows = [[one for one in missed if one.kind == kind][:MOST_MISSED] for kind in tests.kinds]
+    rows = [row for row in rows if row]
+    sections = [Section("All detectors", "Means over heads with 95 % bootstrap intervals; n is the number.", whole)]
+    if tests.views:
+        text = (
+            f"Of {len(tests.views)} synthetic lesions {len(missed)} have no called cluster on them by "
+            f"{next(iter(tests.mappers))}; the first {MOST_MISSED} of each kind, with diameter and contrast."
+        )
+        figures = {"Missed synthetic lesions, outlined in red.": _gallery(rows)} if rows else {}
+        sections.append(Section("Lesions that were missed", text, figures=figures))
+    write_sections("What anomaly maps find", NOTE, [f"Detectors: {', '.join(tests.mappers)}"], sections, path)
+
+
 def _clusters(found: AnomalyMap, pictures: MappedHead, mapper: AnomalyMapper) -> Section:
     if not found.table:
         text = (
@@ -158,7 +184,9 @@ def _blindness(graded: Sequence[GradedLesion], mapper: AnomalyMapper) -> Section
         "say what a finding is."
     )
     figures = {
-        "One bright and one dark lesion of each size and contrast: found (green), missed (red).": _gallery(graded)
+        "One bright and one dark lesion of each size and contrast: found (green), missed (red).": _gallery(
+            _examples(graded)
+        )
     }
     return Section("What this map cannot see", text, share_table(list(graded)), figures)
 
@@ -206,20 +234,31 @@ def curve_figure(calibration: Calibration, found: AnomalyMap) -> Figure:
     return figure
 
 
-def _gallery(graded: Sequence[GradedLesion]) -> Figure:
-    """An example of each kind, size and contrast, outlined by whether it was found."""
-    figure = Figure(figsize=(11, 5.9), facecolor="black", layout="constrained")
-    grid = figure.subplots(len(SIZES_MM), len(KINDS) * len(CONTRASTS), squeeze=False)
-    for row, (low, high) in zip(grid, SIZES_MM, strict=True):
+def _examples(graded: Sequence[GradedLesion]) -> list[list[GradedLesion | None]]:
+    """A bright and a dark lesion of each size, in rows, and contrast."""
+    rows: list[list[GradedLesion | None]] = []
+    for low, high in SIZES_MM:
+        own = [one for one in graded if low <= one.diameter_mm <= high]
         cells = [(kind, contrast) for kind in KINDS for contrast in CONTRASTS]
-        for axis, (kind, (least, most)) in zip(row, cells, strict=True):
-            axis.axis("off")
-            own = [one for one in graded if one.kind == kind and low <= one.diameter_mm <= high]
-            for one in [one for one in own if least <= abs(one.contrast) <= most][:1]:
-                axis.imshow(one.view, cmap="gray", vmin=0, vmax=BRIGHTEST)
-                axis.contour(one.outline, levels=[0.5], colors="#4fd36a" if one.found else "#ff5a4d", linewidths=1)
-                title = f"{kind}, {one.diameter_mm:.0f} mm, {abs(one.contrast):.2f}"
-                axis.set_title(title, color="#e8eaed", fontsize=8)
+        rows.append(
+            [next((o for o in own if o.kind == kind and least <= abs(o.contrast) <= most), None)
+             for kind, (least, most) in cells]
+        )  # fmt: skip
+    return rows
+
+
+def _gallery(rows: Sequence[Sequence[GradedLesion | None]]) -> Figure:
+    """Views of lesions, outlined by whether they were found."""
+    figure = Figure(figsize=(11, 2 * len(rows)), facecolor="black", layout="constrained")
+    grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False)
+    for axis in grid.flat:
+        axis.axis("off")
+    for axis, one in ((a, o) for axes, row in zip(grid, rows, strict=True) for a, o in zip(axes, row, strict=False)):
+        if one is not None:
+            axis.imshow(one.view, cmap="gray", vmin=0, vmax=BRIGHTEST)
+            axis.contour(one.outline, levels=[0.5], colors="#4fd36a" if one.found else "#ff5a4d", linewidths=1)
+            title = f"{one.kind}, {one.diameter_mm:.0f} mm, {abs(one.contrast):.2f}"
+            axis.set_title(title, color="#e8eaed", fontsize=7)
     return figure
 
 

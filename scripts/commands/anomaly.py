@@ -48,7 +48,7 @@ def anomaly(
         baselines: detectors that are measured beside it.
         report: write a page for each head, NAME_anomaly.html, and one that lists them, anomaly_report.html: pictures,
             findings, how far the numbers can be trusted, and how many of 69 synthetic lesions are found in this very
-            head. It takes a minute a head.
+            head. It takes a minute a head. With --evaluate, one page of the figures and the lesions that are missed.
         **keys: any other key of the file goes as well.
     """
     from ..files.errors import suggestion
@@ -64,7 +64,7 @@ def anomaly(
     if evaluate or lesions:
         alike = {name: keys[name] for name in ("device", "level") if name in keys}
         others = {name: folder_mapper(name, dataset_dir, output_dir, calibrate, alike).mapper for name in baselines}
-        _evaluate({detector: folder.mapper, **others}, folder, dataset_dir, lesions)
+        _evaluate({detector: folder.mapper, **others}, folder, dataset_dir, lesions, report)
     elif dataset_dir:
         if report:
             from ..anomaly.page import write_head_page, write_index
@@ -110,7 +110,9 @@ def folder_mapper(
     return recipe_workflow(recipe, "inference", settings, dataset_dir, output_dir).parser.get_parsed_content("folder")
 
 
-def _evaluate(mappers: Mapping[str, AnomalyMapper], folder: FolderMapper, dataset_dir: str, lesions: str) -> None:
+def _evaluate(
+    mappers: Mapping[str, AnomalyMapper], folder: FolderMapper, dataset_dir: str, lesions: str, report: bool
+) -> None:
     from ..anomaly.evaluation import LesionTests
     from ..anomaly.tables import in_words, save_tables, summary_table
 
@@ -120,8 +122,15 @@ def _evaluate(mappers: Mapping[str, AnomalyMapper], folder: FolderMapper, datase
             tests.add_given(given, mask, {"subject": name})
     else:
         tests.test_cohort(dataset_dir)
-    say(in_words(summary_table(tests)))
-    say_written(save_tables(tests, folder.output_dir))
+    summary = summary_table(tests)
+    say(in_words(summary))
+    written = save_tables(tests, folder.output_dir)
+    if report:
+        from ..anomaly.page import write_evaluation_page
+
+        written.append(folder.output_dir / "anomaly_evaluation.html")
+        write_evaluation_page(written[-1], tests, summary)
+    say_written(written)
 
 
 COMMAND = anomaly

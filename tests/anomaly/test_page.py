@@ -10,7 +10,9 @@ import pytest
 
 from scripts.anomaly import AnomalyMapper, DifferenceOfGaussians, WorkingGrid
 from scripts.anomaly.calibration import LINES
-from scripts.anomaly.page import curve_figure, profile_figure, write_head_page, write_index
+from scripts.anomaly.evaluation import LesionTests
+from scripts.anomaly.page import curve_figure, profile_figure, write_evaluation_page, write_head_page, write_index
+from scripts.anomaly.tables import summary_table
 from tests.helpers.toy_scores import toy_calibration, toy_head, toy_volume
 
 LESION_MM = -1.0
@@ -76,3 +78,14 @@ def test_the_index_leads_to_every_head(tmp_path: Path):
     page = write_index(tmp_path, [one], [{"name": "c.nii", "reason": "damaged"}]).read_text(encoding="utf-8")
     assert 'href="a%20b_anomaly.html">a b.nii: 2 clusters, 1.32 % above 2, with warnings' in page
     assert "damaged" in page
+
+
+def test_an_evaluation_shows_the_lesions_that_it_misses(mapper, tmp_path):
+    tests = LesionTests({"dog": mapper}, ["bright", "mass_effect"])
+    tests.add_healthy(toy_head(1), {"subject": "s"}, 0)
+    missed = sum(not row["found_called"] for row in tests.lesions)
+    write_evaluation_page(tmp_path / "e.html", tests, summary_table(tests))
+    page = (tmp_path / "e.html").read_text(encoding="utf-8")
+    assert f"Of {len(tests.lesions)} synthetic lesions {missed} have no called cluster on them by dog" in page
+    assert page.count("data:image/png") == 1
+    assert "average_precision" in page
