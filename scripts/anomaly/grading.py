@@ -69,6 +69,8 @@ def grade(mapper: AnomalyMapper, head: Head, called: NDArray[np.integer], seed: 
         seed: of the lesions.
     """
     free = head.brain.numpy() & ~ndimage.binary_dilation(called > 0, iterations=3)
+    if not free.any():
+        return []
     asked = [(kind, size, contrast) for kind in KINDS for size in SIZES_MM for contrast in CONTRASTS]
     asked += [(kind, LESION_KINDS[kind].diameter_mm, LESION_KINDS[kind].contrast) for kind in OTHERS]
     return [one for place, what in enumerate(asked) for one in _graded(mapper, head, free, seed + place, *what)]

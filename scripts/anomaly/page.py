@@ -229,6 +229,7 @@ def curve_figure(calibration: Calibration, found: AnomalyMap) -> Figure:
     wide = np.arange(1, LEVELS[-1] + 0.05, 0.1)
     axis.plot(wide, [max(100 * float((inside > one).mean()), 1e-3) for one in wide], color=COLORS[1], label="this head")
     axis.set_yscale("log")
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.axvline(LINE, color=INK, linewidth=0.8)
     axis.legend(labelcolor=INK, frameon=False, fontsize=8)
     return figure

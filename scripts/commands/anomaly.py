@@ -18,6 +18,9 @@ __all__ = ["COMMAND", "DETECTOR", "anomaly", "folder_mapper"]
 DETECTOR = "undoing_and_template"
 BASELINES = ("equalised_intensity", "difference_of_gaussians", "template_deviation")
 
+ALIKE = ["device", "level"]
+"""Keys that baselines have in common with the detector."""
+
 
 def anomaly(
     dataset_dir: Annotated[str, "IN"] = "",
@@ -62,7 +65,7 @@ def anomaly(
         raise UsageError("give the folder of the volumes, IN, or healthy heads to calibrate on, --calibrate CONTROLS.")
     folder = folder_mapper(detector, dataset_dir, output_dir, calibrate, keys)
     if evaluate or lesions:
-        alike = {name: keys[name] for name in ("device", "level") if name in keys}
+        alike = {name: keys[name] for name in ALIKE if name in keys}
         others = {name: folder_mapper(name, dataset_dir, output_dir, calibrate, alike).mapper for name in baselines}
         _evaluate({detector: folder.mapper, **others}, folder, dataset_dir, lesions, report)
     elif dataset_dir:

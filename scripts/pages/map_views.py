@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -76,7 +77,8 @@ class MappedHead:
         self.stack = MetaTensor(torch.stack([image, values, regions.float(), mask.float()]), affine=volume.affine)
         self.window = tuple(np.percentile(image[mask > 0].numpy(), (0.5, 99.8)).tolist())
         self.window = (min(0.0, self.window[0]), self.window[1])
-        self.colors = ScalarMappable(Normalize(line, max(ticks)), COLORS)
+        self.line, self.norm = line, Normalize(line, max(ticks))
+        self.colors = ScalarMappable(self.norm, COLORS)
         self.ticks, self.label = ticks, label
         self.turned: dict[str, _Turned] = {}
 
@@ -123,7 +125,7 @@ class MappedHead:
     def _turn(self, plane: str) -> _Turned:
         """The head turned to a plane, cropped to its mask; in-plane voxels are squares of the columns' size."""
         if plane not in self.turned:
-            stack = Orientation(PLANE_AXCODES[plane], labels=None)(self.stack)
+            stack = cast(MetaTensor, Orientation(PLANE_AXCODES[plane], labels=None)(self.stack))
             spacing = affine_to_spacing(stack.affine).tolist()
             where = np.argwhere(np.asarray(stack[3]) > 0)
             margins = np.array([round(MARGIN_MM / mm) for mm in spacing[:2]] + [0])
@@ -144,15 +146,13 @@ class MappedHead:
         low, high = self.window
         axis.imshow(turned.image[..., k], cmap="gray", vmin=low, vmax=high, aspect=turned.aspect)
         if mapped:
-            shown = np.ma.masked_less_equal(turned.values[..., k], self.colors.norm.vmin)
-            axis.imshow(
-                shown, cmap=COLORS, norm=self.colors.norm, alpha=0.75, aspect=turned.aspect, interpolation="nearest"
-            )
+            shown = np.ma.masked_less_equal(turned.values[..., k], self.line)
+            axis.imshow(shown, cmap=COLORS, norm=self.norm, alpha=0.75, aspect=turned.aspect, interpolation="nearest")
             self._outline(axis, turned.regions[..., k])
         if cross is not None:
             row, column, _ = turned.index(cross)
             height, width = turned.image.shape[:2]
-            style = {"color": TEXT, "linewidth": 0.6, "alpha": 0.8}
+            style: dict[str, Any] = {"color": TEXT, "linewidth": 0.6, "alpha": 0.8}
             axis.hlines(row, 0, 0.12 * width, **style)
             axis.hlines(row, 0.88 * width, width - 1, **style)
             axis.vlines(column, 0, 0.12 * height, **style)

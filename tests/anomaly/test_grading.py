@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from scripts.anomaly import AnomalyMapper, Detector, DifferenceOfGaussians, Head, WorkingGrid
-from scripts.anomaly.grading import GradedLesion, grade, share_table
+from scripts.anomaly.grading import GradedLesion, grade, share_table, view_of
 from tests.helpers.toy_scores import toy_calibration, toy_head
 
 
@@ -43,7 +43,24 @@ def test_the_table_counts_each_lesion_once(graded):
     assert table["any contrast"].iloc[:3].tolist() == [""] * 3
 
 
-def test_called_clusters_stay_untouched(graded):
+def test_views_show_the_lesion_in_the_middle(graded):
     assert all(one.view.shape == one.outline.shape == (33, 33) for one in graded)
     assert all(one.outline[16, 16] for one in graded)
     assert share_table([])["any contrast"].iloc[-1] == "no room for any"
+
+
+def test_the_right_side_is_on_the_left_of_a_view():
+    volume = np.zeros((3, 40, 40))
+    volume[1, 18, 25] = 1  # in front of the centre, and to its right
+    assert np.argwhere(view_of(volume, (1, 20, 20))).tolist() == [[14, 11]]
+
+
+def test_called_clusters_stay_untouched(monkeypatch):
+    head, seen = toy_head(8), []
+    monkeypatch.setattr("scripts.anomaly.grading.put_lesions", lambda image, free, *rest: (seen.append(free), 0, []))
+    called = np.zeros(head.brain.shape, dtype=int)
+    called[20:24] = 1
+    grade(None, head, called)
+    assert not seen[0][18:26].any()
+    assert (seen[0][27:] == head.brain.numpy()[27:]).all()
+    assert grade(None, head, np.ones_like(called)) == []
