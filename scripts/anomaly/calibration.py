@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ LEVELS = np.arange(0, 4.05, 0.05)
 BEYOND = 4.0
 """What lies beyond the last level goes on at the pace of the last of them, up to so much more: it tells voxels and
 clusters apart, but is no p-value, because no heads support one."""
+LINES = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
+"""Levels at which it is kept how much healthy heads differ."""
 STEPS = 20
 """Levels from which the pace is taken."""
 DEPTHS_MM = (4.0, 8.0, 16.0)
@@ -74,6 +76,8 @@ class Calibration:
         strongest: strength of the strongest cluster of each head, measured likewise, ascending; 0 where there is none.
         strengths: strengths of all clusters of all heads, ascending.
         sha256: of the weights of the detector's network; "" where it has none.
+        above: for each of :data:`LINES`, the share of each head's brain above it, measured likewise, ascending; none in
+            older files.
     """
 
     detector: str
@@ -84,6 +88,7 @@ class Calibration:
     strongest: list[float]
     strengths: list[float]
     sha256: str = ""
+    above: list[list[float]] = field(default_factory=list)
 
     @classmethod
     def learn(cls, healthy: Sequence[HealthyScores], detector: str, source: str = "", sha256: str = "") -> Calibration:
@@ -102,13 +107,14 @@ class Calibration:
             raise ValueError(f"{len(healthy)} healthy heads are too few to calibrate on: give at least {LEAST_HEADS}.")
         depths = [depth_of(one.brain) for one in healthy]
         grids, exceeding = zip(*(_exceedance(healthy, depths, k) for k in range(len(DEPTHS_MM) + 1)), strict=True)
-        shares, strongest, strengths = [], [], []
+        shares, strongest, strengths, above = [], [], [], []
         for i, one in enumerate(healthy):
             others = np.arange(len(healthy)) != i
             quantiles = [_quantiles(grid, part[others]) for grid, part in zip(grids, exceeding, strict=True)]
             found = _map(one.scores, depths[i], quantiles)
             own = _strengths(_volume(found, one.brain))
             shares.append(float((found > LINE).mean()))
+            above.append([float((found > line).mean()) for line in LINES])
             strongest.append(float(own.max(initial=0.0)))
             strengths += own.tolist()
         quantiles = [_quantiles(grid, part) for grid, part in zip(grids, exceeding, strict=True)]
@@ -121,6 +127,7 @@ class Calibration:
             sorted(strongest),
             sorted(strengths),
             sha256,
+            np.sort(np.array(above), axis=0).T.tolist(),
         )
 
     def __call__(self, scores: Tensor, brain: Tensor) -> Tensor:
@@ -167,6 +174,10 @@ class Calibration:
         index = len(self.strengths) - int(false_clusters * self.heads)
         return self.strengths[index - 1] if index > 0 else 0.0
 
+    def spread(self) -> dict[float, list[float]]:
+        """Share of each healthy head's brain above each line, ascending."""
+        return dict(zip(LINES, self.above, strict=True)) if self.above else {LINE: sorted(self.shares)}
+
     @property
     def smallest_p(self) -> float:
         """The smallest p-value of a cluster."""
@@ -206,7 +217,12 @@ class Calibration:
             known = (content.pop("schema"), content.pop("levels"), tuple(content.pop("depths_mm")))
             if known[0] == SCHEMA and known[2] == DEPTHS_MM and np.allclose(known[1], LEVELS):
                 read = cls(**content)
-                if np.shape(read.quantiles) == (len(DEPTHS_MM) + 1, len(LEVELS)) and read.heads >= LEAST_HEADS:
+                curves = np.shape(read.above) if read.above else (len(LINES), read.heads)
+                shapes = (np.shape(read.quantiles), curves)
+                if read.heads >= LEAST_HEADS and shapes == (
+                    (len(DEPTHS_MM) + 1, len(LEVELS)),
+                    (len(LINES), read.heads),
+                ):
                     return read
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
@@ -256,9 +272,10 @@ def _strengths(values: NDArray[np.float32]) -> Array:
 
 def _rounded(content: dict[str, Any]) -> dict[str, Any]:
     """Numbers with six digits: a file of tens of kilobytes."""
-    return {
-        name: [float(f"{value:.6g}") if isinstance(value, float) else value for value in part]
-        if isinstance(part, list)
-        else part
-        for name, part in content.items()
-    }
+
+    def rounded(value: Any) -> Any:
+        if isinstance(value, list):
+            return [rounded(part) for part in value]
+        return float(f"{value:.6g}") if isinstance(value, float) else value
+
+    return {name: rounded(value) for name, value in content.items()}

@@ -20,6 +20,7 @@ from ..evaluation.lesions import put_lesions
 from .calibration import LINE
 from .clusters import cluster_strengths, label_clusters
 from .detector import Head
+from .grading import GradedLesion, view_of
 from .mapper import AnomalyMapper
 from .measures import VoxelCounts, false_clusters, found_lesions
 from .reconstruction import Reconstructing
@@ -41,6 +42,7 @@ class LesionTests:
         heads: a row for each detector, kind and head.
         lesions: a row for each detector and lesion.
         counts: voxels of all heads, by detector and kind.
+        views: synthetic lesions, and whether a cluster that the first detector calls lies on them.
     """
 
     mappers: Mapping[str, AnomalyMapper]
@@ -48,6 +50,7 @@ class LesionTests:
     heads: list[dict[str, Any]] = field(default_factory=list)
     lesions: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[tuple[str, str], VoxelCounts] = field(default_factory=dict)
+    views: list[GradedLesion] = field(default_factory=list)
 
     def test_cohort(self, dataset_dir: str) -> None:
         """Test the test heads of a cohort, of which each gets lesions of its own seed."""
@@ -81,6 +84,20 @@ class LesionTests:
                 row = self._note(test, test.values.numpy(), test.labels, numbers, inside, about)
                 if isinstance(mapper.detector, Reconstructing):
                     row |= _undone(mapper.detector, head, ill, numbers > 0)
+                if name == next(iter(self.mappers)):
+                    self.views += [
+                        GradedLesion(
+                            kind,
+                            one.diameter_mm,
+                            one.contrast,
+                            noted["found_called"],
+                            view_of(image, one.centre),
+                            view_of(numbers == number, one.centre),
+                        )
+                        for number, (one, noted) in enumerate(
+                            zip(lesions, self.lesions[-len(lesions) :], strict=True), start=1
+                        )
+                    ]
 
     def add_given(self, given: GivenHead, mask: torch.Tensor, facts: Mapping[str, Any]) -> None:
         """Test a head whose lesions are known, on its own grid.

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,17 @@ from ..inference.volumes import find_volumes
 from ..transforms.load_volume import WARNINGS
 from .calibration import Calibration, HealthyScores
 from .detector import Head
-from .mapper import AnomalyMapper
+from .mapper import AnomalyMap, AnomalyMapper
 from .results import DESCRIPTION, write_results
 from .working_grid import GivenHead
 
 __all__ = ["FolderMapper", "read_calibration"]
 
 REPORT = "report.json"
+PageWriter = Callable[[Path, str, MetaTensor, AnomalyMap, AnomalyMapper, Mapping[str, Any]], None]
+"""Writes the page of a head, see :func:`~scripts.anomaly.page.write_head_page`."""
+SHOWN = ("Detector", "Calibration")
+"""Facts that a page tells as well."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +68,12 @@ class FolderMapper:
         patterns: names of volume files.
         masks: brain masks: a folder of files with the images' names, or one file for a folder of one image; "" : they
             are made.
+
+    Attributes:
+        write_page: writes a page for each head; by default there is none.
+        within_report: whether ``report.json`` is that of a restoration, which gets the maps as an entry ``anomaly``.
+        mapped: an entry of the report for each volume that was mapped.
+        skipped: likewise of those that could not be.
     """
 
     def __init__(
@@ -75,6 +86,8 @@ class FolderMapper:
     ) -> None:
         self.mapper, self.patterns, self.masks = mapper, patterns, masks
         self.dataset_dir, self.output_dir = dataset_dir, Path(output_dir)
+        self.write_page: PageWriter | None = None
+        self.within_report = False
         self.mapped: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
 
@@ -183,13 +196,22 @@ class FolderMapper:
             "Calibration": calibration.source,
             "ShareAboveLine": round(found.share, 5),
         }
+        page = self.output_dir / f"{item['output'].removesuffix('.nii.gz')}.html"
+        page.unlink(missing_ok=True)  # that of an earlier map
+        if self.write_page is not None:
+            self.write_page(page, item["name"], volume, found, self.mapper, {name: facts[name] for name in SHOWN})
         affine = np.asarray(volume.affine, dtype=np.float64)
-        files = write_results(found, self.output_dir, item["output"], affine, volume.meta, facts)
+        try:
+            files = write_results(found, self.output_dir, item["output"], affine, volume.meta, facts)
+        except OSError:
+            page.unlink(missing_ok=True)
+            raise
         for warning in found.warnings:
             logger.warning("%s: %s", item["name"], warning)
         return {
             "name": item["name"],
             "outputs": [file.relative_to(self.output_dir).as_posix() for file in files],
+            **({"page": page.relative_to(self.output_dir).as_posix()} if self.write_page else {}),
             "clusters": len(found.table),
             "share_above_line": round(found.share, 5),
             "warnings": found.warnings,
@@ -203,8 +225,11 @@ class FolderMapper:
     def _write_report(self) -> None:
         if self.output_dir.exists() and not self.output_dir.is_dir():
             raise NotADirectoryError(f"output_dir '{self.output_dir}' is a file: give a folder.")
-        content = {"dataset_dir": self.dataset_dir, "mapped": self.mapped, "skipped": self.skipped}
-        write_json(self.output_dir / REPORT, content)
+        path, content = self.output_dir / REPORT, {"mapped": self.mapped, "skipped": self.skipped}
+        if self.within_report:
+            write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"anomaly": content})
+        else:
+            write_json(path, {"dataset_dir": self.dataset_dir, **content})
 
 
 def _masks(items: Sequence[Mapping[str, str]], masks: Path) -> dict[str, str]:

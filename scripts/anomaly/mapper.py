@@ -32,6 +32,9 @@ class AnomalyMap:
         table: the called clusters, the strongest first.
         share: share of the brain above the line.
         warnings: what the map must not be trusted for.
+        head: the head as the detector saw it, on a grid of its own.
+        head_values: minus log10 p on that grid.
+        head_clusters: numbers of the called clusters on that grid.
     """
 
     values: Tensor
@@ -40,6 +43,9 @@ class AnomalyMap:
     table: list[Cluster]
     share: float
     warnings: list[str]
+    head: Head
+    head_values: Tensor
+    head_clusters: NDArray[np.int32]
 
 
 class AnomalyMapper:
@@ -84,6 +90,9 @@ class AnomalyMapper:
             table,
             share,
             [*warnings, *given.warnings, *self._doubts(share)],
+            given.head,
+            values,
+            labels,
         )
 
     def scores(self, head: Head) -> HealthyScores:

@@ -15,6 +15,7 @@ def fill(
     output_dir: str = "eval/filled",
     *,
     mask: str,
+    anomaly: bool = False,
     **keys: Annotated[str | None, "configs/inference.yaml"],
 ) -> None:
     """Fill what a mask marks in the volumes of a folder, such as lesions, with what would be there in a healthy head.
@@ -26,9 +27,10 @@ def fill(
         dataset_dir: folder of the volumes, subfolders included.
         output_dir: folder of the results.
         mask: file, or folder of masks with the names of the images; what is not 0 is filled.
+        anomaly: map the anomalies of the volumes as they came, too.
         **keys: any other key of the file goes as well.
     """
-    restore(dataset_dir, output_dir, **{**keys, "mode": "fill", "mask": mask})
+    restore(dataset_dir, output_dir, anomaly=anomaly, **{**keys, "mode": "fill", "mask": mask})
 
 
 COMMAND = fill

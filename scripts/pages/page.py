@@ -30,12 +30,14 @@ class Section:
         text: explanation, plain text.
         table: table below the text, if any.
         figures: figures below the table, by caption.
+        links: other pages, by their texts.
     """
 
     title: str
     text: str
     table: pd.DataFrame | None = None
     figures: dict[str, Figure] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
 
 def write_page(template: Path, path: Path, **content: Any) -> None:
@@ -52,7 +54,9 @@ def write_page(template: Path, path: Path, **content: Any) -> None:
         partial.write_text(environment.get_template(template.name).render(content), encoding="utf-8")
 
 
-def write_sections(title: str, note: str, facts: Sequence[str], sections: Sequence[Section], path: Path) -> None:
+def write_sections(
+    title: str, note: str, facts: Sequence[str], sections: Sequence[Section], path: Path, warnings: Sequence[str] = ()
+) -> None:
     """Write a page of titled sections, with their figures inside it.
 
     Args:
@@ -61,6 +65,7 @@ def write_sections(title: str, note: str, facts: Sequence[str], sections: Sequen
         facts: lines of the list at the top of the page.
         sections: sections of the page.
         path: HTML file.
+        warnings: what must be read before all else.
     """
     shown = [
         {
@@ -68,10 +73,11 @@ def write_sections(title: str, note: str, facts: Sequence[str], sections: Sequen
             "text": section.text,
             "table": "" if section.table is None else section.table.to_html(index=False, border=0, float_format="%.4g"),
             "figures": {caption: figure_source(figure) for caption, figure in section.figures.items()},
+            "links": section.links,
         }
         for section in sections
     ]
-    write_page(TEMPLATE, path, title=title, note=note, facts=facts, sections=shown)
+    write_page(TEMPLATE, path, title=title, note=note, facts=facts, sections=shown, warnings=warnings)
 
 
 def figure_source(figure: Figure, dpi: int = 110) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from scripts.__main__ import main
+from scripts.demo.restoration import demo_head
 from tests.helpers.volume_files import affine, head, write_nifti
 
 
@@ -42,6 +43,23 @@ def test_a_bad_volume_is_skipped_and_makes_the_status(volumes, capsys):
     assert [one["name"] for one in json.loads(Path("eval/restored/report.json").read_text())["skipped"]] == ["text.nii"]
 
 
+def test_anomalies_are_mapped_beside_and_the_report_tells_of_both(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("scripts.commands.anomaly.DETECTOR", "difference_of_gaussians")
+    (tmp_path / "in").mkdir()
+    nib.save(demo_head(), "in/a.nii.gz")
+    Path("in/text.nii").write_text("no image")
+    assert main(["restore", "in", "out", "--anomaly", "true", "--device", "cpu"]) == 1
+    printed = capsys.readouterr()
+    assert set(printed.out.splitlines()) == {"out/a_restored.nii.gz", "out/a_anomaly.nii.gz"}
+    report = json.loads(Path("out/report.json").read_text())
+    assert [one["name"] for one in report["restored"]] == ["a.nii.gz"]
+    assert [one["outputs"][0] for one in report["anomaly"]["mapped"]] == ["a_anomaly.nii.gz"]
+    assert [one["name"] for one in report["skipped"]] == ["text.nii"]
+    assert [one["name"] for one in report["anomaly"]["skipped"]] == ["text.nii"]
+    assert json.loads(Path("out/a_anomaly.json").read_text())["Detector"] == "difference_of_gaussians"
+
+
 @pytest.mark.parametrize(
     ("typed", "status", "message"),
     [
@@ -49,7 +67,7 @@ def test_a_bad_volume_is_skipped_and_makes_the_status(volumes, capsys):
         ("in --plan axial", 2, "unknown key 'plan': did you mean plane?"),
         ("in --plane side", 1, "plane 'side' is unknown"),
         ("in --spacing_mm fine", 2, "--spacing_mm must be a number, got 'fine'"),
-        ("in --anomaly", 1, "anomaly maps are not available yet"),
+        ("in --anomaly often", 2, "--anomaly: must be true or false, got 'often'"),
         ("in --weights no.pt", 1, "no.pt"),
         ("nowhere", 1, "'nowhere' does not exist"),
     ],
