@@ -46,7 +46,7 @@ RESERVED_NAMES = ("classification", "deepedit", "deepgrow", "detection")
 INFERENCE = "configs/inference.yaml"
 """The inference config, unless the bundle's recipe.yaml names others as its ``inference_file``."""
 
-RECIPE_SLOTS = ("network_def", "volume_transforms", "attributes", "centre", "size", "min_area_mm2")
+RECIPE_SLOTS = ("network_def", "spatial_dims", "volume_transforms", "attributes", "centre", "size", "min_area_mm2")
 """Keys of an inference config whose values are those of the recipe, or of its dataset."""
 
 MODULES = {"pillow": "PIL", "scikit-image": "skimage", "scikit-learn": "sklearn"}

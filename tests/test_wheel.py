@@ -85,7 +85,7 @@ def test_results_land_in_the_current_folder(package: Path) -> None:
         places = [config.get_parsed_content(key) for key in ("output_dir", "cache_dir") if key in config]
         assert all(place.startswith("eval/") for place in places), places
     assert ConfigParser.load_config_file(package / "configs/inference.yaml")["bundle_root"].startswith("$")
-    assert config.get_parsed_content("weights") == "/installed/bundle/brain_mri_autoencoder/model.pt"
+    assert config.get_parsed_content("weights") == "/installed/bundle/brain_mri_restorer/model.pt"
 
 
 def test_texts_name_the_commands_as_they_are_installed(package: Path) -> None:

@@ -12,11 +12,14 @@ from monai.data import affine_to_spacing
 from monai.inferers import Inferer
 from torch import Tensor, nn
 
+from ..corruptions import KINDS
 from ..repairs import remove_blur, repair
 from .gate import OUTSIDE, Gate, Verdict
 
 __all__ = ["VolumeInferer", "deal_out", "put_together"]
 
+NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
+"""Levels from which dropped voxels are looked for under noise."""
 MULTIPLE = 8
 """Divisor of rows and columns."""
 PERCENTILE = 0.995
@@ -70,18 +73,16 @@ class VolumeInferer(Inferer):
         if inputs.ndim != 5 or inputs.shape[:2] != (1, 1):
             raise ValueError(f"one volume of one channel at a time, got the shape {tuple(inputs.shape)}.")
         volume, factors = _plain(inputs), self._factors(inputs)
-        verdict_of, self.verdict = getattr(network, "verdict", None), None
-        if verdict_of is None:
+        self.verdict = None
+        if getattr(network, "verdict", None) is None:
             restored = torch.cat([_restored(part[None], network) for part in deal_out(volume, factors)])
             return put_together(restored, factors, volume.shape[2:])
-        found = repair(volume)
-        repaired, filled, done = found.volumes, found.filled.to(volume), found.done()
-        if factors == (1, 1, 1):  # the spectrum is known for voxels of this size
-            sharp, width = remove_blur(repaired[0, 0])
-            repaired, done = sharp[None, None], [*done, *(["blur"] if width else [])]
-        scale = _percentile(repaired) if done else 1.0
+        repaired, filled, done, scale = self._repaired(volume, factors)
+        odds = _odds(repaired / scale, network, factors)
+        if all(odds[KINDS.index(kind)] > least for kind, least in NOISY_DROPOUT):
+            repaired, filled, done, scale = self._repaired(volume, factors, dark=True)
+            odds[:-1] = torch.minimum(odds, _odds(repaired / scale, network, factors))[:-1]
         parts = deal_out(torch.cat([repaired / scale, filled], dim=1), factors)
-        odds = torch.sigmoid(verdict_of(_padded(parts[:1, :1])))[0]  # interleaved parts are damaged alike
         channels, restores = [repaired, filled], True
         if self.gate is not None:
             self.verdict = self.gate(odds[:-1], float(odds[-1]), done)
@@ -97,6 +98,18 @@ class VolumeInferer(Inferer):
                 channels.append(log_sd.exp() * (self.sd_factor * scale))
         return torch.cat(channels, dim=1)
 
+    @staticmethod
+    def _repaired(
+        volume: Tensor, factors: tuple[int, int, int], dark: bool = False
+    ) -> tuple[Tensor, Tensor, list[str], float]:
+        """The repaired volume, what was filled, what was done, and the 99.5th percentile."""
+        found = repair(volume, dark)
+        repaired, done = found.volumes, found.done()
+        if factors == (1, 1, 1):  # the spectrum is known for voxels of this size
+            sharp, width = remove_blur(repaired[0, 0])
+            repaired, done = sharp[None, None], [*done, *(["blur"] if width else [])]
+        return repaired, found.filled.to(volume), done, _percentile(repaired) if done else 1.0
+
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
         """Interleaved volumes along each axis."""
         affine = getattr(inputs, "affine", None)
@@ -105,6 +118,11 @@ class VolumeInferer(Inferer):
         sizes = affine_to_spacing(affine[0] if affine.ndim == 3 else affine).tolist()
         row, column, k = (max(1, round(self.spacing_mm / size)) for size in sizes)
         return row, column, k
+
+
+def _odds(volume: Tensor, network: Any, factors: Sequence[int]) -> Tensor:
+    """Levels and the probability of lying outside; interleaved parts are damaged alike, and one of them is enough."""
+    return torch.sigmoid(network.verdict(_padded(deal_out(volume, factors)[:1])))[0]
 
 
 def deal_out(volume: Tensor, factors: Sequence[int]) -> Tensor:

@@ -13,6 +13,7 @@ from torch import nn
 from .compressive_autoencoder import CompressiveAutoencoder
 from .myronenko_cae import MyronenkoCAE
 from .residual_unet import ResidualUNet
+from .restorer_net import RestorerNet
 from .segmentation_unet import SegmentationUNet
 from .shallow_residual import ShallowResidualOriginal, ShallowResidualPreactivation
 from .skip_cae import SkipCAE
@@ -21,7 +22,8 @@ from .thesis_network import ThesisNetwork
 from .verdict_net import VerdictNet
 
 __all__ = [
-    "NETWORKS", "THESIS_NETWORKS", "CompressiveAutoencoder", "MyronenkoCAE", "ResidualUNet", "SegmentationUNet",
+    "NETWORKS", "THESIS_NETWORKS", "CompressiveAutoencoder", "MyronenkoCAE", "ResidualUNet", "RestorerNet",
+    "SegmentationUNet",
     "ShallowResidualOriginal", "ShallowResidualPreactivation", "SkipCAE", "SlabUNet", "ThesisNetwork",
     "VerdictNet",
 ]  # fmt: skip

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.ndimage as ndi
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..anatomy.connected import connected_to_border
 from .smooth_fill import fill_smoothly
 
-__all__ = ["fill_erased", "find_erased"]
+__all__ = ["fill_erased", "find_dark", "find_erased"]
 
 TISSUE = 0.15
 """Intensity of the rim from which zeros within are no air, 1 = the 99.5th percentile."""
 LEAST_SHARE = 1e-3
 """Of the voxels that are not zero; sound heads have some enclosed zeros too, in their sinuses."""
+DARK, BRIGHT = 0.12, 0.3
+"""Intensity of a dropped voxel with noise on it at most, and of the tissue around it at least."""
+AROUND = 6
+"""Of its eight neighbours in the slice, so many must be tissue."""
 LONGEST, SMALLEST = 4, 7
 """Slices of a hole in some slices at most, and its side, in voxels, at least."""
 
@@ -38,28 +42,51 @@ def find_erased(volume: Tensor) -> Tensor:
     between = [_between(zero, tissue, axis) for axis in range(3)]
     if float(torch.stack(between).any(dim=0).sum()) < min(least, SMALLEST**2):
         return nothing
-    empty, values = zero.cpu().numpy(), volume.float().cpu().numpy()
-    enclosed = _with_bright_rim(ndi.binary_fill_holes(~empty) & empty, values)
-    if enclosed.sum() < least:
+    enclosed = zero & ~torch.from_numpy(connected_to_border(zero.cpu().numpy())).to(volume.device)
+    enclosed &= _rim(volume.float(), enclosed) > TISSUE
+    if float(enclosed.sum()) < least:
         enclosed[:] = False
     for axis, candidate in enumerate(between):
-        square = [SMALLEST] * 3
-        square[axis] = 1
         if float(candidate.sum()) >= SMALLEST**2:
-            enclosed |= ndi.binary_opening(candidate.cpu().numpy(), np.ones(square, bool))
-    return torch.from_numpy(enclosed).to(volume.device)
+            enclosed |= _squares(candidate, axis)
+    return enclosed
 
 
-def fill_erased(volumes: Tensor) -> tuple[Tensor, Tensor]:
+def find_dark(volume: Tensor) -> Tensor:
+    """Find lone dark voxels in tissue: what was dropped, if noise was added afterwards.
+
+    Sound heads have a thousand and more of them, so that this is for volumes that are known to have lost voxels.
+
+    Args:
+        volume: see :func:`find_erased`.
+
+    Returns:
+        Boolean mask, same shape.
+    """
+    slices = volume.movedim(-1, 0)
+    padded = F.pad(slices[None], (1, 1, 1, 1), mode="replicate")[0]
+    height, width = slices.shape[1:]
+    near = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3) if (i, j) != (1, 1)]
+    around = torch.stack(near)
+    middle = around.median(dim=0).values
+    before, after = (torch.cat([slices[:1], slices[:-1]]), torch.cat([slices[1:], slices[-1:]]))
+    dark = (slices < DARK) & (middle > BRIGHT) & ((around > middle / 2).sum(dim=0) >= AROUND)
+    return (dark & (torch.minimum(before, after) > BRIGHT / 2)).movedim(0, -1)
+
+
+def fill_erased(volumes: Tensor, dark: bool = False) -> tuple[Tensor, Tensor]:
     """Fill what :func:`find_erased` finds by the biharmonic equation.
 
     Args:
         volumes: shape ``(B, 1, H, W, D)``, background 0, 99.5th percentile 1.
+        dark: whether to fill what :func:`find_dark` finds as well.
 
     Returns:
         Filled volumes, and the mask of what was filled, boolean, same shape.
     """
     masks = torch.stack([find_erased(volume[0]) for volume in volumes])[:, None]
+    if dark:
+        masks |= torch.stack([find_dark(volume[0]) for volume in volumes])[:, None]
     filled = volumes.clone()
     for volume, mask in zip(filled, masks, strict=True):
         if mask.any():
@@ -80,12 +107,26 @@ def _between(zero: Tensor, tissue: Tensor, axis: int) -> Tensor:
     return found.movedim(0, axis)
 
 
-def _with_bright_rim(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The parts of a mask whose neighbours are tissue on average."""
-    cross = ndi.generate_binary_structure(3, 1)
-    labels, number = ndi.label(mask, cross)
-    if number == 0:
-        return mask
-    grown = np.where(mask, 0, ndi.grey_dilation(labels, footprint=cross))
-    rim = ndi.mean(values, grown, np.arange(1, number + 1))
-    return np.concatenate([[False], rim > TISSUE])[labels]
+def _squares(mask: Tensor, axis: int) -> Tensor:
+    """What is left of the slices of a mask where no square of SMALLEST voxels fits: morphological opening."""
+    kernel = [1 if one == axis else SMALLEST for one in range(3)]
+    padding = [size // 2 for size in kernel]
+    eroded = -F.max_pool3d(-mask.float()[None], kernel, 1, padding)
+    return F.max_pool3d(eroded, kernel, 1, padding)[0] > 0.5
+
+
+def _rim(values: Tensor, mask: Tensor) -> Tensor:
+    """Values of a mask's surroundings, carried inwards voxel by voxel."""
+    found, known = values.masked_fill(mask, 0.0), ~mask
+    while not known.all():
+        total, count = torch.zeros_like(values), torch.zeros_like(values)
+        for axis, size in enumerate(values.shape):
+            for here, there in ((0, 1), (1, 0)):
+                total.narrow(axis, here, size - 1).add_(found.narrow(axis, there, size - 1))
+                count.narrow(axis, here, size - 1).add_(known.narrow(axis, there, size - 1))
+        new = ~known & (count > 0)
+        if not new.any():
+            break
+        found = torch.where(new, total / count.clamp(min=1), found)
+        known = known | new
+    return found

@@ -36,13 +36,14 @@ class Repaired(NamedTuple):
         return [word for word, there in kinds.items() if there[number]]
 
 
-def repair(volumes: Tensor) -> Repaired:
+def repair(volumes: Tensor, dark: bool = False) -> Repaired:
     """Fill what was erased, equalise alternate lines of k-space and remove its spikes; sound volumes stay as they are.
 
     Args:
         volumes: shape ``(B, 1, H, W, D)``, background 0, 99.5th percentile about 1.
+        dark: see :func:`~scripts.repairs.erased.fill_erased`.
     """
-    volumes, filled = fill_erased(volumes)
+    volumes, filled = fill_erased(volumes, dark)
     volumes, gain = equalise_lines(volumes)
     volumes, spiked = remove_spikes(volumes)
     return Repaired(volumes, filled, gain, spiked)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .background import border_constants, connected_to_border, surroundings, within
+from ..anatomy.connected import connected_to_border
+from .background import border_constants, surroundings, within
 from .histogram import extent, ordered_sample
 from .zero_level import zero_level
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.transforms.background import Constant, border_constants, connected_to_border, surroundings
+from scripts.transforms.background import Constant, border_constants, surroundings
 
 SHAPE = (24, 27, 22)
 TOLERANCE = 0.01
@@ -47,14 +47,6 @@ def test_dust_is_a_constant_within_the_tolerance():
 
 def test_a_volume_smaller_than_a_tile_has_none():
     assert border_constants(np.zeros((3, 3, 3), np.float32), TOLERANCE) == []
-
-
-def test_only_what_is_connected_to_the_border_is_reached():
-    passable = np.zeros((7, 9, 8), bool)
-    passable[0:4, 4, 4] = passable[3, 4:7, 4] = passable[3, 6, 2:5] = passable[1:4, 6, 2] = True  # a bent way in
-    expected = passable.copy()
-    passable[5, 2, 2] = True
-    np.testing.assert_array_equal(connected_to_border(passable), expected)
 
 
 def shell(margin=8):

@@ -22,7 +22,7 @@ from ..command_line import run_command, say
 
 __all__ = ["DamagedHead", "Pool", "fill_pool"]
 
-RECIPE = "slab_unet"
+RECIPE = "restorer"
 AT_ONCE = 4
 """Heads that are damaged in one call."""
 

@@ -87,7 +87,7 @@ def _of_pool(folder: str) -> tuple[Tensor, Tensor]:
 
 def _of_cohort(dataset_dir: str, part: str) -> tuple[Tensor, Tensor, list[str]]:
     """Statistics, targets and names of sound heads and strangers made of a part of the cohort."""
-    parser = merged_config(find_recipe("slab_unet"), {"dataset_dir": dataset_dir})
+    parser = merged_config(find_recipe("restorer"), {"dataset_dir": dataset_dir})
     load = _loader(parser)
     rng = np.random.default_rng(0)
     statistics, targets, names = [], [], []
