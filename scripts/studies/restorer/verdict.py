@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from monai.transforms import LoadImage
+from monai.transforms import Compose, LoadImage, Orientation
 from torch import Tensor
 
 from ...corruptions import KINDS
@@ -19,10 +19,11 @@ from ...files.atomic import replacing
 from ...networks import VerdictNet
 from ...networks.volume_statistics import volume_statistics
 from ...recipes.recipe import find_recipe, merged_config
+from ...transforms import plane_axcodes
 from ..command_line import run_command, say
 from .strangers import sound_heads, strangers
 
-__all__ = ["train"]
+__all__ = ["loader", "train"]
 
 BATCH, RATE, DECAY, JITTER, EPOCHS = 128, 2e-3, 1e-2, 0.1, 300
 DROPOUT = 0.2
@@ -47,11 +48,11 @@ def train(dataset_dir: str, pool_dir: str, path: str = "eval/restorer/verdict.pt
     targets = torch.cat([F.pad(levels, (0, 1)), known])
     say(f"{len(statistics)} damaged heads, {len(others)} sound ones and strangers")
     network = _fitted(inputs, targets)
-    if validation_dir:
-        _measure(network, validation_dir, dataset_dir)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(Path(path)) as partial:
         torch.save(network.state_dict(), partial)
+    if validation_dir:
+        _measure(network, validation_dir, dataset_dir)
 
 
 def _fitted(inputs: Tensor, targets: Tensor) -> VerdictNet:
@@ -88,7 +89,7 @@ def _of_pool(folder: str) -> tuple[Tensor, Tensor]:
 def _of_cohort(dataset_dir: str, part: str) -> tuple[Tensor, Tensor, list[str]]:
     """Statistics, targets and names of sound heads and strangers made of a part of the cohort."""
     parser = merged_config(find_recipe("restorer"), {"dataset_dir": dataset_dir})
-    load = _loader(parser)
+    load = loader(parser)
     rng = np.random.default_rng(0)
     statistics, targets, names = [], [], []
     for item in load_datalist(dataset_dir, part):
@@ -104,11 +105,8 @@ def _of_cohort(dataset_dir: str, part: str) -> tuple[Tensor, Tensor, list[str]]:
     return torch.stack(statistics), torch.stack(targets), names
 
 
-def _loader(config: dict[str, Any]) -> Any:
-    from monai.transforms import Compose, Orientation
-
-    from ...transforms import plane_axcodes
-
+def loader(config: dict[str, Any]) -> Any:
+    """A function from an item of a cohort to its head, 99.5th percentile 1, brain mask and labels, ``(H, W, D)``."""
     turn = Compose([LoadImage(ensure_channel_first=True), Orientation(plane_axcodes(config["plane"]), labels=None)])
 
     def load(item: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
