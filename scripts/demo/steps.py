@@ -130,8 +130,10 @@ class Demo:
             "scripts.demo.restoration.damage_head()",
             lambda: damage_head(item["image"], item["subject"], damaged, self.seed),
         )
-        weights = ("--weights", self.weights) if self.weights else ()
-        self._command("restore it", "restore", str(damaged_dir), str(restored_dir), *weights)
+        network = str({"_target_": f"{PACKAGE}.networks.ResidualUNet", "spatial_dims": 2, "residual_output": True})
+        slices = ("--weights", self.weights, "--spatial_dims", "2", "--network_def", network)
+        words = slices if self.weights else ("--gate", "false")  # synthetic heads are outside of the training
+        self._command("restore it", "restore", str(damaged_dir), str(restored_dir), *words)
         (restored,) = restored_dir.glob("*restored*.nii.gz")
         return compare_heads(item["subject"], item["image"], damaged, restored, planes)
 

@@ -25,6 +25,8 @@ WORDS = {
     "holes": "holes",
     "blur": "blur",
 }
+BEYOND = ("motion",)
+"""Kinds that the network makes worse rather than better, on average of twelve test heads."""
 STEPS = (0.0, 0.3, 0.45, 0.6, 0.75)
 """Levels from which a severity of 1, 2, ... 5 is stated."""
 
@@ -46,8 +48,9 @@ class Verdict:
 
     @property
     def restores(self) -> bool:
-        """Whether the network is called for: repairs by formula may have been enough."""
-        return self.name == DAMAGED and max(self.levels.values()) >= self.least
+        """Whether the network is called for: repairs may be enough, and motion alone it does not better."""
+        levels = [level for kind, level in self.levels.items() if kind not in BEYOND]
+        return self.name == DAMAGED and max(levels) >= self.least
 
     @property
     def reason(self) -> str:

@@ -20,6 +20,10 @@ __all__ = ["VolumeInferer", "deal_out", "put_together"]
 
 NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 """Levels from which dropped voxels are looked for under noise."""
+BLURRED, MOST, NOISY = 0.4, 0.5, ("noise", "dropout", "holes")
+"""Level of blur from which it is looked for, unless there is more than so much of what an inversion would amplify."""
+FEWEST = 16
+"""Voxels along an axis that a verdict needs; smaller volumes are padded with zeros for it."""
 MULTIPLE = 8
 """Divisor of rows and columns."""
 PERCENTILE = 0.995
@@ -77,17 +81,14 @@ class VolumeInferer(Inferer):
         if getattr(network, "verdict", None) is None:
             restored = torch.cat([_restored(part[None], network) for part in deal_out(volume, factors)])
             return put_together(restored, factors, volume.shape[2:])
-        repaired, filled, done, scale = self._repaired(volume, factors)
-        odds = _odds(repaired / scale, network, factors)
-        if all(odds[KINDS.index(kind)] > least for kind, least in NOISY_DROPOUT):
-            repaired, filled, done, scale = self._repaired(volume, factors, dark=True)
-            odds[:-1] = torch.minimum(odds, _odds(repaired / scale, network, factors))[:-1]
+        repaired, filled, done, odds = _examined(volume, network, factors)
+        scale = _percentile(repaired) if done else 1.0
         parts = deal_out(torch.cat([repaired / scale, filled], dim=1), factors)
         channels, restores = [repaired, filled], True
         if self.gate is not None:
             self.verdict = self.gate(odds[:-1], float(odds[-1]), done)
             restores = self.verdict.restores
-            if self.verdict.name == OUTSIDE:
+            if self.verdict.name == OUTSIDE:  # bit for bit
                 channels = [volume, torch.zeros_like(filled)]
         if restores or self.uncertainty:
             restored = torch.cat([_restored(part[None], network, odds[None, :-1]) for part in parts])
@@ -97,18 +98,6 @@ class VolumeInferer(Inferer):
             if self.uncertainty:
                 channels.append(log_sd.exp() * (self.sd_factor * scale))
         return torch.cat(channels, dim=1)
-
-    @staticmethod
-    def _repaired(
-        volume: Tensor, factors: tuple[int, int, int], dark: bool = False
-    ) -> tuple[Tensor, Tensor, list[str], float]:
-        """The repaired volume, what was filled, what was done, and the 99.5th percentile."""
-        found = repair(volume, dark)
-        repaired, done = found.volumes, found.done()
-        if factors == (1, 1, 1):  # the spectrum is known for voxels of this size
-            sharp, width = remove_blur(repaired[0, 0])
-            repaired, done = sharp[None, None], [*done, *(["blur"] if width else [])]
-        return repaired, found.filled.to(volume), done, _percentile(repaired) if done else 1.0
 
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
         """Interleaved volumes along each axis."""
@@ -120,9 +109,32 @@ class VolumeInferer(Inferer):
         return row, column, k
 
 
+def _examined(volume: Tensor, network: Any, factors: tuple[int, int, int]) -> tuple[Tensor, Tensor, list[str], Tensor]:
+    """The volume after all repairs by formula that are called for, what was filled, what was done, and the odds."""
+    found = repair(volume)
+    odds = _odds(found.volumes, network, factors)
+    if all(_level(odds, kind) > least for kind, least in NOISY_DROPOUT):
+        found = repair(volume, dark=True)
+        odds[:-1] = torch.minimum(odds, _odds(found.volumes, network, factors))[:-1]
+    repaired, filled, done = found.volumes, found.filled.to(volume), found.done()
+    if factors == (1, 1, 1) and _level(odds, "blur") > BLURRED and all(_level(odds, kind) < MOST for kind in NOISY):
+        sharp, width = remove_blur(repaired[0, 0])  # the spectrum is known for voxels of this size
+        if width:
+            repaired, done = sharp[None, None], [*done, "blur"]
+            odds = _odds(repaired, network, factors)
+    return repaired, filled, done, odds
+
+
 def _odds(volume: Tensor, network: Any, factors: Sequence[int]) -> Tensor:
     """Levels and the probability of lying outside; interleaved parts are damaged alike, and one of them is enough."""
-    return torch.sigmoid(network.verdict(_padded(deal_out(volume, factors)[:1])))[0]
+    part = _padded(deal_out(volume / _percentile(volume), factors)[:1])
+    missing = [max(0, FEWEST - size) for size in part.shape[2:]]
+    part = F.pad(part, (0, missing[2], 0, missing[1], 0, missing[0]))
+    return torch.sigmoid(network.verdict(part))[0]
+
+
+def _level(odds: Tensor, kind: str) -> float:
+    return float(odds[KINDS.index(kind)])
 
 
 def deal_out(volume: Tensor, factors: Sequence[int]) -> Tensor:

@@ -31,7 +31,7 @@ class RestorerNet(nn.Module):
         most: level of another damage from which filled volumes go through the network for volumes as well.
     """
 
-    def __init__(self, volumes: SlabUNet, slices: nn.Module, most: float = 0.35) -> None:
+    def __init__(self, volumes: SlabUNet, slices: nn.Module, most: float = 0.7) -> None:
         super().__init__()
         self.volumes, self.slices, self.most = volumes, slices.requires_grad_(False), most
 

@@ -71,6 +71,10 @@ def monai_calls(calls: list[list[str]], folder: Path) -> list[Answer]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run([sys.executable, "-c", PROGRAM, "calls.json"], cwd=folder, env=environment, check=True)
     texts = [
-        [(folder / f"{number}.{name}").read_text() for name in ("status", "out", "err")] for number in range(len(calls))
+        [
+            (folder / f"{number}.{name}").read_text(encoding="utf-8", errors="replace")
+            for name in ("status", "out", "err")
+        ]
+        for number in range(len(calls))
     ]
     return [Answer(int(status), out, err) for status, out, err in texts]

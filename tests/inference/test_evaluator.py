@@ -44,6 +44,7 @@ def workflow(root, tmp_path, monkeypatch):
                 "output_dir": str(tmp_path / "out"),
                 "weights": str(tmp_path / "weights.pt"),
                 "device": "cpu",
+                "spatial_dims": 2,
                 "network_def": KEEP if network is None else network,
                 **options,
             },
