@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import re
 import shutil
 import subprocess
@@ -115,7 +116,15 @@ def rates(folder: Path) -> list[float]:
     return [float(row["learning_rate"]) for row in csv.DictReader((folder / "history.csv").open(encoding="utf-8"))]
 
 
-def test_a_training_that_stopped_early_goes_on_with_more_patience(tiny_cohort, tmp_path, caplog):
+def test_a_training_that_stopped_early_goes_on_with_more_patience(tiny_cohort, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
+    for (
+        name,
+        logger,
+    ) in logging.root.manager.loggerDict.items():  # a workflow of another test may have switched them off
+        if name.startswith("ignite") and isinstance(logger, logging.Logger):
+            monkeypatch.setattr(logger, "disabled", False)
+            monkeypatch.setattr(logger, "propagate", True)
     stops = {"max_epochs": 3, "early_stopping_patience": 1, "early_stopping_min_delta": 10.0}
     train(tiny_cohort, tmp_path, **stops)
     saved = (tmp_path / "config.yaml").read_text()
