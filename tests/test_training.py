@@ -117,12 +117,10 @@ def rates(folder: Path) -> list[float]:
 
 
 def test_a_training_that_stopped_early_goes_on_with_more_patience(tiny_cohort, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
-    for (
-        name,
-        logger,
-    ) in logging.root.manager.loggerDict.items():  # a workflow of another test may have switched them off
+    logging.disable(logging.NOTSET)  # what another test may have switched off
+    for name, logger in logging.root.manager.loggerDict.items():
         if name.startswith("ignite") and isinstance(logger, logging.Logger):
+            logger.setLevel(logging.NOTSET)
             monkeypatch.setattr(logger, "disabled", False)
             monkeypatch.setattr(logger, "propagate", True)
     stops = {"max_epochs": 3, "early_stopping_patience": 1, "early_stopping_min_delta": 10.0}
