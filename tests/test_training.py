@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 import re
 import shutil
 import subprocess
@@ -116,13 +115,7 @@ def rates(folder: Path) -> list[float]:
     return [float(row["learning_rate"]) for row in csv.DictReader((folder / "history.csv").open(encoding="utf-8"))]
 
 
-def test_a_training_that_stopped_early_goes_on_with_more_patience(tiny_cohort, tmp_path, caplog, monkeypatch):
-    logging.disable(logging.NOTSET)  # what another test may have switched off
-    for name, logger in logging.root.manager.loggerDict.items():
-        if name.startswith("ignite") and isinstance(logger, logging.Logger):
-            logger.setLevel(logging.NOTSET)
-            monkeypatch.setattr(logger, "disabled", False)
-            monkeypatch.setattr(logger, "propagate", True)
+def test_a_training_that_stopped_early_goes_on_with_more_patience(tiny_cohort, tmp_path, caplog):
     stops = {"max_epochs": 3, "early_stopping_patience": 1, "early_stopping_min_delta": 10.0}
     train(tiny_cohort, tmp_path, **stops)
     saved = (tmp_path / "config.yaml").read_text()

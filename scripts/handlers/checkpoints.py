@@ -6,6 +6,7 @@ A resumed run draws the same numbers as an uninterrupted one, and ends with the 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ from ..files.checked import check_zip
 from .schedule import go_on_with
 
 __all__ = ["BestModel", "BroadcastBuffers", "EpochSeed", "ResumeCheckpoint", "plain_state"]
+
+logger = logging.getLogger(__name__)
 
 COURSE = {"learning_rate", "max_epochs", "optimizer", "lr_scheduler"}
 """Settings that may change in a resumed training, and change its optimiser and its schedule."""
@@ -139,11 +142,11 @@ class ResumeCheckpoint:
         engine.logger.info(f"resumed from {self.path} after epoch {saved['epoch']}")
         ended = [part.finished for part in self.parts.values() if getattr(part, "finished", "")]
         if ended:
-            engine.logger.warning(f"the training in {self.path.parent} has ended: {ended[0]} to go on.")
+            logger.warning("the training in %s has ended: %s to go on.", self.path.parent, ended[0])
             engine.terminate()
         elif saved["epoch"] >= engine.state.max_epochs:
-            engine.logger.warning(
-                f"the training in {self.path.parent} has its {saved['epoch']} epochs: give more max_epochs to go on."
+            logger.warning(
+                "the training in %s has its %d epochs: give more max_epochs to go on.", self.path.parent, saved["epoch"]
             )
 
 
