@@ -31,7 +31,7 @@ sys.addaudithook(refuse)
 """
 
 BUNDLES = {
-    "brain_mri_autoencoder": ("heads", ("configs/inference.yaml",)),
+    "brain_mri_restorer": ("heads", ("configs/inference.yaml",)),
     "vae": ("heads", ("configs/inference_latent.yaml",)),
     "ar_vae": ("masks", ("configs/inference_latent.yaml", "configs/inference_latent_masks.yaml")),
 }

@@ -70,7 +70,7 @@ def test_installed_command_restores_as_the_checkout_does(
 ) -> None:
     done = installed.command("restore", volumes / "heads", tmp_path / "out", "--device", "cpu")
     assert "head_restored.nii.gz" in done.stdout
-    assert_same(tmp_path / "out", expected / "brain_mri_autoencoder")
+    assert_same(tmp_path / "out", expected / "brain_mri_restorer")
 
 
 def test_three_lines_of_python_restore_a_head(
@@ -78,7 +78,7 @@ def test_three_lines_of_python_restore_a_head(
 ) -> None:
     output = tmp_path / "restored.nii.gz"
     installed.isolated("-c", THREE_LINES.format(image=str(volumes / "heads/head.nii.gz"), output=str(output)))
-    one, other = nib.load(output), nib.load(expected / "brain_mri_autoencoder/head_restored.nii.gz")
+    one, other = nib.load(output), nib.load(expected / "brain_mri_restorer/head_restored.nii.gz")
     np.testing.assert_array_equal(one.get_fdata(), other.get_fdata())
 
 
