@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..corruptions import Draws, RandAnomalies, VolumeCorruption, graded_pair
 from ..corruptions.background import dilated
@@ -106,8 +106,6 @@ class RestorationBatch(_HeadBatch):
         variants: see the base class.
         other_plane_prob: see the base class.
         other_damage_prob: probability that a batch is damaged in another plane than the one it is cut along.
-        verdict: network that tells the levels of damage, as in inference; by default they are those that were drawn,
-            from which a restorer learns faster.
     """
 
     def __init__(
@@ -118,12 +116,10 @@ class RestorationBatch(_HeadBatch):
         variants: RandVariants | None = None,
         other_plane_prob: float = 0.25,
         other_damage_prob: float = 0.2,
-        verdict: nn.Module | None = None,
     ) -> None:
         super().__init__(corruption, variants, other_plane_prob)
         self.lesions, self.lesions_prob = lesions, lesions_prob
         self.other_damage_prob = other_damage_prob
-        self.verdict = None if verdict is None else verdict.eval()
 
     @torch.no_grad()
     def __call__(  # type: ignore[override]  # MONAI's engines take arguments of the network as well
@@ -141,8 +137,6 @@ class RestorationBatch(_HeadBatch):
         if self.training:
             offset = per_image(draws.uniform("heads.offset", -0.01, 0.01), heads)
             damaged, clean = (torch.where(part == 0, 0.0, part + offset) for part in (damaged, clean))
-        if self.verdict is not None:
-            levels = torch.sigmoid(self.verdict.to(device)(damaged))[:, :-1]
         weight = torch.where(clean > TISSUE, 1.0, AIR_WEIGHT)
         images, targets = torch.cat([damaged, filled.float()], dim=1), torch.cat([clean, weight], dim=1)
         return images, targets, (), {"levels": levels}

@@ -33,7 +33,9 @@ from .volumes import find_volumes
 __all__ = ["RestorationEvaluator", "check_options", "load_network", "volumes"]
 
 
-def check_options(plane: str, spatial_dims: int, anomaly: bool, mode: str = RESTORE, mask: str = "") -> None:
+def check_options(
+    plane: str, spatial_dims: int, anomaly: bool, mode: str = RESTORE, mask: str = "", uncertainty: bool = False
+) -> None:
     """Refuse what inference cannot do.
 
     Raises:
@@ -46,9 +48,13 @@ def check_options(plane: str, spatial_dims: int, anomaly: bool, mode: str = REST
         raise ValueError("mask is not set: give what is to be filled, --mask FILE or a folder of masks.")
     if mode == RESTORE and mask:
         raise ValueError(f"mask {mask!r} is of no use where the whole volume is restored: add --mode fill.")
+    if uncertainty and (mode == FILL or spatial_dims != 3):
+        raise ValueError("uncertainty is told by the restorer of whole volumes alone: leave it out.")
     check_plane(plane)
     if anomaly:
-        raise ValueError("anomaly maps are not available yet: leave anomaly false.")
+        raise ValueError(
+            "anomaly maps are made by configs/anomaly.yaml, or by restore --anomaly true: leave anomaly false."
+        )
     if spatial_dims not in (2, 3):
         raise ValueError(f"spatial_dims must be 3 (whole volumes) or 2 (slice by slice), got {spatial_dims}.")
 

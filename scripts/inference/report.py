@@ -173,6 +173,8 @@ class RestorationReport:
             raise
         self._note("restored", {"name": name, "output": output, **facts})
         self._name_result(self.done, name, output)
+        if "reason" in facts:
+            _tell(f"{printable(name)}: {facts['reason']}")
         self._warn(name, facts)
         self._save()
 

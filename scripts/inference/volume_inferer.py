@@ -42,19 +42,16 @@ class VolumeInferer(Inferer):
     Args:
         spacing_mm: voxel size that the network was trained on.
         gate: what decides by the verdict; ``None``: the network restores every volume.
-        uncertainty: whether to give the standard deviations too; the network is then run on sound volumes as well.
-        sd_factor: what the standard deviations of the network are multiplied by, from the calibration.
+        uncertainty: whether to give the standard deviations too, NaN of what lies outside; the network is then run on
+            sound volumes as well.
 
     Attributes:
         verdict: that of the last volume; ``None`` without a gate.
     """
 
-    def __init__(
-        self, spacing_mm: float = 2.0, gate: Gate | None = None, uncertainty: bool = False, sd_factor: float = 1.0
-    ) -> None:
+    def __init__(self, spacing_mm: float = 2.0, gate: Gate | None = None, uncertainty: bool = False) -> None:
         super().__init__()
-        self.spacing_mm, self.gate = spacing_mm, gate
-        self.uncertainty, self.sd_factor = uncertainty, sd_factor
+        self.spacing_mm, self.gate, self.uncertainty = spacing_mm, gate, uncertainty
         self.verdict: Verdict | None = None
 
     @torch.no_grad()
@@ -89,14 +86,15 @@ class VolumeInferer(Inferer):
             self.verdict = self.gate(odds[:-1], float(odds[-1]), done)
             restores = self.verdict.restores
             if self.verdict.name == OUTSIDE:  # bit for bit
-                channels = [volume, torch.zeros_like(filled)]
+                unknown = [torch.full_like(volume, torch.nan)] if self.uncertainty else []
+                return torch.cat([volume, torch.zeros_like(filled), *unknown], dim=1)
         if restores or self.uncertainty:
             restored = torch.cat([_restored(part[None], network, odds[None, :-1]) for part in parts])
             image, log_sd = put_together(restored, factors, volume.shape[2:]).split(1, dim=1)
             if restores:
                 channels = [image * scale, filled]
             if self.uncertainty:
-                channels.append(log_sd.exp() * (self.sd_factor * scale))
+                channels.append(log_sd.exp() * scale)
         return torch.cat(channels, dim=1)
 
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -160,7 +161,9 @@ def _sparse_laplacian(rows: Tensor, columns: Tensor, weights: Sequence[float]) -
     found.append(torch.stack([places[both], number[both]]))
     values.append(centre[both])
     shape = (int(rows.sum()), int(columns.sum()))
-    return torch.sparse_coo_tensor(torch.cat(found, dim=1), torch.cat(values), shape).to_sparse_csr()
+    with warnings.catch_warnings():  # that sparse matrices are new in torch concerns no user
+        warnings.filterwarnings("ignore", message="Sparse")
+        return torch.sparse_coo_tensor(torch.cat(found, dim=1), torch.cat(values), shape).to_sparse_csr()
 
 
 def _coarse_start(known: Tensor, unknown: Tensor, sizes: Tensor, order: int) -> Tensor:

@@ -54,16 +54,6 @@ def test_what_is_filled_is_marked_and_image_and_target_are_scaled_alike(batch):
     assert known["levels"].sum() == known["levels"][:, dropout].sum()
 
 
-def test_a_verdict_tells_the_levels_instead(batch):
-    class Half(torch.nn.Module):
-        def forward(self, volumes):
-            assert volumes.shape == batch["image"].shape
-            return torch.zeros(len(volumes), len(KINDS) + 1)
-
-    known = RestorationBatch(DROPOUT, verdict=Half())(batch, CPU)[3]
-    assert torch.equal(known["levels"], torch.full((4, len(KINDS)), 0.5))
-
-
 def test_brain_masks_lose_what_the_image_loses(batch):
     cropped = VolumeCorruption([], background=[RandFieldOfView([0.2, 0.3])])
     image, mask = BrainMaskBatch(cropped)(batch, CPU)

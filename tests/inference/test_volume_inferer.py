@@ -69,9 +69,10 @@ def test_only_what_is_damaged_is_restored(head, level, outside, name):
 
 
 def test_uncertainty_is_told_of_sound_volumes_too(head):
-    restored = VolumeInferer(gate=Gate(), uncertainty=True, sd_factor=3.0)(head, Told(0.05))
+    restored = VolumeInferer(gate=Gate(), uncertainty=True)(head, Told(0.05))
     assert torch.equal(restored[:, :1], head)
-    assert torch.equal(restored[:, 2:], torch.full_like(head, 3.0))
+    assert torch.equal(restored[:, 2:], torch.ones_like(head))
+    assert VolumeInferer(gate=Gate(), uncertainty=True)(head, Told(0.9, outside=0.9))[:, 2:].isnan().all()
 
 
 def test_what_was_filled_is_told(head):
