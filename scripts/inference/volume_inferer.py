@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from ..corruptions import KINDS
 from ..repairs import remove_blur, repair
 from .gate import OUTSIDE, Gate, Verdict
 
-__all__ = ["VolumeInferer", "deal_out", "put_together"]
+__all__ = ["VolumeInferer", "interleaved"]
 
 NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 """Levels from which dropped voxels are looked for under noise."""
@@ -29,6 +30,8 @@ MULTIPLE = 8
 PERCENTILE = 0.995
 STRIDE = 11
 """Every how many voxels one counts for the percentile, as in training."""
+Part: TypeAlias = tuple[slice, ...]
+"""Index of one of the interleaved parts of a volume."""
 
 
 class VolumeInferer(Inferer):
@@ -66,36 +69,39 @@ class VolumeInferer(Inferer):
 
         Returns:
             Restored volume, where voxels were filled (1, else 0) and, if wanted, the standard deviation,
-            ``(1, 2 or 3, H, W, D)``; what the network returns, if it has no verdict.
+            ``(1, 2 or 3, H, W, D)``; the restored volume alone, if the network has no verdict.
 
         Raises:
             ValueError: there are several volumes or channels.
         """
         if inputs.ndim != 5 or inputs.shape[:2] != (1, 1):
             raise ValueError(f"one volume of one channel at a time, got the shape {tuple(inputs.shape)}.")
-        volume, factors = _plain(inputs), self._factors(inputs)
+        volume, parts = _plain(inputs), interleaved(self._factors(inputs))
         self.verdict = None
         if getattr(network, "verdict", None) is None:
-            restored = torch.cat([_restored(part[None], network) for part in deal_out(volume, factors)])
-            return put_together(restored, factors, volume.shape[2:])
-        repaired, filled, done, odds = _examined(volume, network, factors)
-        scale = _percentile(repaired) if done else 1.0
-        parts = deal_out(torch.cat([repaired / scale, filled], dim=1), factors)
-        channels, restores = [repaired, filled], True
+            restored = torch.empty_like(volume)
+            for part in parts:
+                restored[part] = _restored(volume[part], network)[:, :1]
+            return restored
+        repaired, filled, done, odds = _examined(volume, network, parts)
+        result = volume.new_zeros(1, 3 if self.uncertainty else 2, *volume.shape[2:])
+        restores = True
         if self.gate is not None:
             self.verdict = self.gate(odds[:-1], float(odds[-1]), done)
             restores = self.verdict.restores
             if self.verdict.name == OUTSIDE:  # bit for bit
-                unknown = [torch.full_like(volume, torch.nan)] if self.uncertainty else []
-                return torch.cat([volume, torch.zeros_like(filled), *unknown], dim=1)
+                result[:, :1], result[:, 2:] = volume, torch.nan
+                return result
+        result[:, :1], result[:, 1:2] = repaired, filled
+        scale = _percentile(repaired) if done else 1.0
         if restores or self.uncertainty:
-            restored = torch.cat([_restored(part[None], network, odds[None, :-1]) for part in parts])
-            image, log_sd = put_together(restored, factors, volume.shape[2:]).split(1, dim=1)
-            if restores:
-                channels = [image * scale, filled]
-            if self.uncertainty:
-                channels.append(log_sd.exp() * scale)
-        return torch.cat(channels, dim=1)
+            for part in parts:  # of which nothing is left but the result
+                seen = torch.cat([result[part][:, :1] / scale, result[part][:, 1:2]], dim=1)
+                image, log_sd = _restored(seen, network, odds[None, :-1]).split(1, dim=1)
+                if restores:
+                    result[part][:, :1] = image * scale
+                result[part][:, 2:] = log_sd.exp() * scale
+        return result
 
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
         """Interleaved volumes along each axis."""
@@ -103,29 +109,32 @@ class VolumeInferer(Inferer):
         if affine is None:
             return (1, 1, 1)
         sizes = affine_to_spacing(affine[0] if affine.ndim == 3 else affine).tolist()
-        row, column, k = (max(1, round(self.spacing_mm / size)) for size in sizes)
+        row, column, k = (
+            max(1, min(voxels, round(self.spacing_mm / size)))
+            for voxels, size in zip(inputs.shape[2:], sizes, strict=True)
+        )
         return row, column, k
 
 
-def _examined(volume: Tensor, network: Any, factors: tuple[int, int, int]) -> tuple[Tensor, Tensor, list[str], Tensor]:
+def _examined(volume: Tensor, network: Any, parts: Sequence[Part]) -> tuple[Tensor, Tensor, list[str], Tensor]:
     """The volume after all repairs by formula that are called for, what was filled, what was done, and the odds."""
     found = repair(volume)
-    odds = _odds(found.volumes, network, factors)
+    odds = _odds(found.volumes, network, parts)
     if all(_level(odds, kind) > least for kind, least in NOISY_DROPOUT):
         found = repair(volume, dark=True)
-        odds[:-1] = torch.minimum(odds, _odds(found.volumes, network, factors))[:-1]
-    repaired, filled, done = found.volumes, found.filled.to(volume), found.done()
-    if factors == (1, 1, 1) and _level(odds, "blur") > BLURRED and all(_level(odds, kind) < MOST for kind in NOISY):
+        odds[:-1] = torch.minimum(odds, _odds(found.volumes, network, parts))[:-1]
+    repaired, done = found.volumes, found.done()
+    if len(parts) == 1 and _level(odds, "blur") > BLURRED and all(_level(odds, kind) < MOST for kind in NOISY):
         sharp, width = remove_blur(repaired[0, 0])  # the spectrum is known for voxels of this size
         if width:
             repaired, done = sharp[None, None], [*done, "blur"]
-            odds = _odds(repaired, network, factors)
-    return repaired, filled, done, odds
+            odds = _odds(repaired, network, parts)
+    return repaired, found.filled, done, odds
 
 
-def _odds(volume: Tensor, network: Any, factors: Sequence[int]) -> Tensor:
+def _odds(volume: Tensor, network: Any, parts: Sequence[Part]) -> Tensor:
     """Levels and the probability of lying outside; interleaved parts are damaged alike, and one of them is enough."""
-    part = _padded(deal_out(volume / _percentile(volume), factors)[:1])
+    part = _padded(volume[parts[0]] / _percentile(volume))
     missing = [max(0, FEWEST - size) for size in part.shape[2:]]
     part = F.pad(part, (0, missing[2], 0, missing[1], 0, missing[0]))
     return torch.sigmoid(network.verdict(part))[0]
@@ -135,44 +144,20 @@ def _level(odds: Tensor, kind: str) -> float:
     return float(odds[KINDS.index(kind)])
 
 
-def deal_out(volume: Tensor, factors: Sequence[int]) -> Tensor:
-    """Deal a volume out to ``f * g * h`` interleaved ones, each with every f-th row, g-th column and h-th slice.
+def interleaved(factors: Sequence[int]) -> list[Part]:
+    """Indices of the ``f * g * h`` interleaved parts of a volume, each with every f-th row, g-th column and h-th slice.
 
     Args:
-        volume: ``(1, C, H, W, D)``, padded to multiples of the factors by repeating its last voxels.
         factors: ``(f, g, h)``, each at least 1.
 
-    Returns:
-        ``(f * g * h, C, ceil(H / f), ceil(W / g), ceil(D / h))``.
-
     Example:
-        >>> deal_out(torch.rand(1, 1, 16, 17, 18), (2, 2, 1)).shape
-        torch.Size([4, 1, 8, 9, 18])
+        >>> volume = torch.rand(1, 1, 16, 17, 18)
+        >>> [tuple(volume[part].shape[2:]) for part in interleaved((1, 2, 1))]
+        [(16, 9, 18), (16, 8, 18)]
     """
-    f, g, h = factors
-    channels, height, width, depth = volume.shape[1:]
-    volume = F.pad(volume, (0, -depth % h, 0, -width % g, 0, -height % f), mode="replicate")
-    rows, columns, slices = (size // factor for size, factor in zip(volume.shape[2:], factors, strict=True))
-    parts = volume.reshape(channels, rows, f, columns, g, slices, h).permute(2, 4, 6, 0, 1, 3, 5)
-    return parts.reshape(f * g * h, channels, rows, columns, slices)
-
-
-def put_together(parts: Tensor, factors: Sequence[int], size: Sequence[int]) -> Tensor:
-    """Undo :func:`deal_out`.
-
-    Args:
-        parts: interleaved volumes, ``(f * g * h, C, rows, columns, slices)``.
-        factors: ``(f, g, h)``.
-        size: ``(H, W, D)``.
-
-    Returns:
-        ``(1, C, H, W, D)``.
-    """
-    f, g, h = factors
-    channels, rows, columns, slices = parts.shape[1:]
-    volume = parts.reshape(f, g, h, channels, rows, columns, slices).permute(3, 4, 0, 5, 1, 6, 2)
-    volume = volume.reshape(1, channels, rows * f, columns * g, slices * h)
-    return volume[..., : size[0], : size[1], : size[2]]
+    starts = itertools.product(*(range(factor) for factor in factors))
+    whole = slice(None)
+    return [(whole, whole, *(slice(a, None, n) for a, n in zip(start, factors, strict=True))) for start in starts]
 
 
 def _restored(part: Tensor, network: Any, *known: Tensor) -> Tensor:

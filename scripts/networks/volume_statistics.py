@@ -41,8 +41,8 @@ def volume_statistics(volumes: Tensor) -> Tensor:
     found += [
         torch.log(part + RARE)[:, None]
         for part in (
-            (x == 0).sum(dim=(1, 2, 3)) / size,
-            (x < 0).sum(dim=(1, 2, 3)) / size,
+            _count(x == 0) / size,
+            _count(x < 0) / size,
             air.sum(dim=(1, 2, 3)) / size,
             _mean(x.abs(), air),
             (_mean(x, tissue) - TISSUE).clamp(min=0),
@@ -52,7 +52,7 @@ def volume_statistics(volumes: Tensor) -> Tensor:
         F.adaptive_avg_pool3d(tissue[:, None], BLOCKS) + SMALL
     )
     found.append((brightness.flatten(1) / _mean(x, tissue).clamp(min=SMALL)[:, None]).clamp(0, 2))
-    found += [torch.log((x > edge).sum(dim=(1, 2, 3)) / size + RARE)[:, None] for edge in EDGES]
+    found += [torch.log(_count(x > edge) / size + RARE)[:, None] for edge in EDGES]
     return torch.cat(found, dim=1)
 
 
@@ -61,7 +61,8 @@ def _along(x: Tensor, tissue: Tensor, air: Tensor, counts: Tensor, axis: int) ->
     others = tuple({1, 2, 3} - {axis})
     shape = [-1 if number == axis else 1 for number in range(4)]
     window = torch.hann_window(x.shape[axis], periodic=False, device=x.device).view(shape)
-    power = torch.fft.rfft(x * window, dim=axis).abs().square().mean(dim=others)
+    spectrum = torch.fft.rfft(x * window, dim=axis)
+    power = (spectrum.real.square() + spectrum.imag.square()).mean(dim=others)
     power = torch.log(power[:, 1:] + 1e-9)
     rough = power.diff(dim=1, n=2).abs()
     bands = [
@@ -69,20 +70,22 @@ def _along(x: Tensor, tissue: Tensor, air: Tensor, counts: Tensor, axis: int) ->
     ]
     length = x.shape[axis] - 2
     before, here, after = (x.narrow(axis, start, length) for start in range(3))
-    second = (before - 2 * here + after).abs()
-    inside, outside = tissue.narrow(axis, 1, length), air.narrow(axis, 1, length)
-    small = torch.log(second + SMALL)
-    by_slice = (small * inside).sum(dim=others) / inside.sum(dim=others).clamp(min=1)
-    full = inside.sum(dim=others) > 0.3 * inside.sum(dim=others).amax(dim=1, keepdim=True)
+    second = (before + after).sub_(here, alpha=2).abs_()
+    square, small = second.square(), torch.log(second.add_(SMALL))
+    inside, outside = (part.narrow(axis, 1, length) for part in (tissue, air))
+    within = inside.sum(dim=others)  # voxels of each slice, (B, length)
+    total = (small * inside).sum(dim=others)
+    by_slice = total / within.clamp(min=1)
+    full = within > 0.3 * within.amax(dim=1, keepdim=True)
     jumps = torch.where(full[:, 1:] & full[:, :-1], by_slice.diff(dim=1).abs(), 0.0)
     zero, left, right = here == 0, before > AIR, after > AIR
-    alone = (zero & left & right).sum(dim=(1, 2, 3)) / counts
-    beside = (zero & (left ^ right)).sum(dim=(1, 2, 3)) / counts
+    alone = _count(zero & left & right) / counts
+    beside = _count(zero & (left ^ right)) / counts
     numbers = (
-        _mean(small, inside),
+        total.sum(dim=1) / within.sum(dim=1).clamp(min=1),
         _mean(small, outside),
-        torch.log(_mean(second.square(), inside) + SMALL**2) / 2,
-        torch.log(_mean(second.square(), outside) + SMALL**2) / 2,
+        torch.log(_mean(square, inside) + SMALL**2) / 2,
+        torch.log(_mean(square, outside) + SMALL**2) / 2,
         jumps.mean(dim=1),
         jumps.amax(dim=1),
         by_slice.where(full, by_slice.amax(dim=1, keepdim=True)).amin(dim=1),
@@ -90,6 +93,11 @@ def _along(x: Tensor, tissue: Tensor, air: Tensor, counts: Tensor, axis: int) ->
         torch.log(beside + RARE),
     )
     return [*bands, torch.stack(numbers, dim=1)]
+
+
+def _count(masks: Tensor) -> Tensor:
+    """Voxels of each mask, ``(B,)``; a sum along axes would turn each into an integer of eight bytes first."""
+    return torch.stack([torch.count_nonzero(mask) for mask in masks])
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:

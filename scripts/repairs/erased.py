@@ -38,16 +38,17 @@ def find_erased(volume: Tensor) -> Tensor:
     """
     nothing = torch.zeros_like(volume, dtype=torch.bool)
     zero, tissue = volume == 0, volume > TISSUE
-    least = LEAST_SHARE * float((~zero).sum())
+    least = LEAST_SHARE * (zero.numel() - int(torch.count_nonzero(zero)))
     between = [_between(zero, tissue, axis) for axis in range(3)]
-    if float(torch.stack(between).any(dim=0).sum()) < min(least, SMALLEST**2):
+    if int(torch.count_nonzero(between[0] | between[1] | between[2])) < min(least, SMALLEST**2):
         return nothing
     enclosed = zero & ~torch.from_numpy(connected_to_border(zero.cpu().numpy())).to(volume.device)
-    enclosed &= _rim(volume.float(), enclosed) > TISSUE
-    if float(enclosed.sum()) < least:
+    if int(torch.count_nonzero(enclosed)) >= least:
+        enclosed[enclosed.clone()] = _rim(volume.contiguous(), enclosed) > TISSUE
+    if int(torch.count_nonzero(enclosed)) < least:
         enclosed[:] = False
     for axis, candidate in enumerate(between):
-        if float(candidate.sum()) >= SMALLEST**2:
+        if int(torch.count_nonzero(candidate)) >= SMALLEST**2:
             enclosed |= _squares(candidate, axis)
     return enclosed
 
@@ -87,6 +88,8 @@ def fill_erased(volumes: Tensor, dark: bool = False) -> tuple[Tensor, Tensor]:
     masks = torch.stack([find_erased(volume[0]) for volume in volumes])[:, None]
     if dark:
         masks |= torch.stack([find_dark(volume[0]) for volume in volumes])[:, None]
+    if not masks.any():
+        return volumes, masks
     filled = volumes.clone()
     for volume, mask in zip(filled, masks, strict=True):
         if mask.any():
@@ -115,18 +118,17 @@ def _squares(mask: Tensor, axis: int) -> Tensor:
     return F.max_pool3d(eroded, kernel, 1, padding)[0] > 0.5
 
 
-def _rim(values: Tensor, mask: Tensor) -> Tensor:
-    """Values of a mask's surroundings, carried inwards voxel by voxel."""
-    found, known = values.masked_fill(mask, 0.0), ~mask
-    while not known.all():
-        total, count = torch.zeros_like(values), torch.zeros_like(values)
-        for axis, size in enumerate(values.shape):
-            for here, there in ((0, 1), (1, 0)):
-                total.narrow(axis, here, size - 1).add_(found.narrow(axis, there, size - 1))
-                count.narrow(axis, here, size - 1).add_(known.narrow(axis, there, size - 1))
-        new = ~known & (count > 0)
-        if not new.any():
-            break
-        found = torch.where(new, total / count.clamp(min=1), found)
-        known = known | new
-    return found
+def _rim(volume: Tensor, mask: Tensor) -> Tensor:
+    """Values of the surroundings of a mask that does not touch the faces, carried inwards voxel by voxel, in it."""
+    values, known = volume.float().flatten().clone(), ~mask.flatten()
+    near = torch.tensor([step * sign for step in volume.stride() for sign in (1, -1)], device=volume.device)
+    places = waiting = mask.flatten().nonzero()[:, 0]
+    while len(waiting) > 0:
+        there = known[waiting[:, None] + near]
+        count = there.sum(dim=1)
+        total = (values[waiting[:, None] + near] * there).sum(dim=1)
+        new = waiting[count > 0]
+        values[new] = (total / count)[count > 0]
+        known[new] = True
+        waiting = waiting[count == 0]
+    return values[places]

@@ -14,6 +14,8 @@ SHORTEST = 24
 """Voxels along an axis below which its few lines tell nothing."""
 CENTRES = (0, 2, 4)
 """Lines, counted from the centre of k-space, up to which both gains may have been equal."""
+AT_ONCE = 64
+"""Rows or columns whose spectra are held at a time."""
 AIR = 0.25
 """Share of the voxels that are surely air, where a wrong centre leaves a ghost."""
 
@@ -37,7 +39,10 @@ def line_gains(volumes: Tensor) -> Tensor:
             gains.append(torch.zeros(len(volumes), device=volumes.device))
             continue
         others = [a for a in (1, 2, 3, 4) if a != axis]
-        energy = torch.fft.rfft(volumes, dim=axis).abs().square().sum(dim=others)  # (B, size / 2 + 1)
+        energy = torch.zeros(len(volumes), size // 2 + 1, device=volumes.device)
+        for some in volumes.split(AT_ONCE, dim=3 if axis == 2 else 2):
+            spectrum = torch.view_as_real(torch.fft.rfft(some, dim=axis))
+            energy += spectrum.square().sum(dim=[*others, 5])
         level = energy.clamp(min=1e-30).log()
         bend = level[:, 1:-1] - 0.5 * (level[:, :-2] + level[:, 2:])  # at line 1, 2, ...
         bend = bend[:, 2 : size // 4]  # from line 3, where it falls smoothly, to where noise begins

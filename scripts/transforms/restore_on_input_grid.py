@@ -22,6 +22,8 @@ NOTHING = 0.03
 of a head stays as it is, and holes and lost pixels are filled."""
 
 
+AT_ONCE = 32
+"""Planes that are worked on at a time."""
 MOST = 5.0
 """Largest correction that makes sense, as a share of the intensity range: the network's input lies in [-1, 3.5]."""
 
@@ -37,8 +39,8 @@ class RestoreOnInputGridd(Transform):
     voxel keeps its value. Background stays as it is, bit for bit; air that has the intensity of nothing keeps it; and
     no voxel gets darker than that which was not so before.
 
-    The tensors of ``data`` are overwritten, and dropped as soon as they are not needed any more, so there are never
-    more than four copies of a large volume.
+    ``data`` is changed in place: its tensors are overwritten, and dropped as soon as they are not needed any more, so
+    that there are never more than four copies of a large volume.
 
     Args:
         transform: preprocessing that was applied to ``image_key``.
@@ -63,27 +65,33 @@ class RestoreOnInputGridd(Transform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Restore one volume of a decollated batch."""
-        d = dict(data)
+        d = data if isinstance(data, dict) else dict(data)  # whoever holds it would hold its tensors too
         scale = applied_range(d[self.image_key])
         meta, operations = d[self.image_key].meta, d[self.image_key].applied_operations
-        _, *more = channels = _plain(d[self.pred_key]).split(1)
-        d[self.pred_key] = channels[0]
-        if more:
+        pred = _plain(d[self.pred_key])
+        filled, sd = (pred[channel : channel + 1] if len(pred) > channel else None for channel in (1, 2))
+        filled = None if filled is None else filled > 0.5
+        d[self.pred_key], sd = pred[:1].clone(), None if sd is None else sd.clone()
+        del pred  # and with it what all channels share
+        correction = self._correction(d)
+        if filled is not None:
             unit = 1.0 if scale is None else float(scale["high"]) - float(scale["low"])
-            d[FILLED] = self._inverted(more[0], meta, operations) > 0.5 * unit
-            if len(more) > 1:
-                d[SD] = self._inverted(more[1], meta, operations)
-        inverted = self._inverted(self._correction(d), meta, operations)
+            d[FILLED] = self._inverted(filled.to(correction), meta, operations) > 0.5 * unit
+        if sd is not None:
+            d[SD] = self._inverted(sd, meta, operations)
+        inverted = self._inverted(correction, meta, operations)
+        del correction, filled, sd
         original = d[self.pred_key] = d.pop(self.original_key)
         values, correction = _plain(original), _plain(inverted).to(original.device, original.dtype)
         if scale is None:
             values.add_(correction)
             return d
         low, high, floor = (float(scale[name]) for name in ("low", "high", "floor"))
-        darkest = values.clamp(max=floor)
-        least = (values == low).to(values.dtype).mul_(NOTHING * (high - low)).add_(darkest)
-        result = correction.add_(values)
-        torch.where(result < least, darkest, result, out=values)
+        for value, change in zip(values.split(AT_ONCE, dim=1), correction.split(AT_ONCE, dim=1), strict=True):
+            darkest = value.clamp(max=floor)
+            least = (value == low).to(value.dtype).mul_(NOTHING * (high - low)).add_(darkest)
+            result = change.add_(value)
+            torch.where(result < least, darkest, result, out=value)
         return d
 
     def _inverted(self, difference: torch.Tensor, meta: dict[str, Any], operations: list[Any]) -> MetaTensor:

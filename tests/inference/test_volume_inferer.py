@@ -7,7 +7,7 @@ from monai.data import MetaTensor
 
 from scripts.corruptions import KINDS
 from scripts.inference.gate import DAMAGED, FINE, OUTSIDE, Gate, severity
-from scripts.inference.volume_inferer import VolumeInferer, deal_out, put_together
+from scripts.inference.volume_inferer import VolumeInferer, interleaved
 from tests.helpers.demo_heads import demo_heads
 
 
@@ -32,14 +32,21 @@ def head() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("factors", [(1, 1, 1), (2, 1, 3), (2, 2, 2)])
-def test_parts_put_together_are_the_volume(factors):
-    volume = torch.rand(1, 2, 9, 10, 11)
-    parts = deal_out(volume, factors)
+def test_every_voxel_is_in_one_part(factors):
+    times = torch.zeros(1, 2, 9, 10, 11)
+    parts = interleaved(factors)
+    for part in parts:
+        times[part] += 1
     assert len(parts) == factors[0] * factors[1] * factors[2]
-    assert torch.equal(
-        parts[0, :, :4, :5, :3], volume[0, :, :: factors[0], :: factors[1], :: factors[2]][:, :4, :5, :3]
+    assert (times == 1).all()
+    assert tuple(times[parts[0]].shape[2:]) == tuple(
+        -(-size // factor) for size, factor in zip((9, 10, 11), factors, strict=True)
     )
-    assert torch.equal(put_together(parts, factors, (9, 10, 11)), volume)
+
+
+def test_a_volume_of_fewer_voxels_than_parts_is_restored(head):
+    few = MetaTensor(head[..., :2], affine=torch.diag(torch.tensor([2.0, 2.0, 0.3, 1.0])))
+    torch.testing.assert_close(VolumeInferer(spacing_mm=2.0)(few, Told())[:, :1], head[..., :2] + 0.125)
 
 
 def test_finer_voxels_are_dealt_out(head):
@@ -47,8 +54,10 @@ def test_finer_voxels_are_dealt_out(head):
     fine = MetaTensor(head, affine=torch.diag(torch.tensor([1.0, 2.0, 0.9, 1.0])))
     restored = VolumeInferer(spacing_mm=2.0)(fine, network)
     height, width, depth = head.shape[2:]
-    rows, slices = -(-height // 2), -(-depth // 2)
-    assert set(network.shapes) == {(1, 1, -(-rows // 8) * 8, -(-width // 8) * 8, slices)}
+    wide = -(-width // 8) * 8
+    assert {shape[3] for shape in network.shapes} == {wide}
+    assert {shape[4] for shape in network.shapes} == {depth // 2, -(-depth // 2)}
+    assert all(height // 2 <= shape[2] < height // 2 + 8 for shape in network.shapes)
     assert len(network.shapes) == 4
     torch.testing.assert_close(restored[:, :1], head + 0.125)
 

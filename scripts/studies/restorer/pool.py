@@ -8,6 +8,7 @@ head is learnt from several times.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,14 @@ DamagedHead = dict[str, Tensor]
 """``image``, repaired; ``filled``, mask; ``clean``, all ``(H, W, D)``; ``levels``; ``statistics``; ``subject``."""
 
 
-def fill_pool(dataset_dir: str, pool_dir: str, part: str = "training", count: int = 0, first: int = 0) -> None:
+def fill_pool(
+    dataset_dir: str,
+    pool_dir: str,
+    part: str = "training",
+    count: int = 0,
+    first: int = 0,
+    weights: Sequence[float] = (),
+) -> None:
     """Damage heads as the recipe does, and write each to a file of its own.
 
     Args:
@@ -39,11 +47,13 @@ def fill_pool(dataset_dir: str, pool_dir: str, part: str = "training", count: in
         part: of the cohort. Heads of "validation" are neither varied nor given lesions.
         count: number of heads; 0 goes on until the process is stopped.
         first: number of the first file, from which on the damage differs.
+        weights: of the steps of damage, in the order of ``configs/corruption/mri_volumes.yaml``; without, those there.
     """
     torch.set_num_threads(1)
     folder = Path(pool_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    config = merged_config(find_recipe(RECIPE), {"dataset_dir": dataset_dir, "num_workers": 1})
+    overrides = {"corruption#weights": list(weights)} if weights else {}
+    config = merged_config(find_recipe(RECIPE), {"dataset_dir": dataset_dir, "num_workers": 1, **overrides})
     parser = ConfigParser(config)
     section = "train" if part == "training" else "validate"
     dataset = parser.get_parsed_content(f"{section}#dataset")

@@ -44,8 +44,14 @@ class Task:
     work_dir: str
 
 
-#: The network of train.yaml and inference.yaml, which needs no fragment and has published weights.
+#: The network of train.yaml, which needs no fragment and has published weights.
 DEFAULT_NETWORK = "residual_unet"
+#: It in inference, which has another default.
+SLICE_NETWORK = {
+    "spatial_dims": 2,
+    "network_def": {"_target_": "scripts.networks.ResidualUNet", "spatial_dims": 2, "residual_output": True},
+    "weights": str(ROOT / "bundle/brain_mri_autoencoder/model.pt"),
+}
 #: So long is the training, and the time between two validations, in epochs: rounds of training are not to end.
 FOREVER = 10**6
 
@@ -66,7 +72,9 @@ def train_config(task: Task, initialize: bool = True, **values: Any) -> ConfigPa
 def inference_config(task: Task, initialize: bool = True, **values: Any) -> ConfigParser:
     """``configs/inference.yaml`` for a task, as above; a network without published weights gets random ones."""
     values["dataset_dir"] = task.sample.volumes_dir
-    if task.network != DEFAULT_NETWORK:
+    if task.network == DEFAULT_NETWORK:
+        values = {**SLICE_NETWORK, **values}
+    else:
         torch.manual_seed(task.seed)
         network = _config("inference", task, False, values).get_parsed_content("network_def")
         values["weights"] = str(Path(task.work_dir) / f"{task.network}.pt")
