@@ -65,7 +65,7 @@ class Verdict:
             f"{WORDS[kind]} (severity {severity(level)} of 5, some {100 * rms_of_level(level):.1f} % of the bright end)"
             for level, kind in found
         ]
-        repaired = [f"{word} (undone by formula)" for word in self.repaired]
+        repaired = [f"{word} (undone)" for word in self.repaired]
         return f"{self.name}: " + (", ".join(repaired + words) or "no damage was found")
 
 

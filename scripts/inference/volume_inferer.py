@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from monai.data import affine_to_spacing
 from monai.inferers import Inferer
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..corruptions import KINDS
 from ..repairs import remove_blur, repair
@@ -23,6 +23,9 @@ NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 """Levels from which dropped voxels are looked for under noise."""
 BLURRED, MOST, NOISY = 0.4, 0.5, ("noise", "dropout", "holes")
 """Level of blur from which it is looked for, unless there is more than so much of what an inversion would amplify."""
+LEAST_FIELD, UNKNOWN = 0.035, 0.5
+"""Root mean square of a bias field's logarithm from which it is undone, in what is likely to be a head; that of 25 sound
+heads is .009 to .026."""
 FEWEST = 16
 """Voxels along an axis that a verdict needs; smaller volumes are padded with zeros for it."""
 MULTIPLE = 8
@@ -58,14 +61,14 @@ class VolumeInferer(Inferer):
         self.verdict: Verdict | None = None
 
     @torch.no_grad()
-    def __call__(self, inputs: Tensor, network: nn.Module) -> Tensor:  # type: ignore[override]
+    def __call__(self, inputs: Tensor, network: Any) -> Tensor:
         """Restore one volume.
 
         Args:
             inputs: ``(1, 1, H, W, D)``, nothing 0, 99.5th percentile 1, with its affine; without one, the voxels are
                 those of the training.
-            network: returns image and logarithm of its standard deviation, ``(B, 2, H, W, D)``, and has a ``verdict``;
-                or returns an image.
+            network: returns image and logarithm of its standard deviation, ``(B, 2, H, W, D)``, and has a ``verdict``
+                and a ``spread``, as :class:`~scripts.networks.RestorerNet` has; or returns an image.
 
         Returns:
             Restored volume, where voxels were filled (1, else 0) and, if wanted, the standard deviation,
@@ -100,7 +103,9 @@ class VolumeInferer(Inferer):
                 image, log_sd = _restored(seen, network, odds[None, :-1]).split(1, dim=1)
                 if restores:
                     result[part][:, :1] = image * scale
-                result[part][:, 2:] = log_sd.exp() * scale
+                if self.uncertainty:
+                    log_sd = network.spread(log_sd, seen[:, 1:], odds[:-1], done)
+                    result[part][:, 2:] = log_sd.exp() * scale
         return result
 
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
@@ -129,6 +134,12 @@ def _examined(volume: Tensor, network: Any, parts: Sequence[Part]) -> tuple[Tens
         if width:
             repaired, done = sharp[None, None], [*done, "blur"]
             odds = _odds(repaired, network, parts)
+    field = getattr(network, "field", None)
+    if field is not None and float(odds[-1]) < UNKNOWN:
+        even, strength = field.undo(repaired)
+        if float(strength) > LEAST_FIELD:
+            repaired, done = even, [*done, "uneven brightness"]
+            odds[:-1] = _odds(repaired, network, parts)[:-1]
     return repaired, found.filled, done, odds
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from torch import nn
 
 from .compressive_autoencoder import CompressiveAutoencoder
+from .error_spread import ErrorSpread
+from .field_net import FieldNet
 from .myronenko_cae import MyronenkoCAE
 from .residual_unet import ResidualUNet
 from .restorer_net import RestorerNet
@@ -22,8 +24,8 @@ from .thesis_network import ThesisNetwork
 from .verdict_net import VerdictNet
 
 __all__ = [
-    "NETWORKS", "THESIS_NETWORKS", "CompressiveAutoencoder", "MyronenkoCAE", "ResidualUNet", "RestorerNet",
-    "SegmentationUNet",
+    "NETWORKS", "THESIS_NETWORKS", "CompressiveAutoencoder", "ErrorSpread", "FieldNet", "MyronenkoCAE",
+    "ResidualUNet", "RestorerNet", "SegmentationUNet",
     "ShallowResidualOriginal", "ShallowResidualPreactivation", "SkipCAE", "SlabUNet", "ThesisNetwork",
     "VerdictNet",
 ]  # fmt: skip

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,12 +34,12 @@ from ...data.cohort import load_datalist
 from ...inference.evaluator import load_network
 from ...inference.gate import Gate
 from ...inference.volume_inferer import VolumeInferer
-from ...networks import ResidualUNet, RestorerNet, SlabUNet, VerdictNet
 from ...recipes.recipe import find_recipe, merged_config
 from ..command_line import run_command, say
+from .parts import restorer_network
 from .verdict import loader
 
-__all__ = ["measure"]
+__all__ = ["Case", "cases", "damages", "measure", "psnr", "restorer"]
 
 WEIGHTS = Path(__file__).parents[3] / "bundle/brain_mri_restorer/model.pt"
 
@@ -81,9 +82,45 @@ def damages() -> dict[str, list[Damage]]:
     return steps
 
 
+class Case(NamedTuple):
+    """A damaged head."""
+
+    damaged: Tensor
+    """Shape ``(1, 1, H, W, D)``, 1 = the clean head's 99.5th percentile, as ``clean``, ``(H, W, D)``."""
+    clean: Tensor
+    inside: Tensor
+    """The head in slices with brain, boolean, ``(H, W, D)``."""
+
+
+def cases(dataset_dir: str, part: str, steps: Sequence[Damage], heads: int = 0, seed: int = 7) -> Iterator[Case]:
+    """Damage the heads of a part.
+
+    Args:
+        dataset_dir: folder of the prepared cohort.
+        part: of the cohort.
+        steps: of the damage.
+        heads: number of heads; 0 takes all.
+        seed: of the damage.
+    """
+    load = loader(merged_config(find_recipe("restorer"), {"dataset_dir": dataset_dir}))
+    for number, item in enumerate(load_datalist(dataset_dir, part)[: heads or None]):
+        clean, brain, _ = load(item)
+        inside = torch.from_numpy(head_mask(clean.numpy())) & brain.flatten(0, 1).any(dim=0)
+        keys: dict[str, Tensor | int] = {"subject": torch.tensor([number]), "slice": torch.tensor([0]), "epoch": 0}
+        damaged = clean[None, None]
+        for step in steps:
+            damaged = step(damaged, Draws(seed, keys))
+        yield Case(damaged, clean, inside)
+
+
+def restorer(weights: str) -> Any:
+    """The restorer with its weights, ready for inference."""
+    return load_network(restorer_network(), weights, "cpu", amp=True)
+
+
 @torch.no_grad()
 def measure(dataset_dir: str, part: str = "test", heads: int = 0, weights: str = str(WEIGHTS), seed: int = 7) -> None:
-    """Print a table: PSNR in dB in the head's voxels of the slices with brain, mean over heads.
+    """Print a table: PSNR in dB in the head's voxels of the slices with brain, and what its intervals hold; means.
 
     Args:
         dataset_dir: folder of the prepared cohort.
@@ -92,39 +129,61 @@ def measure(dataset_dir: str, part: str = "test", heads: int = 0, weights: str =
         weights: of the restorer.
         seed: of the damage.
     """
-    restorer = RestorerNet(
-        SlabUNet(channels=(64, 96, 96), verdict=VerdictNet(9)), ResidualUNet(spatial_dims=2, residual_output=True)
-    )
-    network = load_network(restorer, weights, "cpu", amp=True)
-    load = loader(merged_config(find_recipe("restorer"), {"dataset_dir": dataset_dir}))
-    items = load_datalist(dataset_dir, part)[: heads or None]
-    gated, ungated = VolumeInferer(gate=Gate()), VolumeInferer(uncertainty=True)
-    say("| damage | input | restored | without the gate | least gain of a head | verdicts |")
-    say("|---|---|---|---|---|---|")
+    network = restorer(weights)
+    widths = network.spread.widths
+    gated, ungated = VolumeInferer(gate=Gate(), uncertainty=True), VolumeInferer()
+    say("| damage | input | restored | without the gate | least gain of a head | verdicts | in 50/90/99 % | by error |")
+    say("|---|---|---|---|---|---|---|---|")
     for name, steps in damages().items():
         values: list[list[float]] = []
+        intervals: list[list[float]] = []
         verdicts: Counter[str] = Counter()
-        for number, item in enumerate(items):
-            clean, brain, _ = load(item)
-            inside = torch.from_numpy(head_mask(clean.numpy())) & brain.flatten(0, 1).any(dim=0)
-            keys: dict[str, Tensor | int] = {"subject": torch.tensor([number]), "slice": torch.tensor([0]), "epoch": 0}
-            damaged = clean[None, None]
-            for step in steps:
-                damaged = step(damaged, Draws(seed, keys))
+        for damaged, clean, inside in cases(dataset_dir, part, steps, heads, seed):
             high = float(np.percentile(damaged.numpy(), 99.5))
-            results = [damaged] + [inferer(damaged / high, network)[:, :1] * high for inferer in (gated, ungated)]
+            result = gated(damaged / high, network) * high
+            plain = ungated(damaged / high, network)[:, :1] * high
             verdicts[gated.verdict.name if gated.verdict else ""] += 1
-            values.append([_psnr(result[0, 0], clean, inside) for result in results])
+            values.append([psnr(one[0, 0], clean, inside) for one in (damaged, result, plain)])
+            error, sd = (result[0, 0] - clean).abs()[inside], result[0, 2][inside]
+            if sd.isfinite().all() and error.any():
+                change = (result[0, 0] - damaged[0, 0]).abs()[inside]
+                intervals.append([*_held(error, sd, widths), _ranking(error, sd), _ranking(error, change)])
         table = np.array(values)
         gain = float((table[:, 1] - table[:, 0]).min()) if steps else 0.0
         cells = [f"{column.mean():.1f} ± {column.std():.1f}" if steps else "-" for column in table.T[:1]]
         cells += [f"{column.mean():.1f} ± {column.std():.1f}" for column in table.T[1:]]
-        say(f"| {name} | {' | '.join(cells)} | {gain:+.1f} | {', '.join(f'{n} {v}' for v, n in verdicts.items())} |")
+        cells += [f"{gain:+.1f}", ", ".join(f"{n} {v}" for v, n in verdicts.items())]
+        held = 100 * np.array(intervals or [[np.nan] * 5]).mean(axis=0)
+        cells += ["/".join(f"{one:.0f}" for one in held[:3]), f"{held[3]:.0f} ({held[4]:.0f})"]
+        say(f"| {name} | {' | '.join(cells)} |")
 
 
-def _psnr(volume: Tensor, clean: Tensor, inside: Tensor) -> float:
+def psnr(volume: Tensor, clean: Tensor, inside: Tensor) -> float:
+    """PSNR in dB of the voxels ``inside``, of two volumes of the same shape, peak 1."""
     error = (volume - clean)[inside].square().mean().clamp(min=1e-12)
     return float(-10 * torch.log10(error))
+
+
+def _held(error: Tensor, sd: Tensor, widths: Tensor) -> list[float]:
+    """Shares of the voxels whose intervals hold the truth."""
+    return [float((error <= width * sd).float().mean()) for width in widths]
+
+
+def _ranking(error: Tensor, guess: Tensor) -> float:
+    """How much of the way from a constant to the errors themselves a guess goes in ordering voxels by their error.
+
+    By the area under the sparsification curve: mean square error of what is left as the voxels with the largest guess
+    are taken out.
+    """
+    square = error.square()
+
+    def area(order: Tensor) -> float:
+        kept = square[order].flip(0).cumsum(0) / torch.arange(1, len(square) + 1)
+        return float(kept.mean() / square.mean())
+
+    least = area(error.argsort(descending=True))
+    shuffled = guess[order := torch.randperm(len(guess), generator=torch.Generator().manual_seed(0))]  # ties
+    return (1 - area(order[shuffled.argsort(descending=True, stable=True)])) / (1 - least)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from monai.bundle import ConfigParser
 from torch import Tensor
 
 from ...files.atomic import replacing
+from ...networks.restorer_net import OTHERS
 from ...networks.volume_statistics import volume_statistics
 from ...recipes.recipe import find_recipe, merged_config
 from ..command_line import run_command, say
@@ -89,10 +90,11 @@ class Pool:
     Args:
         folder: folder of the files.
         size: number of heads that are kept.
+        most: heads with a higher level of damage other than noise and lost voxels are passed over.
     """
 
-    def __init__(self, folder: Path, size: int) -> None:
-        self.folder, self.size = folder, size
+    def __init__(self, folder: Path, size: int, most: float = 1.0) -> None:
+        self.folder, self.size, self.most = folder, size, most
         self.heads: dict[str, DamagedHead] = {}
         self.seen: set[str] = set()
 
@@ -101,7 +103,9 @@ class Pool:
         for path in sorted(self.folder.glob("[0-9]*.pt"))[-self.size :]:
             if path.name not in self.seen:
                 self.seen.add(path.name)
-                self.heads[path.name] = torch.load(path, weights_only=True)
+                head = torch.load(path, weights_only=True)
+                if float(head["levels"][list(OTHERS)].max()) <= self.most:
+                    self.heads[path.name] = head
         for name in sorted(self.heads)[: -self.size]:
             del self.heads[name]
 

@@ -30,7 +30,7 @@ def test_a_sample_is_a_smaller_cohort(task):
 def test_monai_is_given_the_same_slices(task):
     ours = train_config(task).get_parsed_content("train#dataset")
     theirs = torch.stack(monai_way._slices(task, "training")).as_tensor()
-    # MONAI maps the lowest intensity to 0, here that of nothing becomes 0: alike but for scale and offset of a head, and hot voxels
+    # MONAI maps the lowest intensity to 0, here that of nothing becomes 0: alike but for scale, offset and hot voxels
     for one, other in zip(ours.images.float().chunk(2), theirs.chunk(2), strict=True):
         assert float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]) > 0.99
 
