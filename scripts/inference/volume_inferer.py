@@ -103,6 +103,17 @@ class VolumeInferer(Inferer):
                 result[part][:, 2:] = log_sd.exp() * scale
         return result
 
+    @torch.no_grad()
+    def verdict_on(self, inputs: Tensor, network: Any) -> Verdict:
+        """The verdict alone, by the gate or a usual one.
+
+        Args:
+            inputs: as of a call.
+            network: anything that has a ``verdict``.
+        """
+        _, _, done, odds = _examined(_plain(inputs), network, self._factors(inputs))
+        return (self.gate or Gate())(odds[:-1], float(odds[-1]), done)
+
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
         """Interleaved volumes along each axis."""
         affine = getattr(inputs, "affine", None)
