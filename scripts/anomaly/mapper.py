@@ -170,10 +170,11 @@ class AnomalyMapper:
 def _doubts_of(verdict: Verdict | None) -> list[str]:
     """What a verdict says against a map."""
     if verdict and verdict.name == OUTSIDE:
-        return [
+        text = (
             f"outside of the training (probability {verdict.outside:.2f}): not T1-weighted, no head, or of very low "
             "quality. Neither map nor clusters can be trusted."
-        ]
+        )
+        return [text]
     if verdict and verdict.name == DAMAGED:
         return [f"{verdict.reason}. The map may show the damage: restore the volume first."]
     return []

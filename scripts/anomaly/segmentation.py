@@ -52,14 +52,9 @@ def write_clusters(found: AnomalyMap, item: Mapping[str, str], path: Path) -> li
 
 def _segment(cluster: Cluster, warnings: list[str]) -> Segment:
     places = ", ".join(f"{value:g}" for value in (cluster.x_mm, cluster.y_mm, cluster.z_mm))
-    return Segment(
-        cluster.index,
-        f"{cluster.index} {cluster.name}, {cluster.volume_mm3 / 1000:.2f} ml",
-        " ".join(
-            [
-                f"{cluster.name}, {cluster.volume_mm3:g} mm3, peak {cluster.peak:g} at {places} mm (RAS), "
-                f"p {cluster.p:g}, {cluster.false_per_head:g} such clusters in a healthy head, q {cluster.q:g}.",
-                *(f"Warning: {warning}" for warning in warnings),
-            ]
-        ),
+    facts = (
+        f"{cluster.name}, {cluster.volume_mm3:g} mm3, peak {cluster.peak:g} at {places} mm (RAS), p {cluster.p:g}, "
+        f"{cluster.false_per_head:g} such clusters in a healthy head, q {cluster.q:g}."
     )
+    label = f"{cluster.index} {cluster.name}, {cluster.volume_mm3 / 1000:.2f} ml"
+    return Segment(cluster.index, label, " ".join([facts, *(f"Warning: {warning}" for warning in warnings)]))

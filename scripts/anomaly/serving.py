@@ -37,7 +37,7 @@ class AnomalyInferer(Inferer):
         super().__init__()
         self.mapper = mapper
 
-    def __call__(self, inputs: Tensor, network: Any = None) -> Tensor:  # type: ignore[override]
+    def __call__(self, inputs: Tensor, network: Any = None) -> Tensor:
         """Map a volume.
 
         Args:

@@ -94,7 +94,7 @@ def _images(source: Source) -> list[Dataset]:
     from pydicom import dcmread
 
     files = list(dict.fromkeys(header.file for header, _ in source.slices))
-    images = [dcmread(file, stop_before_pixels=True, force=True) for file in files]
+    images: list[Dataset] = [dcmread(file, stop_before_pixels=True, force=True) for file in files]
     for image in images:
         if not image.get("FrameOfReferenceUID"):
             image.FrameOfReferenceUID = new_uid(str(image.SeriesInstanceUID), "frame of reference")
@@ -148,7 +148,7 @@ def _segmentation(
 
 
 def _refer_to_own_frames(made: Dataset, source: Source) -> None:
-    """Where an enhanced file has several volumes, highdicom refers to the first frame at a place, whichever it is of."""
+    """Refer to the frames of the volume: highdicom takes the first at a place, be it of another volume of the file."""
     places = np.array([header.frames[number].position for header, number in source.slices])
     for item in made.PerFrameFunctionalGroupsSequence:
         place = np.array(item.PlanePositionSequence[0].ImagePositionPatient, dtype=float)

@@ -236,7 +236,7 @@ def _describe(made: Dataset, given: Dataset, number: int, what: str, derivation:
     equipment = Dataset()
     for name in EQUIPMENT:
         if given.get(name):
-            copy_tag(given, equipment, given.data_element(name).tag)
+            copy_tag(given, equipment, given[name].tag)
     if "Manufacturer" in equipment:
         equipment.PurposeOfReferenceCodeSequence = coded("109101", "DCM", "Acquisition Equipment")
         made.ContributingEquipmentSequence = [equipment]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
+import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Compose
 
@@ -50,7 +50,7 @@ class Examiner:
                     pixdim=(SPACING_MM, SPACING_MM, -1),
                     min_pixdim=(0, 0, 0),
                     max_pixdim=(COARSEST_MM, COARSEST_MM, 1e6),
-                    dtype=torch.float32,
+                    dtype=np.float32,
                 ),
             ]
         )

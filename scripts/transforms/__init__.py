@@ -19,7 +19,7 @@ from .volume_scale import ScaleIntensityByVolumePercentiled
 
 __all__ = [
     "PLANE_AXCODES", "CheckMemoryd", "CheckVolumed", "LoadMaskd", "LoadVolumed", "NoteDomaind", "OrientToPlaned",
-    "RestoreOnInputGridd", "SaveDicomd", "SaveFilledd", "SaveRestoredd", "ScaleIntensityByVolumePercentiled", "SpacingOnlyd",
-    "SplitSlicePhasesd", "ThesisSlicesd", "check_volume", "filled_image", "join_phases", "plane_axcodes", "save_nifti",
-    "split_phases", "thesis_slices",
+    "RestoreOnInputGridd", "SaveDicomd", "SaveFilledd", "SaveRestoredd", "ScaleIntensityByVolumePercentiled",
+    "SpacingOnlyd", "SplitSlicePhasesd", "ThesisSlicesd", "check_volume", "filled_image", "join_phases",
+    "plane_axcodes", "save_nifti", "split_phases", "thesis_slices",
 ]  # fmt: skip

@@ -9,7 +9,10 @@ from scripts.files.dicom_segmentation import Segment, refused_segmentation, writ
 from tests.helpers.dicom_files import PATIENT, stored, write_classic
 from tests.helpers.dicom_kinds import OBLIQUE, frames, mosaics, two_files
 
-SEGMENTS = [Segment(2, "2 left insula, 0.10 ml", "p .04. Warning: outside."), Segment(5, "5 brain stem, 0.02 ml", "p .05")]
+SEGMENTS = [
+    Segment(2, "2 left insula, 0.10 ml", "p .04. Warning: outside."),
+    Segment(5, "5 brain stem, 0.02 ml", "p .05"),
+]
 
 
 def regions(shape=(20, 18, 17)):

@@ -83,9 +83,7 @@ def test_all_readers_have_the_same_voxels_at_the_same_place(kind, tmp_path):
 
 @pytest.mark.parametrize(("slope", "intercept"), [("1", "0"), ("2.5", "-7"), ("0.1221001", "0")])
 def test_a_voxel_that_was_not_changed_comes_back_exactly(slope, intercept, tmp_path):
-    write_classic(
-        tmp_path / "in", stored(), OBLIQUE, edit=setting(RescaleSlope=slope, RescaleIntercept=intercept)
-    )
+    write_classic(tmp_path / "in", stored(), OBLIQUE, edit=setting(RescaleSlope=slope, RescaleIntercept=intercept))
     derived(tmp_path / "in", tmp_path / "out", lambda values: values)
     exact = stored() * float(slope) + float(intercept)
     np.testing.assert_array_equal(by_pydicom(tmp_path / "out"), exact)
@@ -147,10 +145,12 @@ def test_equal_voxels_give_equal_bytes_and_others_another_series(tmp_path):
     classic(tmp_path / "in")
     for name, factor in (("a", 0.9), ("b", 0.9), ("c", 0.8)):
         derived(tmp_path / "in", tmp_path / name, lambda values, factor=factor: values * factor)
-    a, b, c = ([file.read_bytes() for file in sorted((tmp_path / name).iterdir())] for name in "abc")
+    a, b, _ = ([file.read_bytes() for file in sorted((tmp_path / name).iterdir())] for name in "abc")
     assert a == b
     assert slices(tmp_path / "a")[0].SeriesInstanceUID != slices(tmp_path / "c")[0].SeriesInstanceUID
-    assert not {ds.SOPInstanceUID for ds in slices(tmp_path / "a")} & {ds.SOPInstanceUID for ds in slices(tmp_path / "c")}
+    assert not {ds.SOPInstanceUID for ds in slices(tmp_path / "a")} & {
+        ds.SOPInstanceUID for ds in slices(tmp_path / "c")
+    }
 
 
 def test_a_failure_leaves_the_former_series(tmp_path, monkeypatch):
