@@ -41,6 +41,7 @@ TOLERANCE = 1e-4
 which moves a float32 result by 1e-6; a flip, another scale or other weights move it by more than 1e-2."""
 
 START_SECONDS = 180
+LOG = "server.log"
 
 
 ANSWERS = {"clusters": "clusters", "brain_mask": "brain_mask", "anomaly": "anomaly"}
@@ -81,22 +82,22 @@ def check_bundle(bundle: Path, heads: list[Path], command_line: Path, address: s
             served = command_line / f"{name}_{word}_served.nii.gz"
             served.write_bytes(post(f"{address}/infer/{bundle.name}?{query}", given))
             differences.append(compare(head, command_line / f"{name}_{word}.nii.gz", served, flips=not maps))
-    refuse_training(bundle, address)
+    refuse_training(bundle, address, command_line.parent / LOG)
     largest = f"largest difference {max(differences):.1e} of the maximum"
     sys.stdout.write(f"LABEL_OK {bundle.name}: {len(differences)} answers, {largest}\n")
 
 
-def refuse_training(bundle: Path, address: str) -> None:
-    """Training is not offered, and who asks for it is told so."""
-    trainers = json.loads(request(f"{address}/info/"))["trainers"]
+def refuse_training(bundle: Path, address: str, log_file: Path) -> None:
+    """Training is not offered; who asks for it all the same gets an error, and the log says why."""
+    trainers = list(json.loads(request(f"{address}/info/"))["trainers"])
     try:
         post(f"{address}/train/{bundle.name}?run_sync=true", {})
     except urllib.error.HTTPError as error:
-        answer = error.read().decode()
-        if not trainers and "Train Task is not Initialized" in answer:
-            sys.stdout.write(f"{bundle.name}: training is not offered: status {error.code}, {answer}\n")
+        reason = f"Train Task is not Initialized. There is no model '{bundle.name}' available"
+        if not trainers and reason in log_file.read_text():
+            sys.stdout.write(f"{bundle.name}: training is not offered: status {error.code}, in the log: {reason}\n")
             return
-    raise SystemExit(f"error: {bundle.name}: the server offers training, {list(trainers)}.")
+    raise SystemExit(f"error: {bundle.name}: the server offers training, {trainers}, or does not say why it does not.")
 
 
 def write_heads(folder: Path) -> list[Path]:
@@ -179,7 +180,7 @@ def server(venv: Path, bundles: list[Path], work: Path) -> Iterator[str]:
         )
         for word in ("--conf", *pair)
     ]
-    log_file = work / "server.log"
+    log_file = work / LOG
     with log_file.open("w") as log:
         process = subprocess.Popen(
             [*label, "start_server", *places, *config], env=environment, cwd=work, stdout=log, stderr=subprocess.STDOUT
