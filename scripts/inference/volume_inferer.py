@@ -111,7 +111,7 @@ class VolumeInferer(Inferer):
             inputs: as of a call.
             network: anything that has a ``verdict``.
         """
-        _, _, done, odds = _examined(_plain(inputs), network, self._factors(inputs))
+        _, _, done, odds = _examined(_plain(inputs), network, interleaved(self._factors(inputs)))
         return (self.gate or Gate())(odds[:-1], float(odds[-1]), done)
 
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:

@@ -94,7 +94,10 @@ def refuse_training(bundle: Path, address: str, log_file: Path) -> None:
         post(f"{address}/train/{bundle.name}?run_sync=true", {})
     except urllib.error.HTTPError as error:
         reason = f"Train Task is not Initialized. There is no model '{bundle.name}' available"
-        if not trainers and reason in log_file.read_text():
+        deadline = time.monotonic() + 10  # the log is written after the answer
+        while reason not in (log := log_file.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if not trainers and reason in log:
             sys.stdout.write(f"{bundle.name}: training is not offered: status {error.code}, in the log: {reason}\n")
             return
     raise SystemExit(f"error: {bundle.name}: the server offers training, {trainers}, or does not say why it does not.")
