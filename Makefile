@@ -45,9 +45,9 @@ bundle: setup ## self-contained bundles in dist/, verified as the model zoo does
 	$(BIN)/python bundle/build.py
 	$(BIN)/python bundle/verify.py
 
-label: bundle ## serve the built bundle in a real MONAI Label server and compare its answer with the command line
+label: bundle ## serve the built bundles in a real MONAI Label server and compare their answers with the command line
 	bash tests/label/setup.sh .venv-label
-	$(BIN)/python tests/label/serve.py .venv-label dist/brain_mri_autoencoder
+	$(BIN)/python tests/label/serve.py .venv-label dist/*/
 
 clean: ## remove what was built (not .venv)
 	rm -rf dist eval models .pytest_cache .mypy_cache .ruff_cache

@@ -49,6 +49,11 @@ INFERENCE = "configs/inference.yaml"
 RECIPE_SLOTS = ("network_def", "spatial_dims", "volume_transforms", "attributes", "centre", "size", "min_area_mm2")
 """Keys of an inference config whose values are those of the recipe, or of its dataset."""
 
+NUMBERS = re.compile(r"'/(configs/\w+/\w+\.json)'")
+"""A file of numbers that a config reads, such as a calibration: it goes along."""
+
+BINARY = (".npz", ".pt")
+
 MODULES = {"pillow": "PIL", "scikit-image": "skimage", "scikit-learn": "sklearn"}
 """Packages that are imported under another name."""
 
@@ -99,6 +104,8 @@ def _build_one(name: str, output_dir: Path) -> Path:
             source / "model.pt": "models/model.pt",
         }.items():
             _copy(origin, bundle / place)
+        for file in {found for value in _strings(configs["inference"]) for found in NUMBERS.findall(value)}:
+            _copy(ROOT / file, bundle / file)
         shutil.rmtree(target, ignore_errors=True)
         bundle.rename(target)
     return target
@@ -118,6 +125,9 @@ def _configs(name: str) -> dict[str, dict[str, Any]]:
             for value in _strings(own[slot]):
                 for needed in re.findall(r"@(\w+)", value):
                     inference.setdefault(needed, train[needed])
+    for step in inference["initialize"]:
+        if "config_files" in step and isinstance(step, dict):
+            step["config_files"] = ["inference"]
     multi_gpu = ConfigParser.load_config_file(ROOT / "configs/hw/multi_gpu.yaml")
     return {"train": train, "multi_gpu_train": multi_gpu, "inference": inference}
 
@@ -130,7 +140,8 @@ def _checked(config: Any) -> Any:
         return [_checked(value) for value in config]
     if isinstance(config, float) and not math.isfinite(config):
         return f"$float('{config}')"  # JSON has no infinity
-    if isinstance(config, str) and (config.startswith("%") or "bundle/" in config or "configs/" in config):
+    named = NUMBERS.sub("", config) if isinstance(config, str) else ""
+    if named and (named.startswith("%") or "bundle/" in named or "configs/" in named):
         raise ValueError(f"config value '{config}' names a file that is not in the bundle; move it into scripts/.")
     return config
 
@@ -150,7 +161,7 @@ def _write_code(configs: dict[str, dict[str, Any]], package: Path) -> str:
     files = set(needed_files(named))
     packages = {folder for file in files for folder in file.parents if folder.is_relative_to(PACKAGE_DIR)}
     texts = {folder / "__init__.py": _slim_init(folder / "__init__.py", files) for folder in packages}
-    for weights in {file for file in files if file.suffix == ".pt"}:
+    for weights in {file for file in files if file.suffix in BINARY}:
         _copy(weights, package / weights.relative_to(PACKAGE_DIR))
         files.remove(weights)
     texts |= {file: file.read_text(encoding="utf-8") for file in files if file != PACKAGE_DIR / "__init__.py"}
@@ -187,7 +198,8 @@ def _metadata(source: Path, code: str) -> dict[str, Any]:
     metadata["optional_packages"] = {
         package: version
         for package, version in metadata["optional_packages"].items()
-        if re.search(rf"(?m)^(?=.*import).*\b{MODULES.get(package, package)}\b", code)
+        if package not in metadata["required_packages_version"]
+        and re.search(rf"(?m)^(?=.*import).*\b{MODULES.get(package, package)}\b", code)
     }
     return metadata
 

@@ -24,7 +24,8 @@ from ..transforms.load_volume import WARNINGS
 from .calibration import Calibration, HealthyScores
 from .detector import Head
 from .mapper import AnomalyMap, AnomalyMapper
-from .results import DESCRIPTION, write_results
+from .results import DESCRIPTION, result_names, write_results
+from .segmentation import no_segmentation, write_clusters
 from .working_grid import GivenHead
 
 __all__ = ["FolderMapper", "read_calibration"]
@@ -68,6 +69,7 @@ class FolderMapper:
         patterns: names of volume files.
         masks: brain masks: a folder of files with the images' names, or one file for a folder of one image; "" : they
             are made.
+        dicom: whether the clusters are written as DICOM segmentations, too; what is no DICOM series is then refused.
 
     Attributes:
         write_page: writes a page for each head; by default there is none.
@@ -83,8 +85,9 @@ class FolderMapper:
         output_dir: str,
         patterns: Sequence[str],
         masks: str = "",
+        dicom: bool = False,
     ) -> None:
-        self.mapper, self.patterns, self.masks = mapper, patterns, masks
+        self.mapper, self.patterns, self.masks, self.dicom = mapper, patterns, masks, dicom
         self.dataset_dir, self.output_dir = dataset_dir, Path(output_dir)
         self.write_page: PageWriter | None = None
         self.within_report = False
@@ -104,6 +107,8 @@ class FolderMapper:
         outputs: dict[str, str] = {}
         for item, mask in self._items(self.dataset_dir):
             try:
+                if reason := item["error"] or (no_segmentation(item) if self.dicom else ""):
+                    raise ValueError(reason)
                 first = outputs.setdefault(item["output"].lower(), item["name"])
                 if first != item["name"]:
                     raise ValueError(f"its result {item['output']} is that of {first} already: rename one of the two.")
@@ -195,16 +200,20 @@ class FolderMapper:
             "Detector": calibration.detector,
             "Calibration": calibration.source,
             "ShareAboveLine": round(found.share, 5),
+            "Verdict": found.verdict.name if found.verdict else "unknown",
         }
         page = self.output_dir / f"{item['output'].removesuffix('.nii.gz')}.html"
         page.unlink(missing_ok=True)  # that of an earlier map
         if self.write_page is not None:
             self.write_page(page, item["name"], volume, found, self.mapper, {name: facts[name] for name in SHOWN})
         affine = np.asarray(volume.affine, dtype=np.float64)
+        segmentation = self.output_dir / f"{result_names(item['output'])['clusters']}.dcm"
         try:
-            files = write_results(found, self.output_dir, item["output"], affine, volume.meta, facts)
-        except OSError:
-            page.unlink(missing_ok=True)
+            more = write_clusters(found, item, segmentation) if self.dicom else []
+            files = [*write_results(found, self.output_dir, item["output"], affine, volume.meta, facts), *more]
+        except Exception:
+            for written in (page, segmentation):
+                written.unlink(missing_ok=True)
             raise
         for warning in found.warnings:
             logger.warning("%s: %s", item["name"], warning)
@@ -214,6 +223,7 @@ class FolderMapper:
             **({"page": page.relative_to(self.output_dir).as_posix()} if self.write_page else {}),
             "clusters": len(found.table),
             "share_above_line": round(found.share, 5),
+            "verdict": facts["Verdict"],
             "warnings": found.warnings,
             "seconds": round(time.perf_counter() - begin, 3),
         }

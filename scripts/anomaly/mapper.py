@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,11 @@ from monai.data import MetaTensor
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..inference.gate import DAMAGED, OUTSIDE, Verdict
 from .calibration import LINE, Calibration, HealthyScores
 from .clusters import Cluster, cluster_strengths, label_clusters, named_clusters
 from .detector import Detector, Head
-from .working_grid import WorkingGrid
+from .working_grid import GivenHead, WorkingGrid
 
 __all__ = ["AnomalyMap", "AnomalyMapper"]
 
@@ -35,6 +36,7 @@ class AnomalyMap:
         head: the head as the detector saw it, on a grid of its own.
         head_values: minus log10 p on that grid.
         head_clusters: numbers of the called clusters on that grid.
+        verdict: of the gate on the volume; ``None`` where it was not asked, or cannot tell.
     """
 
     values: Tensor
@@ -46,6 +48,7 @@ class AnomalyMap:
     head: Head
     head_values: Tensor
     head_clusters: NDArray[np.int32]
+    verdict: Verdict | None = None
 
 
 class AnomalyMapper:
@@ -56,17 +59,24 @@ class AnomalyMapper:
         calibration: what its scores mean.
         grid: brings volumes to the grid of the detector.
         level: a cluster is called if its p is at most this.
+        examine: gives the verdict on a volume, see :class:`~scripts.inference.examiner.Examiner`.
 
     Raises:
         ValueError: the level is not in (0, 1).
     """
 
     def __init__(
-        self, detector: Detector, calibration: Calibration | None, grid: WorkingGrid, level: float = 0.05
+        self,
+        detector: Detector,
+        calibration: Calibration | None,
+        grid: WorkingGrid,
+        level: float = 0.05,
+        examine: Callable[[MetaTensor], Verdict] | None = None,
     ) -> None:
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level}.")
         self.detector, self.calibration, self.grid, self.level = detector, calibration, grid, level
+        self.examine = examine
 
     def __call__(self, volume: MetaTensor, brain: MetaTensor | None = None, warnings: Sequence[str] = ()) -> AnomalyMap:
         """Map a volume.
@@ -74,7 +84,7 @@ class AnomalyMapper:
         Args:
             volume: ``(1, X, Y, Z)`` with its affine.
             brain: brain mask with its affine, on any grid; by default it is found.
-            warnings: what is known to be wrong with the volume, such as the verdict of a gate.
+            warnings: what is known to be wrong with the volume.
 
         Raises:
             ValueError: no brain is found, or the volume has no contrast.
@@ -83,17 +93,24 @@ class AnomalyMapper:
         values = self.values(given.head)
         labels, table = self.called(given.head, values)
         share = float((values > LINE).sum() / given.head.brain.sum())
+        verdict = self._verdict(volume, given)
         return AnomalyMap(
             given.on_own_grid(values),
             given.on_own_grid(torch.from_numpy(labels), "nearest").to(torch.int32),
             given.brain.as_tensor()[0] > 0,
             table,
             share,
-            [*warnings, *given.warnings, *self._doubts(share)],
+            [*warnings, *_doubts_of(verdict), *given.warnings, *self._doubts(share)],
             given.head,
             values,
             labels,
+            verdict,
         )
+
+    def _verdict(self, volume: MetaTensor, given: GivenHead) -> Verdict | None:
+        """The verdict on a volume, which for a skull-stripped one tells no more than whether it lies outside."""
+        verdict = self.examine(volume) if self.examine else None
+        return None if verdict and given.stripped and verdict.name != OUTSIDE else verdict
 
     def scores(self, head: Head) -> HealthyScores:
         """Scores of a healthy head, to calibrate on."""
@@ -147,4 +164,17 @@ class AnomalyMapper:
 
     def calibrated_on(self, calibration: Calibration) -> AnomalyMapper:
         """The same with another calibration."""
-        return AnomalyMapper(self.detector, calibration, self.grid, self.level)
+        return AnomalyMapper(self.detector, calibration, self.grid, self.level, self.examine)
+
+
+def _doubts_of(verdict: Verdict | None) -> list[str]:
+    """What a verdict says against a map."""
+    if verdict and verdict.name == OUTSIDE:
+        text = (
+            f"outside of the training (probability {verdict.outside:.2f}): not T1-weighted, no head, or of very low "
+            "quality. Neither map nor clusters can be trusted."
+        )
+        return [text]
+    if verdict and verdict.name == DAMAGED:
+        return [f"{verdict.reason}. The map may show the damage: restore the volume first."]
+    return []

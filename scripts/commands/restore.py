@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND", "restore"]
 
 
-SHARED = ("device", "patterns")
+SHARED = ("device", "dicom", "patterns")
 """Keys that restoration and anomaly maps have in common."""
 
 

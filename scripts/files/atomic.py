@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["remove_partial", "replacing", "write_csv", "write_json"]
+__all__ = ["remove_partial", "replacing", "replacing_folder", "write_csv", "write_json"]
 
 PARTIAL = re.compile(r"\.partial-\d+-\d+-.")
 NAME_BYTES = 255
@@ -45,6 +46,35 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``, which takes its place at the end of the block.
+
+    So a folder is there with all its files, or not at all.
+
+    Args:
+        path: folder to write; that above it is created if it is missing. A former one is replaced.
+
+    Yields:
+        Path of the temporary folder, empty.
+
+    Raises:
+        OSError: the folder cannot be written; the former one stays.
+    """
+    temporary, former = (path.with_name(_partial_name(f"{word}-{path.name}")) for word in ("new", "old"))
+    for left in (temporary, former):
+        shutil.rmtree(left, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if path.exists():
+            path.rename(former)
+        temporary.rename(path)
+    finally:
+        for left in (temporary, former):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _partial_name(name: str) -> str:
     """A name for this thread's temporary file; of a long name the end, so that it is no longer than allowed."""
     mark = f".partial-{os.getpid()}-{threading.get_native_id()}-"
@@ -54,7 +84,7 @@ def _partial_name(name: str) -> str:
 
 
 def remove_partial(folder: Path, pattern: str = "**/.partial-*") -> None:
-    """Remove temporary files that processes left behind when they were killed.
+    """Remove temporary files and folders that processes left behind when they were killed.
 
     Args:
         folder: folder into which no other process is writing them.
@@ -63,7 +93,7 @@ def remove_partial(folder: Path, pattern: str = "**/.partial-*") -> None:
     for path in folder.glob(pattern):
         if PARTIAL.match(path.name):
             with suppress(OSError):  # the folder may be read-only, which whoever writes into it will say
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -18,11 +18,12 @@ from pathlib import Path
 import nibabel as nib
 
 from .dicom_convert import convert, refused
+from .dicom_derived import Source
 from .dicom_headers import Header, is_dicom, read_headers
 from .dicom_volumes import SeriesVolume, volumes_of
 from .errors import failure_reason
 
-__all__ = ["DicomFolder", "DicomVolume", "find_series", "is_dicom", "only_series", "read_volume"]
+__all__ = ["DicomFolder", "DicomVolume", "find_series", "is_dicom", "only_series", "read_volume", "source_of"]
 
 SEPARATOR = "#"
 """Between the identifier of a series and the number of one of its volumes."""
@@ -125,6 +126,28 @@ def read_volume(folder: Path, series: str = "") -> nib.Nifti1Image:
     if volume:
         return _converted(str(folder), state, identifier)[int(volume) - 1]
     return convert(found.headers, found.volumes)[0]
+
+
+def source_of(folder: Path, series: str = "") -> Source:
+    """The slices of a volume, for what is derived from it.
+
+    Args:
+        folder: folder of its files.
+        series: identifier from :func:`find_series`; "" for the only volume of the folder.
+
+    Raises:
+        FileNotFoundError: the folder no longer holds this series.
+        ValueError: it cannot be read.
+    """
+    identifier, _, volume = (series or only_series(folder)).partition(SEPARATOR)
+    found = _listed(str(folder), _state(folder))[0].get(identifier)
+    if found is None:
+        raise FileNotFoundError(f"folder '{folder}' no longer holds this DICOM series.")
+    if found.error:
+        raise ValueError(found.error)
+    number = int(volume or 1)
+    frames = [(header, frame) for header in found.headers for frame in range(len(header.frames))]
+    return Source(tuple(frames[index] for index in found.volumes[number - 1].slices), number)
 
 
 def only_series(folder: Path) -> str:

@@ -26,9 +26,10 @@ from ..transforms.domain import STRIPPED
 from ..transforms.load_volume import WARNINGS
 from ..transforms.plane import PLANE, check_plane
 from ..transforms.restore_on_input_grid import FILLED
+from ..transforms.save_dicom import DICOM, REASON
 from .masks import mask_output, with_masks
 from .report import COMPANIONS, FILL, RESTORE, RestorationReport
-from .volumes import find_volumes
+from .volumes import find_volumes, no_dicom_result
 
 __all__ = ["RestorationEvaluator", "check_options", "load_network", "volumes"]
 
@@ -66,10 +67,12 @@ def volumes(
     mask: str = "",
     description: str = "restored",
     uncertainty: bool = False,
+    dicom: bool = False,
 ) -> list[dict[str, str]]:
     """:func:`~scripts.inference.volumes.find_volumes` for the config, with masks where ``mask`` is given.
 
-    With ``uncertainty`` its map and the mask of what was filled are named as well.
+    With ``uncertainty`` its map and the mask of what was filled are named as well, with ``dicom`` the folder of a
+    derived series; a volume of which none can be made gets an ``error``.
 
     Raises:
         ValueError: no folder is given, or what that function says.
@@ -78,8 +81,14 @@ def volumes(
     if not dataset_dir:
         raise ValueError("dataset_dir is not set: give the folder of the volumes, --dataset_dir IN.")
     if mask:
-        return with_masks(find_volumes(dataset_dir, output_dir, patterns, "filled"), mask, dataset_dir)
-    items = find_volumes(dataset_dir, output_dir, patterns, description)
+        items = with_masks(find_volumes(dataset_dir, output_dir, patterns, "filled"), mask, dataset_dir)
+    else:
+        items = find_volumes(dataset_dir, output_dir, patterns, description)
+    if dicom:
+        for item in items:
+            item["error"] = item["error"] or no_dicom_result(item)
+            item["source"] = item["image"]
+            item[DICOM] = f"{item['output'].removesuffix('.nii.gz')}_dicom"
     if uncertainty:
         for item in items:
             item["output_uncertainty"] = redescribed(item["output"], description, "uncertainty")
@@ -153,7 +162,7 @@ class RestorationEvaluator(SupervisedEvaluator):
 
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Any]:
         name, error, output = (batchdata[key][0] for key in ("name", "error", "output"))
-        companions = {key: batchdata[key][0] for key in COMPANIONS if key in batchdata}
+        companions = {key: batchdata[key][0] for key in (*COMPANIONS, DICOM) if key in batchdata}
         error = error or self.report.conflict(name, output, *companions.values())
         if error:
             self.report.skip(name, error)
@@ -175,7 +184,7 @@ class RestorationEvaluator(SupervisedEvaluator):
             verdict = getattr(self.inferer, "verdict", None)
             if verdict is not None:
                 facts |= {"verdict": verdict.name, "reason": verdict.reason, "damage": verdict.levels}
-            item = {**engine.state.batch[0], **engine.state.output[0]}
+            item = {REASON: facts.get("reason", ""), **engine.state.batch[0], **engine.state.output[0]}
         except Exception as failure:  # out of memory: it concerns this volume alone
             self.report.skip(name, failure_reason(failure))
             return {}

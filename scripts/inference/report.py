@@ -21,6 +21,7 @@ from ..files.errors import printable
 from ..files.formats import data_beside
 from ..files.hashes import content_hash
 from ..files.sidecar import sidecar_path, write_sidecar
+from ..transforms.save_dicom import DICOM
 
 tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
@@ -123,6 +124,9 @@ class RestorationReport:
         _, state = self.sources.get(name, (path, ""))
         outputs = [output, *(item[key] for key in COMPANIONS if key in item)]
         there = all((self.output_dir / one).is_file() for one in outputs)
+        if DICOM in item:
+            outputs.append(item[DICOM])
+            there = there and (self.output_dir / item[DICOM]).is_dir()
         if not state or not there or self.conflict(name, *outputs):
             return False
         try:

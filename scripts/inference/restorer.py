@@ -29,7 +29,7 @@ __all__ = ["Restorer", "restore"]
 logger = logging.getLogger(__name__)
 
 CHECKED = ("plane", "spatial_dims", "anomaly")
-OF_SAVING = {"dtype", "output_dir"}
+OF_SAVING = {"dicom", "dtype", "output_dir"}
 """Keys that only the last step of the postprocessing uses, which is left out here."""
 
 

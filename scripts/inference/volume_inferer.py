@@ -24,8 +24,8 @@ NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 BLURRED, MOST, NOISY = 0.4, 0.5, ("noise", "dropout", "holes")
 """Level of blur from which it is looked for, unless there is more than so much of what an inversion would amplify."""
 LEAST_FIELD, UNKNOWN = 0.035, 0.5
-"""Root mean square of a bias field's logarithm from which it is undone, in what is likely to be a head; that of 25 sound
-heads is .009 to .026."""
+"""Root mean square of a bias field's logarithm from which it is undone, in what is likely to be a head; 25 sound heads
+have .009 to .026."""
 FEWEST = 16
 """Voxels along an axis that a verdict needs; smaller volumes are padded with zeros for it."""
 MULTIPLE = 8
@@ -107,6 +107,17 @@ class VolumeInferer(Inferer):
                     log_sd = network.spread(log_sd, seen[:, 1:], odds[:-1], done)
                     result[part][:, 2:] = log_sd.exp() * scale
         return result
+
+    @torch.no_grad()
+    def verdict_on(self, inputs: Tensor, network: Any) -> Verdict:
+        """The verdict alone, by the gate or a usual one.
+
+        Args:
+            inputs: as of a call.
+            network: anything that has a ``verdict``.
+        """
+        _, _, done, odds = _examined(_plain(inputs), network, interleaved(self._factors(inputs)))
+        return (self.gate or Gate())(odds[:-1], float(odds[-1]), done)
 
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
         """Interleaved volumes along each axis."""

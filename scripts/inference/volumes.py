@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
 from itertools import groupby
@@ -18,12 +18,13 @@ from typing import Any
 from monai.data import Dataset, list_data_collate
 
 from ..files.bids import described_name
-from ..files.dicom import find_series, is_dicom
+from ..files.dicom import find_series, is_dicom, source_of
+from ..files.dicom_derived import refused_source
 from ..files.errors import failure_reason
 from ..files.folder_walk import walk_folder
 from ..files.formats import READ_ENDINGS, format_of, is_data_of, refusal, stem
 
-__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes"]
+__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes", "no_dicom_result"]
 
 
 VOLUME_PATTERNS = ("*",)
@@ -93,6 +94,20 @@ def find_volumes(
         )
     items.sort(key=lambda item: item["name"])
     return items
+
+
+def no_dicom_result(item: Mapping[str, str]) -> str:
+    """Why no DICOM object can be derived from a volume; "" if one can.
+
+    Args:
+        item: item of :func:`find_volumes` without an error.
+    """
+    if not item["series"]:
+        return "it is no DICOM series, of which alone DICOM results are made. Leave out --dicom."
+    try:
+        return refused_source(source_of(Path(item["image"]), item["series"]))
+    except Exception as error:  # whatever its files make of the reader: it concerns this volume alone
+        return failure_reason(error)
 
 
 def _list_folder(

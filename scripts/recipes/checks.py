@@ -32,9 +32,9 @@ OBJECT = "object of Python: "
 """Begins what stands in a saved config for an object that no text can give back."""
 
 OF_THE_RUN = {
-    "_meta_", "batch_size", "bundle_root", "dataloader", "dataset", "dataset_dir", "device", "dry_run", "evaluator",
-    "finalize", "handlers", "imports", "inference", "initialize", "mask", "max_memory", "num_workers", "output_dir",
-    "overlap_voxels", "patterns", "report", "run", "skip_existing", "weights",
+    "_meta_", "batch_size", "bundle_root", "dataloader", "dataset", "dataset_dir", "device", "dicom", "dry_run",
+    "evaluator", "finalize", "handlers", "imports", "inference", "initialize", "mask", "max_memory", "num_workers",
+    "output_dir", "overlap_voxels", "patterns", "report", "run", "skip_existing", "weights",
 }  # fmt: skip
 """Keys of an inference config that do not change the voxels of a result (of the weights, the content does)."""
 

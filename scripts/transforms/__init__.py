@@ -10,6 +10,7 @@ from .load_mask import LoadMaskd
 from .load_volume import LoadVolumed
 from .plane import PLANE_AXCODES, OrientToPlaned, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
+from .save_dicom import SaveDicomd
 from .save_filled import SaveFilledd, filled_image
 from .save_restored import SaveRestoredd, save_nifti
 from .slice_phases import SpacingOnlyd, SplitSlicePhasesd, join_phases, split_phases
@@ -18,7 +19,7 @@ from .volume_scale import ScaleIntensityByVolumePercentiled
 
 __all__ = [
     "PLANE_AXCODES", "CheckMemoryd", "CheckVolumed", "LoadMaskd", "LoadVolumed", "NoteDomaind", "OrientToPlaned",
-    "RestoreOnInputGridd", "SaveFilledd", "SaveRestoredd", "ScaleIntensityByVolumePercentiled", "SpacingOnlyd",
-    "SplitSlicePhasesd", "ThesisSlicesd", "check_volume", "filled_image", "join_phases", "plane_axcodes", "save_nifti",
-    "split_phases", "thesis_slices",
+    "RestoreOnInputGridd", "SaveDicomd", "SaveFilledd", "SaveRestoredd", "ScaleIntensityByVolumePercentiled",
+    "SpacingOnlyd", "SplitSlicePhasesd", "ThesisSlicesd", "check_volume", "filled_image", "join_phases",
+    "plane_axcodes", "save_nifti", "split_phases", "thesis_slices",
 ]  # fmt: skip

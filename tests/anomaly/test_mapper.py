@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Orientation, Spacing
 
 from scripts.anomaly import AnomalyMapper, DifferenceOfGaussians, WorkingGrid
+from scripts.inference.gate import Verdict
 from tests.helpers.toy_scores import lesion_mask, toy_calibration, toy_head, toy_volume
 
 
@@ -72,6 +75,31 @@ def test_warnings_pass_through_and_an_odd_head_gets_one(mapper):
     assert any("% of the brain is above 2" in warning for warning in found.warnings)
     grey = MetaTensor((noisy.as_tensor() * 4).round(), affine=noisy.affine)
     assert any("only" in warning and "different values" in warning for warning in mapper(grey, brain_of(head)).warnings)
+
+
+def verdict(name: str) -> Verdict:
+    return Verdict(name, {"noise": 0.7}, (), 0.93, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "stripped", "begins"),
+    [
+        ("outside", False, "outside of the training (probability 0.93): not T1-weighted"),
+        ("outside", True, "outside of the training (probability 0.93): not T1-weighted"),
+        ("damaged", False, "damaged: noise (severity 4 of 5"),
+        ("damaged", True, ""),
+        ("fine", False, ""),
+    ],
+)
+def test_the_verdict_is_a_warning_where_it_can_tell(name, stripped, begins, mapper, monkeypatch):
+    head = toy_head(7, lesion=0.5)
+    monkeypatch.setattr(mapper, "examine", lambda volume: verdict(name))
+    given = mapper.grid(toy_volume(head), brain_of(head))
+    monkeypatch.setattr(mapper, "grid", lambda *_: replace(given, stripped=stripped))
+    found = mapper(toy_volume(head), brain_of(head), ["first"])
+    assert found.warnings[1].startswith(begins) if begins else "of 5" not in " ".join(found.warnings)
+    assert (found.verdict is None) == (stripped and name != "outside")
+    assert mapper.calibrated_on(mapper.calibration).examine is mapper.examine
 
 
 def test_few_heads_support_no_cluster():

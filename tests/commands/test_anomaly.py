@@ -13,6 +13,8 @@ import pytest
 
 from scripts.__main__ import main
 from scripts.anomaly import DifferenceOfGaussians
+from scripts.inference.gate import Verdict
+from tests.helpers.dicom_files import write_classic
 from tests.helpers.toy_scores import lesion_mask, toy_calibration, toy_head
 
 DETECTOR = ["--detector", "difference_of_gaussians", "--device", "cpu"]
@@ -83,6 +85,46 @@ def test_a_bad_file_is_skipped_and_makes_the_status(here, capsys, tmp_path):
     printed = capsys.readouterr()
     assert printed.err.splitlines()[-1].endswith("1 of 3 volumes were skipped, see " + str(tmp_path / "report.json"))
     assert not list(tmp_path.glob("text*"))
+
+
+def test_a_volume_outside_of_the_training_has_a_warning_on_every_output(here, caplog, monkeypatch):
+    told = "outside of the training (probability"
+    monkeypatch.setattr("scripts.inference.gate.Gate.__call__", lambda *_: Verdict("outside", {}, (), 0.8, 0.2))
+    arguments = ["--masks", "masks", "--calibration", "made.json"]
+    assert main(["anomaly", "in", "odd", *arguments, *DETECTOR]) == 0
+    assert told in caplog.text
+    report = json.loads(Path("odd/report.json").read_text())["mapped"][0]
+    assert (report["name"], report["verdict"]) == ("ill.nii.gz", "outside")
+    assert all(told in warning for warning in report["warnings"][:1])
+    for name in ("anomaly", "clusters", "brain_mask"):
+        sidecar = json.loads(Path(f"odd/ill_{name}.json").read_text())
+        assert (sidecar["Verdict"], told in sidecar["Warnings"][0]) == ("outside", True)
+    rows = rows_of("odd/ill_clusters.csv")
+    assert rows
+    assert all(told in row["warning"] for row in rows)
+
+
+def test_clusters_of_a_series_become_a_segmentation(here, caplog, tmp_path):
+    hd = pytest.importorskip("highdicom")
+    head = toy_head(7, lesion=0.5)
+    write_classic(tmp_path / "in/scan", np.rint(head.image.numpy() * 1000).astype("<u2"), head.affine)
+    write_classic(tmp_path / "in/well", np.rint(toy_head(8).image.numpy() * 1000).astype("<u2"), head.affine, series=2)
+    nib.save(nib.Nifti1Image(head.image.numpy(), head.affine), tmp_path / "in/other.nii.gz")
+    for name in ("scan", "well", "other"):
+        write(tmp_path / f"masks/{name}.nii.gz", head.brain.numpy().astype(np.uint8), head.affine)
+    arguments = ["--masks", str(tmp_path / "masks"), "--calibration", "made.json", "--dicom", "true"]
+    assert main(["anomaly", str(tmp_path / "in"), str(tmp_path / "out"), *arguments, *DETECTOR]) == 1
+    assert "skipped other.nii.gz: it is no DICOM series" in caplog.text
+    report = json.loads((tmp_path / "out/report.json").read_text())["mapped"]
+    assert [one["outputs"][-1] for one in report] == ["scan_clusters.dcm", "well_brain_mask.json"]
+    rows = rows_of(tmp_path / "out/scan_clusters.csv")
+    made = hd.seg.segread(tmp_path / "out/scan_clusters.dcm")
+    assert [item.SegmentLabel.split(" ")[0] for item in made.SegmentSequence] == [row["index"] for row in rows]
+    assert rows[0]["name"] in made.SegmentSequence[0].SegmentLabel
+    assert f"p {float(rows[0]['p']):g}" in made.SegmentSequence[0].SegmentDescription
+    labels = np.asarray(nib.load(tmp_path / "out/scan_clusters.nii.gz").dataobj)
+    assert int((made.get_volume(combine_segments=True).array > 0).sum()) == int((labels > 0).sum())
+    assert not list((tmp_path / "out").glob("well*.dcm"))
 
 
 def test_a_users_lesions_are_measured(here, capsys):

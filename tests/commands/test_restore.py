@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 from scripts.__main__ import main
 from scripts.demo.restoration import demo_head
+from scripts.files.dicom import read_volume
+from tests.helpers.dicom_files import PATIENT, classic_affine, write_classic
 from tests.helpers.volume_files import affine, head, write_nifti
 
 
@@ -58,6 +62,41 @@ def test_anomalies_are_mapped_beside_and_the_report_tells_of_both(tmp_path, monk
     assert [one["name"] for one in report["skipped"]] == ["text.nii"]
     assert [one["name"] for one in report["anomaly"]["skipped"]] == ["text.nii"]
     assert json.loads(Path("out/a_anomaly.json").read_text())["Detector"] == "difference_of_gaussians"
+
+
+def test_a_series_comes_back_as_one_and_what_is_none_is_refused_before_any_work(volumes, capsys):
+    image = np.rint(head((20, 22, 18)) * 10).astype("<u2")
+    write_classic(Path("in/scan"), image, classic_affine(tilts=(0.1, 0.2, 0.0)))
+    typed = ["restore", "in", "out", "--device", "cpu", "--amp", "no", "--gate", "false", "--dicom"]
+    assert main([*typed, "true"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == ["out/scan_restored.nii.gz"]
+    assert "skipped a.nii.gz: it is no DICOM series, of which alone DICOM results are made." in printed.err
+    report = Path("out/report.json").read_text()
+    assert json.loads(report)["restored"][0]["output_dicom"] == "scan_restored_dicom"
+    texts = [report, printed.err, Path("out/scan_restored.json").read_text(), *map(str, Path("out").rglob("*"))]
+    assert not [value for value in PATIENT.values() for text in texts if value in text]
+    made = [pydicom.dcmread(file) for file in sorted(Path("out/scan_restored_dicom").iterdir())]
+    values = np.stack([ds.pixel_array.T * ds.RescaleSlope + ds.RescaleIntercept for ds in made], axis=-1)
+    restored = nib.load("out/scan_restored.nii.gz")
+    np.testing.assert_allclose(values, restored.get_fdata(), rtol=0, atol=0.501 * float(made[0].RescaleSlope))
+    np.testing.assert_allclose(read_volume(Path("out/scan_restored_dicom")).affine, restored.affine, atol=1e-5)
+    assert str(made[0].PatientName) == PATIENT["PatientName"]
+    shutil.rmtree("out/scan_restored_dicom")
+    assert main([*typed, "true", "--skip_existing"]) == 1  # which is not complete
+    assert len(list(Path("out/scan_restored_dicom").iterdir())) == 18
+    before = Path("out/scan_restored_dicom").stat().st_ino
+    assert main([*typed, "true", "--skip_existing"]) == 1
+    assert Path("out/scan_restored_dicom").stat().st_ino == before
+    hole = image > np.percentile(image, 99)
+    nib.save(nib.Nifti1Image(hole.astype(np.uint8), restored.affine), "hole.nii.gz")
+    assert (
+        main(["restore", "in", "filled", "--device", "cpu", "--dicom", "--mode", "fill", "--mask", "hole.nii.gz"]) == 1
+    )
+    made = [pydicom.dcmread(file) for file in sorted(Path("filled/scan_filled_dicom").iterdir())]
+    values = np.stack([ds.pixel_array.T * ds.RescaleSlope + ds.RescaleIntercept for ds in made], axis=-1)
+    np.testing.assert_array_equal(values, nib.load("filled/scan_filled.nii.gz").get_fdata())
+    assert (values == image)[~hole].all()
 
 
 @pytest.mark.parametrize(
