@@ -25,8 +25,8 @@ autosummary_generate = False
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_mock_imports = [  # docstrings need none of them, so the site builds in a minute
-    "fire", "h5py", "ignite", "itk", "isal", "jinja2", "matplotlib", "monai", "nibabel", "nilearn", "numpy", "pandas", "PIL",
-    "pydicom", "scipy", "skimage", "sklearn", "torch", "tqdm", "yaml",
+    "dcm2niix", "filelock", "fire", "h5py", "ignite", "itk", "isal", "jinja2", "matplotlib", "monai", "nibabel", "nilearn", "numpy", "pandas", "PIL",
+    "pydicom", "scipy", "skimage", "sklearn", "torch", "tensorboard", "tqdm", "xlrd", "yaml",
 ]  # fmt: skip
 suppress_warnings = ["toc.multiple_toc_parents"]
 
