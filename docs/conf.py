@@ -36,7 +36,8 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_mock_imports = [  # no docstring needs them: PyTorch alone is half a gigabyte
     "dcm2niix", "filelock", "fire", "h5py", "ignite", "itk", "isal", "jinja2", "matplotlib", "monai",
-    "nilearn", "pandas", "PIL", "pydicom", "scipy", "skimage", "sklearn", "torch", "tensorboard", "tqdm", "xlrd", "yaml",
+    "nilearn", "pandas", "PIL", "pydicom", "scipy", "skimage", "sklearn", "torch", "tensorboard", "tqdm", "xlrd",
+    "yaml",
 ]  # fmt: skip
 
 
