@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test install-test studies-test reliability check bundle label clean
+.PHONY: help setup demo test install-test studies-test reliability check docs bundle label clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml
 	@echo "Setting up $(VENV): PyTorch 2.13.0, MONAI and the other dependencies (a few minutes, once)."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print('\n'.join(sorted({line for lines in (p['dependencies'], *p['optional-dependencies'].values()) for line in lines if not line.startswith(p['name'])})))" > $(VENV)/requirements.txt
+	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print('\n'.join(sorted({line for lines in (p['dependencies'], *(needed for extra, needed in p['optional-dependencies'].items() if extra != 'docs')) for line in lines if not line.startswith(p['name'])})))" > $(VENV)/requirements.txt
 	$(BIN)/pip install --quiet -r $(VENV)/requirements.txt
 	@touch $@
 
@@ -41,6 +41,14 @@ reliability: setup ## damaged files, killed processes, many volumes: docs/reliab
 check: setup ## formatting, lint, types, configs
 	$(BIN)/pre-commit run --all-files
 
+docs: .venv-docs/.installed ## the documentation as a site: build/docs/index.html (warnings are errors; no PyTorch needed)
+	.venv-docs/bin/sphinx-build -q -W --keep-going docs build/docs
+
+.venv-docs/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet $$($(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])")
+	@touch $@
+
 bundle: setup ## self-contained bundles in dist/, verified as the model zoo does
 	$(BIN)/python bundle/build.py
 	$(BIN)/python bundle/verify.py
@@ -50,4 +58,4 @@ label: bundle ## serve the built bundles in a real MONAI Label server and compar
 	$(BIN)/python tests/label/serve.py .venv-label dist/*/
 
 clean: ## remove what was built (not .venv)
-	rm -rf dist eval models .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist eval models .pytest_cache .mypy_cache .ruff_cache

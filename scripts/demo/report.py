@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from monai.data import MetaTensor
 
+from .. import __version__
 from ..pages.head_views import cohort_figure, curve_figure, restoration_figure
 from ..pages.page import figure_source, write_page
 from .restoration import INSIDE, Restoration
@@ -81,6 +82,7 @@ def _context(results: DemoResults) -> dict[str, Any]:
     before, after = restoration.psnr[INSIDE]
     seconds = sum(step.seconds for step in results.steps)
     return {
+        "version": __version__,
         "seed": results.seed,
         "steps": results.steps,
         "total_seconds": seconds,

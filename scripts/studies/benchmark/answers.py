@@ -86,6 +86,7 @@ def answers(results: BenchmarkResults, data: str) -> Iterator[Answer]:
         classical = [name for name in rows["model"] if name not in trained and not name.startswith(NOT_CLASSICAL)]
         over_input = results.pairs.gain(data, measure, best, INPUT)
         over_classical = results.pairs.gain(data, measure, best, classical[0]) if classical else None
+        classical_over_input = results.pairs.gain(data, measure, classical[0], INPUT) if classical else None
         others = [(name, results.pairs.gain(data, measure, best, name)) for name in networks[1:]]
         yield Answer(
             measure,
@@ -95,7 +96,7 @@ def answers(results: BenchmarkResults, data: str) -> Iterator[Answer]:
             over_classical,
             others[0][1] if others else None,
             tuple(name for name, gain in others if gain is not None and not gain.matters),
-            _advice(measure, over_input, over_classical),
+            _advice(measure, over_input, over_classical, classical_over_input),
         )
 
 
@@ -111,19 +112,31 @@ def best_of_each_network(results: BenchmarkResults, data: str) -> list[str]:
     return list(chosen.values())
 
 
-def _advice(measure: Quantity, over_input: Gain | None, over_classical: Gain | None) -> str:
-    """What to do: a difference that is not significant although it would matter decides nothing."""
+def _advice(
+    measure: Quantity, over_input: Gain | None, over_classical: Gain | None, classical_over_input: Gain | None
+) -> str:
+    """What to do: the network has to beat the input and the best classical filter, and the filter the input.
+
+    A difference that is not significant although it would matter decides nothing.
+    """
     if measure.corruption == CLEAN:
         return "leave it as it is"
     if over_input is None:
         return "cannot tell"
-    for gain, advice in ((over_input, "leave it as it is"), (over_classical, "the classical method")):
-        if gain is not None and not (gain.matters and gain.mean > 0):
-            if gain.matters:
-                return advice
-            too_few = abs(gain.mean) > gain.margin
-            return "cannot tell: too few subjects" if too_few else f"{advice}: no network is better"
-    return "the network"
+    if all(gain is None or _better(gain) for gain in (over_input, over_classical)):
+        return "the network"
+    rival, advice = over_input, "leave it as it is"
+    if over_classical is not None and classical_over_input is not None and _better(classical_over_input):
+        rival, advice = over_classical, "the classical method"
+    if rival.matters and rival.mean < 0:
+        return advice
+    if abs(rival.mean) > rival.margin:
+        return "cannot tell: too few subjects"
+    return f"{advice}: no network is better"
+
+
+def _better(gain: Gain) -> bool:
+    return gain.matters and gain.mean > 0
 
 
 WITH_WORST = (MAIN_KIND, "holes")
