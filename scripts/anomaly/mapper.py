@@ -35,6 +35,7 @@ class AnomalyMap:
         head: the head as the detector saw it, on a grid of its own.
         head_values: minus log10 p on that grid.
         head_clusters: numbers of the called clusters on that grid.
+        skull_stripped: whether the volume shows a brain alone.
     """
 
     values: Tensor
@@ -46,6 +47,7 @@ class AnomalyMap:
     head: Head
     head_values: Tensor
     head_clusters: NDArray[np.int32]
+    skull_stripped: bool
 
 
 class AnomalyMapper:
@@ -93,6 +95,7 @@ class AnomalyMapper:
             given.head,
             values,
             labels,
+            given.skull_stripped,
         )
 
     def scores(self, head: Head) -> HealthyScores:

@@ -14,7 +14,7 @@ from monai.transforms import Compose, Orientation, ResampleToMatch, Spacing
 from torch import Tensor
 
 from ..transforms import PLANE_AXCODES, CheckVolumed, LoadVolumed, ScaleIntensityByVolumePercentiled
-from ..transforms.domain import RULES, NoteDomaind
+from ..transforms.domain import RULES, STRIPPED, NoteDomaind
 from ..transforms.load_volume import WARNINGS
 from .detector import WORKING_MM, Head
 
@@ -40,11 +40,13 @@ class GivenHead:
         head: as detectors see it.
         brain: mask ``(1, X, Y, Z)`` on the volume's own grid, boolean.
         warnings: what the volume has that the heads of the training had not.
+        skull_stripped: whether it shows a brain alone.
     """
 
     head: Head
     brain: MetaTensor
     warnings: list[str]
+    skull_stripped: bool
 
     def on_own_grid(self, values: Tensor, mode: str = "bilinear") -> Tensor:
         """Bring values of the head's voxels to the volume's own grid, ``(X, Y, Z)``; 0 outside of the brain.
@@ -96,7 +98,7 @@ class WorkingGrid:
             )
         affine = np.asarray(image.affine, dtype=np.float64)
         head = Head(_plain(image)[0].float().contiguous(), inside, affine)
-        return GivenHead(head, mask, item[WARNINGS].splitlines())
+        return GivenHead(head, mask, item[WARNINGS].splitlines(), bool(item[STRIPPED]))
 
     @staticmethod
     def on_grid_of(volume: MetaTensor, mask: MetaTensor) -> MetaTensor:
