@@ -95,7 +95,8 @@ def write_results(
                 written.append(output_dir / f"{name}.{'tsv' if bids else 'csv'}")
                 _write_table(found, written[-1], "\t" if bids else ",")
             written.append(output_dir / f"{name}.json")
-            write_json(written[-1], {"Description": TEXTS[word], **facts, "Warnings": found.warnings})
+            kind_of_mask = {"Type": "Brain"} if word == "brain_mask" else {}
+            write_json(written[-1], {"Description": TEXTS[word], **kind_of_mask, **facts, "Warnings": found.warnings})
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)

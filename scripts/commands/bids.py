@@ -29,6 +29,7 @@ def bids(
     session_label: Sequence[str] | None = None,
     skip_existing: bool = False,
     n_procs: Count = 1,
+    gate: bool = True,
     calibration: str = "",
     device: str = "",
     max_memory: float = 8.0,
@@ -49,6 +50,7 @@ def bids(
         skip_existing: keep results that were made of the same files with the same settings, as after a run that was
             killed.
         n_procs: subjects at a time, each in a process of its own; they share the processors.
+        gate: leave alone what is fine or lies outside of the training; false restores everything.
         calibration: what anomaly --calibrate CONTROLS wrote of healthy heads of the same scanner; by default, that
             which is shipped.
         max_memory: gigabytes that an image may take; what needs more is refused before it is read.
@@ -66,14 +68,14 @@ def bids(
             raise FileNotFoundError(f"there is no calibration at {calibration}: make one with anomaly --calibrate.")
         describe_results(root, results)
     if analysis_level == "group":
-        failed = {problem.partition(":")[0]: [problem] for problem in write_group(results, subjects)}
+        failed = {name: [why] for name, why in write_group(results, subjects).items()}
         say(str(results / GROUP_PAGE))
         total, what = sum(len(one.images) or 1 for one in subjects), "images"
     else:
         chosen = {"device": device} if device else {}
         settings: dict[str, Any] = {
             "detector": DETECTOR,
-            "restoration": {**chosen, "max_memory": max_memory},
+            "restoration": {**chosen, "gate": gate, "max_memory": max_memory},
             "mapping": {**chosen, **({"calibration": as_text(calibration)} if calibration else {})},
             "skip_existing": skip_existing,
         }

@@ -51,7 +51,7 @@ class Section:
         if self.pages:
             cells = zip(self.pages, texts.iloc[:, 0], strict=True)
             texts[texts.columns[0]] = [f'<a href="{quote(page)}">{text}</a>' for page, text in cells]
-        return str(texts.to_html(index=False, border=0, float_format="%.4g", escape=False, na_rep=""))
+        return str(texts.to_html(index=False, border=0, float_format="{:.4g}".format, escape=False, na_rep=""))
 
 
 def write_page(template: Path, path: Path, **content: Any) -> None:

@@ -13,10 +13,11 @@ from pathlib import Path, PurePosixPath
 from ...files.bids import DESCRIPTION
 from ...files.errors import suggestion
 
-__all__ = ["T1W", "BidsSubject", "select_subjects"]
+__all__ = ["NO_IMAGE", "T1W", "BidsSubject", "select_subjects"]
 
 T1W = ("*_T1w.nii.gz", "*_T1w.nii")
 """Names of T1-weighted images."""
+NO_IMAGE = "it has no T1-weighted image: nothing in anat is called *_T1w.nii.gz."
 MOST_NAMED = 20
 """Labels that an error lists."""
 

@@ -12,7 +12,7 @@ from ...files.atomic import write_csv
 from ...pages.page import Section, write_sections
 from ..calibration import LINE
 from ..sections import NOTE
-from .dataset import BidsSubject
+from .dataset import NO_IMAGE, BidsSubject
 from .results import ImageResult, image_results, subject_page
 
 __all__ = ["GROUP_PAGE", "GROUP_TABLE", "write_group"]
@@ -32,7 +32,7 @@ COLUMNS = {
 """Columns of the table, and what the page calls them."""
 
 
-def write_group(output_dir: Path, subjects: Sequence[BidsSubject]) -> list[str]:
+def write_group(output_dir: Path, subjects: Sequence[BidsSubject]) -> dict[str, str]:
     """Write the table and the page of all subjects.
 
     Args:
@@ -40,34 +40,36 @@ def write_group(output_dir: Path, subjects: Sequence[BidsSubject]) -> list[str]:
         subjects: the subjects.
 
     Returns:
-        A line for each image, or subject, without results that says why.
+        Why an image, or a subject without any, has no results.
     """
     results = [one for subject in subjects for one in image_results(output_dir, subject)]
-    problems = [(f"sub-{one.subject}", str(one.image), one.problem) for one in results if one.problem]
-    problems += [(f"sub-{one.label}", "", "it has no T1-weighted image.") for one in subjects if not one.images]
-    table = pd.DataFrame([_row(one) for one in results], columns=list(COLUMNS))
+    rows = [_row(one) for one in results]
+    rows += [{"participant_id": f"sub-{one.label}", "problem": NO_IMAGE} for one in subjects if not one.images]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).convert_dtypes()
+    lacking = table[table["problem"].notna()][["participant_id", "image", "problem"]]
     write_csv(output_dir / GROUP_TABLE, table, sep="\t", na_rep="n/a")
     facts = [
-        f"{len(subjects)} subjects, {len(results)} images, {len(problems)} without results",
+        f"{len(subjects)} subjects, {len(results)} images, {len(lacking)} without results",
         *(f"{count} {verdict}" for verdict, count in table["verdict"].value_counts().items()),
         f"table: {GROUP_TABLE}",
     ]
     done = [one for one in results if not one.problem]
     sections = []
-    if problems:
+    if len(lacking):
         text = "Nothing below tells of these. Mend what is said, then run them again with --skip_existing."
-        sections.append(Section("Without results", text, pd.DataFrame(problems, columns=["subject", "image", "why"])))
+        sections.append(Section("Without results", text, lacking.fillna("").rename(columns=COLUMNS)))
     text = (
         "The verdict is that of the restorer, before it changed anything. A cluster is what does not belong, with "
         f"p of at most 0.05; {LINE:g} is exceeded by 1 % of a healthy brain."
     )
     shown = table[table["problem"].isna()].drop(columns="problem")
     shown["image"] = [one.image.name for one in done]
+    shown["warnings"] = [len(one.warnings) for one in done]
     shown["share_above_line"] *= 100
     pages = [subject_page(one.subject) for one in done]
     sections.append(Section("Images", text, shown.rename(columns=COLUMNS), pages=pages))
     write_sections("Group", NOTE, facts, sections, output_dir / GROUP_PAGE)
-    return [f"{image or subject}: {why}" for subject, image, why in problems]
+    return {str(row["image"] or row["participant_id"]): str(row["problem"]) for _, row in lacking.fillna("").iterrows()}
 
 
 def _row(one: ImageResult) -> dict[str, object]:
@@ -77,7 +79,7 @@ def _row(one: ImageResult) -> dict[str, object]:
         "session_id": f"ses-{one.session}" if one.session else None,
         "image": str(one.image),
         "verdict": one.restored["verdict"] if done else None,
-        "warnings": len(one.warnings) if done else None,
+        "warnings": " ".join(one.warnings) or None,
         "clusters": one.mapped["clusters"] if done else None,
         "share_above_line": one.mapped["share_above_line"] if done else None,
         "brain_ml": one.mapped["brain_ml"] if done else None,

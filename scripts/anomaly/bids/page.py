@@ -65,7 +65,7 @@ def _sections(one: ImageResult, bids_dir: Path, output_dir: Path) -> list[Sectio
     files = [*(one.restored[key] for key in ("output", "output_uncertainty", "output_mask")), *one.mapped["outputs"]]
     image = _load(bids_dir / one.image)
     restored, uncertainty, filled = (_load(folder / name) for name in files[:3])
-    values, clusters, brain = (_load(folder / name) for name in files[3:] if name.endswith(".nii.gz"))
+    maps = [_load(folder / name).as_tensor()[0] for name in files[3:] if name.endswith(".nii.gz")]
     (table,) = (name for name in files if name.endswith(".tsv"))
     facts = json.loads(sidecar_path(folder / files[3]).read_text(encoding="utf-8"))
     share = float(np.mean(np.asarray(filled) > 0))
@@ -73,7 +73,7 @@ def _sections(one: ImageResult, bids_dir: Path, output_dir: Path) -> list[Sectio
         f"Three planes through the middle. {100 * share:.2f} % of the voxels were filled rather than measured. What "
         "is restored is a guess, what it changes is no finding."
     )
-    pictures = map_pictures(image, values[0], clusters[0], brain[0])
+    pictures = map_pictures(image, *maps)
     called = findings(read_clusters(folder / table), pictures, facts["Level"], facts["HealthyHeads"])
     called.text += f" The scale: {facts['Calibration']}; on another scanner, p-values are false."
     links = {name: str(one.image.parent / name) for name in files if not name.endswith(".json")}

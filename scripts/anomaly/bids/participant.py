@@ -19,7 +19,7 @@ from ...recipes.places import PUBLISHED
 from ...recipes.recipe import Recipe
 from ...recipes.workflow import INFERENCE, recipe_workflow
 from ..folder import FolderMapper
-from .dataset import T1W, BidsSubject
+from .dataset import NO_IMAGE, T1W, BidsSubject
 from .group import GROUP_TABLE
 from .page import write_subject_page
 from .results import FAILED, image_results, read_report
@@ -81,7 +81,7 @@ def process_subject(job: SubjectJob) -> list[str]:
         A line for each image without results that says why.
     """
     if not job.subject.images:
-        return ["it has no T1-weighted image: nothing in anat is called *_T1w.nii.gz."]
+        return [NO_IMAGE]
     given_up: dict[str, str] = {}
     for folder in job.subject.images:
         try:
@@ -90,9 +90,12 @@ def process_subject(job: SubjectJob) -> list[str]:
             given_up[folder] = failure_reason(unwrapped(error))
             if not isinstance(error, BlockingIOError):  # the report is that of another process
                 _note(job.output_dir / folder, **{FAILED: given_up[folder]})
-    results = image_results(job.output_dir, job.subject)
     write_subject_page(job.bids_dir, job.output_dir, job.subject.label)
-    return [f"{one.image}: {given_up.get(str(one.image.parent), one.problem)}" for one in results if one.problem]
+    results = image_results(job.output_dir, job.subject)
+    of_images = {
+        str(one.image): one.problem for one in results if one.problem and str(one.image.parent) not in given_up
+    }
+    return [f"{place}: {problem}" for place, problem in (given_up | of_images).items()]
 
 
 def _process(job: SubjectJob, folder: str) -> None:
@@ -128,7 +131,8 @@ def _made_of(job: SubjectJob, folder: str) -> str:
     files = [path for image in images for path in (image, sidecar_path(image)) if path.is_file()]
     states = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
     used = [PUBLISHED / "brain_mri_restorer/model.pt", Path(job.mapping.get("calibration", ""))]
-    return content_hash([__version__, states, job.detector, [file_hash(path) for path in used]])
+    settings = [job.detector, job.restoration.get("gate", True)]
+    return content_hash([__version__, states, settings, [file_hash(path) for path in used]])
 
 
 def _is_whole(results: Path, made_of: str) -> bool:
