@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND", "bids"]
 
+MOST_NAMED = 10
+"""Failed subjects that the last line names; each has a line of its own above."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -85,7 +88,8 @@ def bids(
         for problem in problems:
             logger.warning("failed: %s: %s", name, problem)
     if failed:
-        raise ValueError(f"{len(failed)} of {total} {what} have no results, or not all: {', '.join(failed)}.")
+        named = ", ".join([*list(failed)[:MOST_NAMED], *(["..."] if len(failed) > MOST_NAMED else [])])
+        raise ValueError(f"{len(failed)} of {total} {what} have no results, or not all: {named}.")
 
 
 def _participants(jobs: Sequence[SubjectJob], n_procs: int) -> dict[str, list[str]]:

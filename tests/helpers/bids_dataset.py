@@ -18,7 +18,6 @@ from tests.helpers.toy_scores import toy_head
 
 IMAGES = (
     "sub-01/anat/sub-01_T1w",
-    "sub-02/ses-a/anat/sub-02_ses-a_T1w",
     "sub-02/ses-b/anat/sub-02_ses-b_acq-hi_run-2_T1w",
 )
 
@@ -26,7 +25,7 @@ IMAGES = (
 def write_dataset(root: Path, images: tuple[str, ...] = IMAGES) -> Path:
     """A dataset with these images, each with a sidecar."""
     for seed, name in enumerate(images):
-        head = toy_head(seed, lesion=0.5 if seed == 1 else 0.0)
+        head = toy_head(seed, lesion=0.5 if seed else 0.0)
         path = root / f"{name}.nii.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
         nib.save(nib.Nifti1Image(900 * head.image.numpy().astype(np.float32), head.affine), path)
