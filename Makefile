@@ -50,4 +50,4 @@ label: bundle ## serve the built bundle in a real MONAI Label server and compare
 	$(BIN)/python tests/label/serve.py .venv-label dist/brain_mri_autoencoder
 
 clean: ## remove what was built (not .venv)
-	rm -rf dist eval models .pytest_cache .mypy_cache .ruff_cache
+	rm -rf dist published eval models .pytest_cache .mypy_cache .ruff_cache
