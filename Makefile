@@ -41,9 +41,10 @@ reliability: setup ## damaged files, killed processes, many volumes: docs/reliab
 check: setup ## formatting, lint, types, configs
 	$(BIN)/pre-commit run --all-files
 
-bundle: setup ## self-contained bundles in dist/, verified as the model zoo does
+bundle: setup ## self-contained bundles in dist/, verified as the model zoo does; published/ has what a hub and the zoo would get
 	$(BIN)/python bundle/build.py
 	$(BIN)/python bundle/verify.py
+	$(BIN)/python bundle/publish.py
 
 label: bundle ## serve the built bundle in a real MONAI Label server and compare its answer with the command line
 	bash tests/label/setup.sh .venv-label

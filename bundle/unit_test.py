@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unit test of a bundle in the form of the MONAI model zoo, which calls it ``ci/unit_tests/test_<bundle>.py``.
 
-``python bundle/publish.py`` puts a copy of it there for each bundle; the bundle is that of the file's name. It runs from
-the root of the zoo, where ``models/<bundle>`` is, or anywhere with the folder of the bundles in ``MODELS``.
+``python bundle/publish.py`` puts a copy of it there for each bundle; the bundle is that of the file's name. It runs
+from the root of the zoo, where ``models/<bundle>`` is, or anywhere with the folder of the bundles in ``MODELS``.
 """
 
 from __future__ import annotations
