@@ -49,13 +49,14 @@ docs: .venv-docs/.installed ## the documentation as a site: build/docs/index.htm
 	.venv-docs/bin/pip install --quiet $$($(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])")
 	@touch $@
 
-bundle: setup ## self-contained bundles in dist/, verified as the model zoo does
+bundle: setup ## self-contained bundles in dist/, verified as the model zoo does; published/ has what a hub and the zoo would get
 	$(BIN)/python bundle/build.py
 	$(BIN)/python bundle/verify.py
+	$(BIN)/python bundle/publish.py
 
 label: bundle ## serve the built bundles in a real MONAI Label server and compare their answers with the command line
 	bash tests/label/setup.sh .venv-label
 	$(BIN)/python tests/label/serve.py .venv-label dist/*/
 
 clean: ## remove what was built (not .venv)
-	rm -rf build dist eval models .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist published eval models .pytest_cache .mypy_cache .ruff_cache

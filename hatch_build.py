@@ -72,6 +72,7 @@ def installed_text(text: str) -> str:
 
 def installed_config(text: str) -> str:
     """Name the package as installed, make it the root of the bundle, and the current folder the place of results."""
+    text = text.replace("@bundle_root + '/scripts/", "@bundle_root + '/")  # the root is the package
     text = re.sub(r"\bscripts\b", PACKAGE, installed_text(text))
     text = re.sub(r"(?m)^bundle_root: \.$", f"bundle_root: $__import__('{PACKAGE}').__path__[0]", text)
     return text.replace("@bundle_root + '/eval", "'eval")

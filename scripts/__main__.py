@@ -22,6 +22,7 @@ WORDS = {
     "tissue": "learn what plausible tissue masks look like",
     "chart": "learn a normative chart of brain measures, and place heads on it",
     "anomaly": "map what is anomalous in the volumes of a folder",
+    "bids": "restore and map the T1-weighted heads of a BIDS dataset",
     "demo": "show on synthetic heads what the project does",
     "import-keras": "convert the weights that the thesis published",
 }

@@ -4,14 +4,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-import pytest
-
+from tests.helpers.bids_dataset import bids_errors as errors
 from tests.helpers.restoring import restore_folder
 from tests.helpers.volume_files import head, write_nifti, write_series
 
@@ -24,17 +18,6 @@ NAMES = (
     "sub-03/anat/sub-03_space-MNI152NLin2009cAsym_res-2_desc-preproc_T1w.nii.gz",
     "sub-03/anat/sub-03_space-own_desc-brain_T1w.nii.gz",
 )  # fmt: skip
-
-
-def errors(dataset: Path) -> list[tuple[str, str]]:
-    """Code and place of each error that the validator finds."""
-    found = shutil.which("bids-validator-deno", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if found is None:
-        pytest.skip("bids-validator-deno is not installed")
-    command = [found, str(dataset), "--format", "json"]
-    ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
-    issues = json.loads(ended.stdout)["issues"]["issues"]
-    return [(issue["code"], issue["location"]) for issue in issues if issue["severity"] == "error"]
 
 
 def test_the_results_of_a_bids_dataset_are_a_derivative(tmp_path):

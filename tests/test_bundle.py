@@ -76,7 +76,7 @@ def test_copied_folder_passes_the_checks_of_the_model_zoo(checkout: Path, root: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ar_vae", "brain_mri_anomalies", "vae", NAME])
+@pytest.mark.parametrize("name", ["ar_vae", "brain_mri_anomalies", "brain_mri_restorer", "vae", NAME])
 def test_published_bundles_pass_the_checks_of_the_model_zoo(root: Path, tmp_path: Path, name: str) -> None:
     (folder,) = builder.build(name, output_dir=str(tmp_path / "dist"))
     verified(folder, root, tmp_path)

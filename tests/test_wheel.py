@@ -57,6 +57,16 @@ def test_package_has_every_module_but_the_studies(site: Path, package: Path, roo
     assert not names(site, "test_*")
 
 
+def test_what_the_configs_name_is_inside(package: Path) -> None:
+    """Weights and calibrations, by their paths below the root of the bundle, which is the package."""
+    texts = [(path, path.read_text()) for path in sorted((package / "configs").rglob("*.yaml"))]
+    named = {
+        (path.name, place) for path, text in texts for place in re.findall(r"@bundle_root \+ '/([^']+\.\w+)'", text)
+    }
+    assert ("undoing_and_template.yaml", "anomaly/anomaly_undoing.pt") in named
+    assert [(config, place) for config, place in sorted(named) if not (package / place).is_file()] == []
+
+
 def test_configs_and_published_models_are_inside(package: Path, root: Path) -> None:
     configs = root / "configs"
     known = {name for name in names(configs, "*") if "scripts.studies" not in (configs / name).read_text()}

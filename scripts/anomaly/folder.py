@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.data import MetaTensor
+from monai.data import MetaTensor, affine_to_spacing
 from torch import Tensor
 
+from .. import __version__
 from ..data.file_names import read_name
 from ..data.pairing import NamedFile, pair
 from ..files.atomic import write_json
+from ..files.bids import derived_fields, write_derivative_description
 from ..files.errors import failure_reason
 from ..files.hashes import file_hash
+from ..inference.report import REPORT, SOFTWARE
 from ..inference.volumes import find_volumes
 from ..transforms.load_volume import WARNINGS
 from .calibration import Calibration, HealthyScores
@@ -30,7 +33,6 @@ from .working_grid import GivenHead
 
 __all__ = ["FolderMapper", "read_calibration"]
 
-REPORT = "report.json"
 PageWriter = Callable[[Path, str, MetaTensor, AnomalyMap, AnomalyMapper, Mapping[str, Any]], None]
 """Writes the page of a head, see :func:`~scripts.anomaly.page.write_head_page`."""
 SHOWN = ("Detector", "Calibration")
@@ -73,6 +75,7 @@ class FolderMapper:
 
     Attributes:
         write_page: writes a page for each head; by default there is none.
+        bids_dir: root of the BIDS dataset of which ``dataset_dir`` is a folder; by default it is that itself.
         within_report: whether ``report.json`` is that of a restoration, which gets the maps as an entry ``anomaly``.
         mapped: an entry of the report for each volume that was mapped.
         skipped: likewise of those that could not be.
@@ -90,6 +93,7 @@ class FolderMapper:
         self.mapper, self.patterns, self.masks, self.dicom = mapper, patterns, masks, dicom
         self.dataset_dir, self.output_dir = dataset_dir, Path(output_dir)
         self.write_page: PageWriter | None = None
+        self.bids_dir = Path(dataset_dir)
         self.within_report = False
         self.mapped: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
@@ -104,6 +108,7 @@ class FolderMapper:
         if not self.dataset_dir:
             raise ValueError("dataset_dir is not set: give the folder of the volumes, --dataset_dir IN.")
         self._write_report()
+        write_derivative_description(Path(self.dataset_dir), self.output_dir, SOFTWARE, __version__, REPORT, "*.html")
         outputs: dict[str, str] = {}
         for item, mask in self._items(self.dataset_dir):
             try:
@@ -195,10 +200,14 @@ class FolderMapper:
         volume, brain, warnings = self._load(item, mask)
         found = self.mapper(volume, brain, warnings)
         calibration = self.mapper.calibrated()
+        affine = np.asarray(volume.affine, dtype=np.float64)
+        spacing = affine_to_spacing(affine).tolist()
         facts = {
-            "Sources": [item["name"]],
+            **derived_fields(Path(item["image"]), self.bids_dir, spacing, found.skull_stripped),
             "Detector": calibration.detector,
             "Calibration": calibration.source,
+            "HealthyHeads": calibration.heads,
+            "Level": self.mapper.level,
             "ShareAboveLine": round(found.share, 5),
             "Verdict": found.verdict.name if found.verdict else "unknown",
         }
@@ -206,12 +215,11 @@ class FolderMapper:
         page.unlink(missing_ok=True)  # that of an earlier map
         if self.write_page is not None:
             self.write_page(page, item["name"], volume, found, self.mapper, {name: facts[name] for name in SHOWN})
-        affine = np.asarray(volume.affine, dtype=np.float64)
         segmentation = self.output_dir / f"{result_names(item['output'])['clusters']}.dcm"
         try:
             more = write_clusters(found, item, segmentation) if self.dicom else []
             files = [*write_results(found, self.output_dir, item["output"], affine, volume.meta, facts), *more]
-        except Exception:
+        except BaseException:
             for written in (page, segmentation):
                 written.unlink(missing_ok=True)
             raise
@@ -224,6 +232,7 @@ class FolderMapper:
             "clusters": len(found.table),
             "share_above_line": round(found.share, 5),
             "verdict": facts["Verdict"],
+            "brain_ml": round(float(found.brain.sum()) * abs(np.linalg.det(affine[:3, :3])) / 1000, 1),
             "warnings": found.warnings,
             "seconds": round(time.perf_counter() - begin, 3),
         }

@@ -37,6 +37,7 @@ class AnomalyMap:
         head_values: minus log10 p on that grid.
         head_clusters: numbers of the called clusters on that grid.
         verdict: of the gate on the volume; ``None`` where it was not asked, or cannot tell.
+        skull_stripped: whether the volume shows a brain alone.
     """
 
     values: Tensor
@@ -48,6 +49,7 @@ class AnomalyMap:
     head: Head
     head_values: Tensor
     head_clusters: NDArray[np.int32]
+    skull_stripped: bool
     verdict: Verdict | None = None
 
 
@@ -104,13 +106,14 @@ class AnomalyMapper:
             given.head,
             values,
             labels,
+            given.skull_stripped,
             verdict,
         )
 
     def _verdict(self, volume: MetaTensor, given: GivenHead) -> Verdict | None:
         """The verdict on a volume, which for a skull-stripped one tells no more than whether it lies outside."""
         verdict = self.examine(volume) if self.examine else None
-        return None if verdict and given.stripped and verdict.name != OUTSIDE else verdict
+        return None if verdict and given.skull_stripped and verdict.name != OUTSIDE else verdict
 
     def scores(self, head: Head) -> HealthyScores:
         """Scores of a healthy head, to calibrate on."""

@@ -14,21 +14,18 @@ from matplotlib.figure import Figure
 from monai.data import MetaTensor
 
 from ..pages.head_views import COLORS, INK
-from ..pages.map_views import MappedHead
 from ..pages.page import Section, write_sections
 from .calibration import LEVELS, LINE, Calibration
 from .evaluation import LesionTests
 from .grading import CONTRASTS, KINDS, SIZES_MM, GradedLesion, grade, share_table
 from .mapper import AnomalyMap, AnomalyMapper
+from .sections import NOTE, findings, map_pictures, slices
 
 __all__ = ["write_evaluation_page", "write_head_page", "write_index"]
 
 INDEX = "anomaly_report.html"
-NOTE = "Research use, not for diagnosis. The right side of the head is on the left of each picture."
-TICKS = {2.0: "2: 1 voxel in 100", 3.0: "3: 1 in 1,000", 4.0: "4: 1 in 10,000", 6.0: "6: beyond any p"}
-LABEL = "minus log10 p: so many voxels of healthy brains score as high"
-MOST_VIEWS = 8
-"""Clusters that are shown in three planes."""
+
+
 MOST_MISSED = 8
 """Missed lesions that are shown of each kind."""
 LEAST_SLICE = 0.05
@@ -51,16 +48,11 @@ def write_head_page(
         others: what else is known, by its name.
     """
     calibration = mapper.calibrated()
-    pictures = MappedHead(volume, found.values, found.clusters, found.brain, LINE, TICKS, LABEL)
+    pictures = map_pictures(volume, found.values, found.clusters, found.brain)
     graded = grade(mapper, found.head, found.head_clusters)
     sections = [
-        _clusters(found, pictures, mapper),
-        Section(
-            "The map",
-            f"Axial slices from below to above. Coloured is what lies above {LINE:g}: 1 % of a healthy brain does as "
-            "well, so specks are to be expected; outlined and numbered are the called clusters.",
-            figures={"Every slice with its height in the image's millimetres (z).": pictures.montage()},
-        ),
+        findings(found.table, pictures, mapper.level, calibration.heads),
+        slices(pictures),
         Section(
             "Along the slices",
             f"Share of the brain above {LINE:g} in each axial slice. A single peak is a place; a level above the "
@@ -135,39 +127,6 @@ def write_evaluation_page(path: Path, tests: LesionTests, summary: pd.DataFrame)
         figures = {"Missed synthetic lesions, outlined in red.": _gallery(rows)} if rows else {}
         sections.append(Section("Lesions that were missed", text, figures=figures))
     write_sections("What anomaly maps find", NOTE, [f"Detectors: {', '.join(tests.mappers)}"], sections, path)
-
-
-def _clusters(found: AnomalyMap, pictures: MappedHead, mapper: AnomalyMapper) -> Section:
-    if not found.table:
-        text = (
-            f"No cluster is called: none is stronger than the strongest of all but {mapper.level:.0%} of healthy "
-            "heads. That is no proof of health, see the last section."
-        )
-        return Section("Findings", text)
-    rarest = f"under {1 / mapper.calibrated().heads:.2g}"
-    table = pd.DataFrame(
-        {
-            "no.": one.index,
-            "region": one.name,
-            "x, y, z (mm)": f"{one.x_mm:.0f}, {one.y_mm:.0f}, {one.z_mm:.0f}",
-            "size (ml)": f"{one.volume_mm3 / 1000:.2f}",
-            "peak": f"{one.peak:.1f}",
-            "p": f"{one.p:.3f}",
-            "such clusters in a healthy head": f"{one.false_per_head:.2g}" if one.false_per_head else rarest,
-            "share of false ones (q)": f"{one.q:.2g}",
-        }
-        for one in found.table
-    )
-    text = (
-        "The strongest first. p: how likely a healthy head has any cluster as strong. The place is that of the peak; "
-        "x grows to the right, y to the front, z upwards. Regions are read off a coarse template and say where to look."
-    )
-    points = {
-        f"{one.index}: {one.name}, {one.volume_mm3 / 1000:.2f} ml": (one.x_mm, one.y_mm, one.z_mm)
-        for one in found.table[:MOST_VIEWS]
-    }
-    caption = "Through the peak of each cluster: the head as it is, then with the map."
-    return Section("Findings", text, table, {caption: pictures.views(points)})
 
 
 def _blindness(graded: Sequence[GradedLesion], mapper: AnomalyMapper) -> Section:

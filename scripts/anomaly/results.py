@@ -18,7 +18,7 @@ from ..transforms import save_nifti
 from .clusters import Cluster
 from .mapper import AnomalyMap
 
-__all__ = ["DESCRIPTION", "result_names", "write_results"]
+__all__ = ["DESCRIPTION", "read_clusters", "result_names", "write_results"]
 
 DESCRIPTION = "anomaly"
 """Word by which :func:`~scripts.inference.volumes.find_volumes` names the first result."""
@@ -95,12 +95,25 @@ def write_results(
                 written.append(output_dir / f"{name}.{'tsv' if bids else 'csv'}")
                 _write_table(found, written[-1], "\t" if bids else ",")
             written.append(output_dir / f"{name}.json")
-            write_json(written[-1], {"Description": TEXTS[word], **facts, "Warnings": found.warnings})
-    except OSError:
+            kind_of_mask = {"Type": "Brain"} if word == "brain_mask" else {}
+            write_json(written[-1], {"Description": TEXTS[word], **kind_of_mask, **facts, "Warnings": found.warnings})
+    except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
         raise
     return written
+
+
+def read_clusters(path: Path) -> list[Cluster]:
+    """The clusters of a table.
+
+    Args:
+        path: file that :func:`write_results` wrote.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        kinds = {"index": int, "name": str}
+        return [Cluster(**{name: kinds.get(name, float)(row[name]) for name in COLUMNS}) for row in rows]
 
 
 def _write_table(found: AnomalyMap, path: Path, delimiter: str) -> None:

@@ -40,13 +40,13 @@ class GivenHead:
         head: as detectors see it.
         brain: mask ``(1, X, Y, Z)`` on the volume's own grid, boolean.
         warnings: what the volume has that the heads of the training had not.
-        stripped: whether it looks skull-stripped.
+        skull_stripped: whether it shows a brain alone.
     """
 
     head: Head
     brain: MetaTensor
     warnings: list[str]
-    stripped: bool = False
+    skull_stripped: bool
 
     def on_own_grid(self, values: Tensor, mode: str = "bilinear") -> Tensor:
         """Bring values of the head's voxels to the volume's own grid, ``(X, Y, Z)``; 0 outside of the brain.
@@ -98,7 +98,7 @@ class WorkingGrid:
             )
         affine = np.asarray(image.affine, dtype=np.float64)
         head = Head(_plain(image)[0].float().contiguous(), inside, affine)
-        return GivenHead(head, mask, item[WARNINGS].splitlines(), item[STRIPPED])
+        return GivenHead(head, mask, item[WARNINGS].splitlines(), bool(item[STRIPPED]))
 
     @staticmethod
     def on_grid_of(volume: MetaTensor, mask: MetaTensor) -> MetaTensor:

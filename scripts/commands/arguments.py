@@ -75,7 +75,7 @@ READING: dict[Any, dict[str, Any]] = {
     Sequence[float]: _value(
         lambda text: [float(part) for part in text.strip("[]").split(",")], "numbers such as 0.8,0.2", "X,X"
     ),
-    Sequence[str]: {"nargs": "+"},
+    Sequence[str]: {"nargs": "+", "action": "extend"},
     str: {},
 }
 """How argparse reads a value, by its type."""
@@ -153,7 +153,7 @@ def _parser(function: Callable[..., None], program: str, arguments: Sequence[str
         allow_abbrev=False,
     )
     names = []
-    parser.add_argument("--version", action="version", version=__version__, help="show the version and exit")
+    parser.add_argument("-v", "--version", action="version", version=__version__, help="show the version and exit")
     by_name = {word.partition("=")[0] for word in arguments}
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():

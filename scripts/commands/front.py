@@ -20,7 +20,9 @@ from ..files.errors import Terminated, heed_termination, one_line
 from ..recipes.places import PACKAGE
 from .arguments import UsageError, documentation, nearest, parse
 
-__all__ = ["Command", "answer", "call", "choose", "refuse_former", "say", "say_written", "usage_errors"]
+__all__ = [
+    "Command", "answer", "call", "choose", "refuse_former", "say", "say_written", "start_logging", "usage_errors",
+]  # fmt: skip
 
 Command = Callable[..., None] | Mapping[str, "Command"]
 
@@ -48,10 +50,7 @@ def answer(work: Callable[[], None]) -> int:
         Exit status: 0; 1 for a failure; 2 for arguments that make no sense; 130 if interrupted, 143
         if terminated.
     """
-    logging.basicConfig(stream=sys.stderr, format="%(message)s")
-    logging.getLogger(PACKAGE).setLevel(logging.INFO)
-    logging.getLogger("monai").setLevel(logging.ERROR)
-    logging.getLogger("ignite").setLevel(logging.CRITICAL)  # it says what ends a run, as this does
+    start_logging()
     heed_termination()
     try:
         work()
@@ -63,6 +62,14 @@ def answer(work: Callable[[], None]) -> int:
             raise
         return _fail(line, USAGE if isinstance(error, UsageError) else FAILED)
     return 0
+
+
+def start_logging() -> None:
+    """Write the log of a command to standard error, and of the libraries what concerns its user."""
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    logging.getLogger(PACKAGE).setLevel(logging.INFO)
+    logging.getLogger("monai").setLevel(logging.ERROR)
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)  # it says what ends a run, as this does
 
 
 def call(command: Command, program: str, arguments: Sequence[str]) -> None:

@@ -32,6 +32,10 @@ def bfloat16_pays(device: torch.device | str) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""Of parameters with so many axes."""
+
+
 def accelerate(
     network: nn.Module, device: torch.device | str, amp: bool, channels_last: bool = True, compile: bool = False
 ) -> nn.Module:
@@ -52,9 +56,11 @@ def accelerate(
         ``network``.
     """
     device = torch.device(device)
-    spatial_dims = max((p.ndim for p in network.parameters()), default=4) - 2
-    layouts = {2: torch.channels_last, 3: torch.channels_last_3d} if channels_last else {}
-    network.to(device).to(memory_format=layouts.get(spatial_dims, torch.preserve_format))  # type: ignore[call-overload]
+    network.to(device)
+    for module in network.modules() if channels_last else ():
+        for parameter in module.parameters(recurse=False):
+            if parameter.ndim in LAYOUTS:
+                parameter.data = parameter.data.contiguous(memory_format=LAYOUTS[parameter.ndim])
     if amp:
         plain_forward = network.forward
 

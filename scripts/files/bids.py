@@ -13,7 +13,15 @@ from urllib.parse import quote
 from .atomic import replacing, write_json
 from .sidecar import sidecar_path
 
-__all__ = ["RAW", "bids_entities", "derived_fields", "described_name", "redescribed", "write_derivative_description"]
+__all__ = [
+    "DESCRIPTION",
+    "RAW",
+    "bids_entities",
+    "derived_fields",
+    "described_name",
+    "redescribed",
+    "write_derivative_description",
+]
 
 BIDS_STEM = re.compile(r"(?P<entities>sub-[a-zA-Z0-9]+(?:_[a-z]+-[a-zA-Z0-9]+)*)_(?P<suffix>[a-zA-Z][a-zA-Z0-9]*)")
 DESC = re.compile(r"_desc-(?P<label>[a-zA-Z0-9]+)")
@@ -124,7 +132,7 @@ def derived_fields(image: Path, dataset_dir: Path, voxel_mm: Sequence[float], sk
         return fields
 
 
-def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str, version: str, report: str) -> None:
+def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str, version: str, *others: str) -> None:
     """Make a folder of results a BIDS derivative if the input is a BIDS dataset, that is, has a description itself.
 
     Args:
@@ -132,7 +140,7 @@ def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str,
         output_dir: folder of the results; a description that is already there is kept.
         name: name of the software.
         version: version of the software.
-        report: name of the file of ``output_dir`` that ``.bidsignore`` names, as BIDS knows no such file.
+        *others: names of files of ``output_dir`` that ``.bidsignore`` is to name, as BIDS knows no such files.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -142,14 +150,14 @@ def write_derivative_description(dataset_dir: Path, output_dir: Path, name: str,
         return
     ignore = output_dir / ".bidsignore"
     ignored = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
-    if report not in ignored:
+    if missing := [other for other in others if other not in ignored]:
         with replacing(ignore) as partial:
-            partial.write_text("\n".join([*ignored, report]) + "\n", encoding="utf-8")
+            partial.write_text("\n".join([*ignored, *missing]) + "\n", encoding="utf-8")
     if target.exists():
         return
     url = dataset_dir.resolve().as_uri()
     description = {
-        "Name": f"{name}: restored volumes",
+        "Name": f"{name}: derived volumes",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": name, "Version": version}],

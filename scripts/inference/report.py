@@ -25,7 +25,7 @@ from ..transforms.save_dicom import DICOM
 
 tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
-__all__ = ["RestorationReport", "SkippedVolumesError"]
+__all__ = ["REPORT", "SOFTWARE", "RestorationReport", "SkippedVolumesError"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class RestorationReport:
 
     Attributes:
         names_results: whether the screen gets a line for each result, too, not only for what is skipped.
+        bids_dir: root of the BIDS dataset of which ``dataset_dir`` is a folder; by default it is that itself.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class RestorationReport:
         self.dicom_without_images = 0
         self.others: dict[str, int] = {}
         self.names_results = True
+        self.bids_dir = self.dataset_dir
         self._lines: dict[str, list[str]] = {"restored": [], "skipped": []}
 
     def begin(self, items: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -165,7 +167,7 @@ class RestorationReport:
         """
         stripped = facts.pop("skull_stripped", False)
         image, state = self.sources[name]
-        derived = derived_fields(image, self.dataset_dir, facts.get("spacing_mm", ()), stripped)
+        derived = derived_fields(image, self.bids_dir, facts.get("spacing_mm", ()), stripped)
         own = {FACTS: {**facts, "input": state, "settings": self.settings}}
         path = self.output_dir / output
         try:

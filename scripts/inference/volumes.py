@@ -36,7 +36,7 @@ class FoundVolumes(list[dict[str, str]]):
 
     Attributes:
         without_images: number of DICOM files that hold no images (directories, reports).
-        others: number of files that are no images, by their endings.
+        others: number of files of a matching name that are no images, by their endings.
     """
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ def _list_folder(
             series.append(file)
         elif kind and not is_data_of(file, names):
             items.append(_item(root, file, file.relative_to(root), error=refusal(kind)))
-        elif not is_data_of(file, names):
+        elif _named_as(patterns, file) and not is_data_of(file, names):
             items.others[file.suffix.lower() or "without an ending"] += 1
     if series:
         found, without_images = _series_items(root, files[0].parent, set(series), description)

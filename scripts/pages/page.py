@@ -7,8 +7,10 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -31,6 +33,7 @@ class Section:
         table: table below the text, if any.
         figures: figures below the table, by caption.
         links: other pages, by their texts.
+        pages: addresses to which the first column of the table leads, one a row.
     """
 
     title: str
@@ -38,6 +41,17 @@ class Section:
     table: pd.DataFrame | None = None
     figures: dict[str, Figure] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    pages: Sequence[str] = ()
+
+    def table_html(self) -> str:
+        """The table, "" without one."""
+        if self.table is None:
+            return ""
+        texts = self.table.map(lambda value: escape(value) if isinstance(value, str) else value)
+        if self.pages:
+            cells = zip(self.pages, texts.iloc[:, 0], strict=True)
+            texts[texts.columns[0]] = [f'<a href="{quote(page)}">{text}</a>' for page, text in cells]
+        return str(texts.to_html(index=False, border=0, float_format="{:.4g}".format, escape=False, na_rep=""))
 
 
 def write_page(template: Path, path: Path, **content: Any) -> None:
@@ -71,7 +85,7 @@ def write_sections(
         {
             "title": section.title,
             "text": section.text,
-            "table": "" if section.table is None else section.table.to_html(index=False, border=0, float_format="%.4g"),
+            "table": section.table_html(),
             "figures": {caption: figure_source(figure) for caption, figure in section.figures.items()},
             "links": section.links,
         }

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +16,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.helpers.container import copied, steps
 from tests.install.conftest import BUNDLES, Environment
 
 pytestmark = pytest.mark.install
@@ -120,3 +125,15 @@ def test_nothing_was_written_into_the_package(complete: Environment) -> None:
     found = (complete.site / "brain_mri_autoencoders").rglob("*")
     files = {path.relative_to(complete.site).as_posix() for path in found if path.is_file() and path.suffix != ".pyc"}
     assert files - recorded == set()
+
+
+def test_the_steps_of_the_dockerfile_make_a_program_that_answers(tmp_path):
+    """All but the base image, in an empty environment."""
+    folder, venv = copied(tmp_path / "image"), tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    index = os.environ.get("TORCH_INDEX", "https://pypi.org/simple")
+    variables = {**os.environ, "PATH": f"{venv}/bin:{os.environ['PATH']}", "TORCH_INDEX": index}
+    for step in steps("RUN"):
+        subprocess.run(["bash", "-ec", step], cwd=folder, env=variables, check=True)
+    called = subprocess.run([f"{venv}/bin/brain-ae", "bids", "-v"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", called.stdout)
