@@ -146,7 +146,7 @@ def _examined(volume: Tensor, network: Any, parts: Sequence[Part]) -> tuple[Tens
             repaired, done = sharp[None, None], [*done, "blur"]
             odds = _odds(repaired, network, parts)
     field = getattr(network, "field", None)
-    if field is not None and float(odds[-1]) < UNKNOWN:
+    if field is not None and float(odds[-1]) < UNKNOWN and _level(odds, "noise") < MOST:
         even, strength = field.undo(repaired)
         if float(strength) > LEAST_FIELD:
             repaired, done = even, [*done, "uneven brightness"]

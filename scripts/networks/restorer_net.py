@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shipped restorer: networks for all kinds of damage, for noise and lost voxels, and for the bias field."""
+"""The shipped restorer: a network for whole volumes, one for slices where voxels were lost, one for the bias field."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from .error_spread import ErrorSpread
 from .field_net import FieldNet
 from .slab_unet import SlabUNet
 
-__all__ = ["OTHERS", "RestorerNet"]
+__all__ = ["RestorerNet"]
 
 OTHERS = (0, 1, 2, 4, 5, 8)
 """Numbers of the kinds of damage that the network for slices has not learnt: all but noise, dropout and holes."""
+SLICES = 30
+"""At a time."""
 
 
 class RestorerNet(nn.Module):
     """Two networks, of which the damage chooses one, and one for the bias field, which comes before.
 
-    Noise, dropped voxels and holes are what neighbouring voxels tell most about: a network that spends much on each
-    slice restores a volume that has nothing else. All other volumes go through one that sees more slices at once and
-    spends less on each. In training there is only this one.
+    A volume in which voxels were filled, and which has nothing else but noise, goes through the network for slices,
+    which learnt noise and holes together. All others go through the one for volumes, which is told the levels of
+    damage, and tells the standard deviation of all. In training there is only this one.
 
     Args:
         volumes: network for volumes, with a verdict.
-        slices: network for noise and for what was filled, which is told the levels.
-        field: network that tells the bias field.
-        most: level of another damage from which volumes go through the first network.
+        slices: network from slices ``(B, 1, H, W)`` to restored ones; it is not trained.
+        field: network that tells the bias field, which is undone before; it is not trained.
+        most: level of another damage from which filled volumes go through the network for volumes as well.
 
     Attributes:
         spread: corrects the standard deviations.
     """
 
-    def __init__(self, volumes: SlabUNet, slices: SlabUNet, field: FieldNet, most: float = 0.3) -> None:
+    def __init__(self, volumes: SlabUNet, slices: nn.Module, field: FieldNet, most: float = 0.7) -> None:
         super().__init__()
         self.volumes, self.slices, self.most = volumes, slices.requires_grad_(False), most
         self.field = field.requires_grad_(False)
@@ -59,6 +61,10 @@ class RestorerNet(nn.Module):
         """
         if levels is None:
             levels = torch.sigmoid(self.verdict(x[:, :1])[:, :-1])
-        others = not self.training and float(levels[:, OTHERS].max()) <= self.most
-        restored: Tensor = (self.slices if others else self.volumes)(x, levels)
-        return restored
+        restored = self.volumes(x, levels)
+        if self.training or x.shape[1] == 1 or float(levels[:, OTHERS].max()) > self.most:
+            return restored
+        slices = x[:, 0].movedim(-1, 1).flatten(0, 1)[:, None]  # (B * D, 1, H, W)
+        done = torch.cat([self.slices(some) for some in slices.split(SLICES)])
+        image = done[:, 0].unflatten(0, (len(x), -1)).movedim(1, -1)
+        return torch.cat([image[:, None].to(restored), restored[:, 1:]], dim=1)

@@ -82,7 +82,6 @@ class SlabUNet(nn.Module):
         residual_output: whether the network predicts a correction of the first channel of its input.
         verdict: network that gives the log odds of levels, ``(B, kinds + 1)``, the last of which is left out; it is
             not trained along.
-        kinds: number of levels that a network without a verdict is told.
 
     Raises:
         ValueError: ``channels`` and ``blocks`` are not three numbers each, or a size is not positive.
@@ -110,7 +109,6 @@ class SlabUNet(nn.Module):
         margin: int = 3,
         residual_output: bool = True,
         verdict: VerdictNet | None = None,
-        kinds: int = 0,
     ) -> None:
         super().__init__()
         if len(channels) != 3 or len(blocks) != 3 or min(*channels, *blocks, slab, margin + 1) < 1:
@@ -127,7 +125,7 @@ class SlabUNet(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.through = nn.ModuleList(ThroughSlabs(channels[2]) for _ in range(2))
         self.verdict = verdict
-        kinds = kinds if verdict is None else verdict.kinds
+        kinds = 0 if verdict is None else verdict.kinds
         self.describe = nn.Sequential(
             nn.Linear(kinds or sum(channels), 128), nn.ReLU(), nn.Linear(128, 2 * sum(channels))
         )
@@ -158,9 +156,6 @@ class SlabUNet(nn.Module):
             x: shape ``(B, C, H, W, D)``, H and W multiples of 8; C is ``in_channels``, or 1.
             levels: how much of which damage the volumes have, ``(B, kinds)``; by default the verdict tells.
 
-        Raises:
-            ValueError: the levels are neither given nor told by a verdict.
-
         Returns:
             Shape ``(B, out_channels, H, W, D)``.
         """
@@ -170,14 +165,10 @@ class SlabUNet(nn.Module):
         middle = self.encoder[1](self.down[0](fine))
         coarse = self.encoder[2](self.down[1](middle))
         features = [fine, middle, coarse]
-        if self.heads is None:
+        if self.verdict is None:
             known = torch.cat([part.unflatten(0, (len(x), -1)).mean(dim=(1, 3, 4)) for part in features], dim=1)
-        elif levels is not None:
-            known = levels
-        elif self.verdict is not None:
-            known = levels = torch.sigmoid(self.verdict(x[:, :1])[:, :-1])
         else:
-            raise ValueError("the levels of damage are neither given nor told by a verdict.")
+            known = levels = torch.sigmoid(self.verdict(x[:, :1])[:, :-1]) if levels is None else levels
         gains, offsets = self.describe(known).chunk(2, dim=1)
         slabs = len(fine) // len(x)
         modulated = [

@@ -20,7 +20,7 @@ from ...losses import RestorationLoss
 from ...networks import VerdictNet
 from ...recipes.weights import load_weights
 from ..command_line import run_command, say
-from .parts import slice_network, volume_network
+from .parts import volume_network
 from .pool import DamagedHead, Pool
 
 __all__ = ["train"]
@@ -35,8 +35,6 @@ KEPT = 0.998
 EVERY = 250
 """Steps between two looks at the pool and two lines of the log."""
 TISSUE, AIR_WEIGHT = 0.08, 0.1
-MOST = 0.25
-"""Level of any other damage of the heads from which the network for slices learns."""
 
 
 def train(
@@ -46,7 +44,6 @@ def train(
     learning_rate: float = 1e-3,
     size: int = 500,
     verdict: str = "",
-    slices: bool = False,
     resume: bool = False,
     threads: int = 1,
     seed: int = 0,
@@ -60,7 +57,6 @@ def train(
         learning_rate: the highest.
         size: heads that are kept in memory.
         verdict: weights of a verdict that tells the levels; without, they are those that were drawn.
-        slices: learn the network for noise and for what was lost, from heads that have nothing else.
         resume: go on from the checkpoint.
         threads: of the computation.
         seed: of all that is random.
@@ -69,8 +65,7 @@ def train(
     torch.manual_seed(seed)
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    told = load_weights(VerdictNet(len(KINDS)), verdict).eval() if verdict else None
-    network: Any = slice_network() if slices else volume_network(told or VerdictNet(len(KINDS)))
+    network: Any = volume_network(load_weights(VerdictNet(len(KINDS)), verdict))
     network = accelerate(network, "cpu", bfloat16_pays("cpu"))
     parameters = [one for one in network.parameters() if one.requires_grad]
     optimiser = torch.optim.AdamW(parameters, learning_rate, weight_decay=1e-4, fused=True)
@@ -83,7 +78,7 @@ def train(
         average.update({key: value for key, value in state["average"].items() if key in mine})
         optimiser.load_state_dict(state["optimiser"])
         elapsed, step = state["elapsed"], state["step"]
-    pool, loss_function = Pool(Path(pool_dir), size, MOST if slices else 1.0), RestorationLoss()
+    pool, loss_function = Pool(Path(pool_dir), size), RestorationLoss()
     pool.update()
     losses: list[tuple[float, float]] = []
     begin = time.monotonic() - elapsed
@@ -92,7 +87,7 @@ def train(
         rate = learning_rate * min(1.0, (step + 1) / WARM_UP) * max(0.5 * (1 + math.cos(math.pi * passed)), 1e-3)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        images, targets, levels = _batch(pool, told)
+        images, targets, levels = _batch(pool, network.verdict if verdict else None)
         prediction = network(images, levels)
         loss = loss_function(prediction, targets)
         optimiser.zero_grad()

@@ -21,7 +21,7 @@ def assemble(volumes: str, verdict: str, slices: str, field: str, path: str) -> 
     Args:
         volumes: weights of the network for volumes, see :mod:`scripts.studies.restorer`.
         verdict: those of its verdict.
-        slices: those of the network for noise and lost voxels, see there as well.
+        slices: those of the network for slices.
         field: those of the network for the bias field, see :mod:`scripts.studies.restorer.field`.
         path: file that is written.
     """

@@ -17,7 +17,6 @@ from monai.bundle import ConfigParser
 from torch import Tensor
 
 from ...files.atomic import replacing
-from ...networks.restorer_net import OTHERS
 from ...networks.volume_statistics import volume_statistics
 from ...recipes.recipe import find_recipe, merged_config
 from ..command_line import run_command, say
@@ -90,11 +89,10 @@ class Pool:
     Args:
         folder: folder of the files.
         size: number of heads that are kept.
-        most: heads with a higher level of damage other than noise and lost voxels are passed over.
     """
 
-    def __init__(self, folder: Path, size: int, most: float = 1.0) -> None:
-        self.folder, self.size, self.most = folder, size, most
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder, self.size = folder, size
         self.heads: dict[str, DamagedHead] = {}
         self.seen: set[str] = set()
 
@@ -103,9 +101,7 @@ class Pool:
         for path in sorted(self.folder.glob("[0-9]*.pt"))[-self.size :]:
             if path.name not in self.seen:
                 self.seen.add(path.name)
-                head = torch.load(path, weights_only=True)
-                if float(head["levels"][list(OTHERS)].max()) <= self.most:
-                    self.heads[path.name] = head
+                self.heads[path.name] = torch.load(path, weights_only=True)
         for name in sorted(self.heads)[: -self.size]:
             del self.heads[name]
 
