@@ -20,7 +20,7 @@ from ...losses import RestorationLoss
 from ...networks import VerdictNet
 from ...recipes.weights import load_weights
 from ..command_line import run_command, say
-from .parts import volume_network
+from .assemble import volume_network
 from .pool import DamagedHead, Pool
 
 __all__ = ["train"]

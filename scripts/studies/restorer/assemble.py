@@ -7,12 +7,24 @@ from pathlib import Path
 
 import torch
 
+from ...corruptions import KINDS
 from ...files.atomic import replacing
+from ...networks import FieldNet, ResidualUNet, RestorerNet, SlabUNet, VerdictNet
 from ...recipes.weights import load_weights
 from ..command_line import run_command
-from .parts import restorer_network
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "restorer_network", "volume_network"]
+
+
+def volume_network(verdict: VerdictNet) -> SlabUNet:
+    """The network for all kinds of damage."""
+    return SlabUNet(channels=(64, 96, 96), verdict=verdict)
+
+
+def restorer_network() -> RestorerNet:
+    """The restorer of ``configs/net/restorer.yaml``."""
+    slices = ResidualUNet(spatial_dims=2, residual_output=True)
+    return RestorerNet(volume_network(VerdictNet(len(KINDS))), slices, FieldNet())
 
 
 def assemble(volumes: str, verdict: str, slices: str, field: str, path: str) -> None:

@@ -36,7 +36,7 @@ from ...inference.gate import Gate
 from ...inference.volume_inferer import VolumeInferer
 from ...recipes.recipe import find_recipe, merged_config
 from ..command_line import run_command, say
-from .parts import restorer_network
+from .assemble import restorer_network
 from .verdict import loader
 
 __all__ = ["Case", "cases", "damages", "measure", "psnr", "restorer"]
