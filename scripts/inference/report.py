@@ -15,7 +15,7 @@ from typing import Any
 from monai.utils import optional_import
 
 from .. import __version__
-from ..files.atomic import replacing
+from ..files.atomic import replacing, write_json
 from ..files.bids import derived_fields, write_derivative_description
 from ..files.errors import printable
 from ..files.formats import data_beside
@@ -24,7 +24,7 @@ from ..files.sidecar import sidecar_path, write_sidecar
 
 tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
-__all__ = ["RestorationReport", "SkippedVolumesError"]
+__all__ = ["RestorationReport", "SkippedVolumesError", "page_path"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ COMPANIONS = {
     "output_uncertainty": "Standard deviation of the restored intensities",
 }
 """What may lie beside a result, by the key of its path."""
+PAGE = ("page", "self_test")
+"""Facts that hold as long as the page is there."""
 FACTS = "Restoration"
 """Key of a sidecar that is ours; the others are those of BIDS."""
 
@@ -92,6 +94,7 @@ class RestorationReport:
         self.dicom_without_images = 0
         self.others: dict[str, int] = {}
         self.names_results = True
+        self.finished = False
         self._lines: dict[str, list[str]] = {"restored": [], "skipped": []}
 
     def begin(self, items: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -132,6 +135,8 @@ class RestorationReport:
             return False
         if same:
             self.existing += 1
+            if not page_path(path).is_file():
+                facts = {key: value for key, value in facts.items() if key not in PAGE}
             self._note("restored", {"name": name, "output": output, **facts})
             self._name_result("kept", name, output)
             return True
@@ -147,6 +152,7 @@ class RestorationReport:
         if not path.parent.resolve().is_relative_to(self.output_dir.resolve()):
             raise ValueError(f"its result would be written into {path.parent.resolve()}, out of {self.output_dir}.")
         sidecar_path(path).unlink(missing_ok=True)
+        page_path(path).unlink(missing_ok=True)
 
     def restore(self, name: str, output: str, **facts: Any) -> None:
         """Note a volume that was written.
@@ -182,6 +188,25 @@ class RestorationReport:
         if self.names_results:
             _tell(f"{done} {printable(name)}: {printable(output)}")
 
+    def add(self, name: str, **facts: Any) -> None:
+        """Note more about a volume that was written, in its sidecar as well.
+
+        Args:
+            name: name of the volume.
+            facts: what is known of it.
+
+        Raises:
+            OSError: the sidecar cannot be written.
+        """
+        place = next(number for number, entry in enumerate(self.restored) if entry["name"] == name)
+        entry = self.restored[place]
+        path = sidecar_path(self.output_dir / entry["output"])
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        write_json(path, {**fields, FACTS: {**fields[FACTS], **facts}})
+        entry |= facts
+        self._lines["restored"][place] = _line(entry)
+        self._save()
+
     def foresee(self, name: str, output: str, **facts: Any) -> None:
         """Say what would be written.
 
@@ -215,11 +240,11 @@ class RestorationReport:
 
     def _note(self, kind: str, entry: dict[str, Any]) -> None:
         (self.restored if kind == "restored" else self.skipped).append(entry)
-        self._lines[kind].append("  " + json.dumps(entry))
+        self._lines[kind].append(_line(entry))
 
     def _save(self) -> None:
         with suppress(OSError):  # the disk is full: the end of the run says so
-            self.write()
+            self.write(self.finished)
 
     def write(self, finished: bool = False) -> None:
         """Write ``report.json`` by rename.
@@ -232,6 +257,7 @@ class RestorationReport:
         """
         if self.dry_run:
             return
+        self.finished = finished
         head: dict[str, Any] = {"dataset_dir": str(self.dataset_dir), "finished": finished}
         if self.dicom_without_images:
             head["dicom_without_images"] = self.dicom_without_images
@@ -266,6 +292,20 @@ class RestorationReport:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
         kept = f" ({self.existing} of them before)" if self.existing else ""
         _tell(f"{self.done} {total} volumes{kept}, see {report}")
+
+
+def page_path(result: Path) -> Path:
+    """Where the page about a result is.
+
+    Example:
+        >>> page_path(Path("sub-01/sub-01_desc-restored_T1w.nii.gz")).name
+        'sub-01_desc-restored_T1w.html'
+    """
+    return sidecar_path(result).with_suffix(".html")
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    return "  " + json.dumps(entry)
 
 
 def _source_state(item: Mapping[str, str]) -> str:

@@ -31,6 +31,8 @@ class Section:
         table: table below the text, if any.
         figures: figures below the table, by caption.
         links: other pages, by their texts.
+        judgement: line above the text, which stands out.
+        color: of the judgement: "green", "amber" or "red".
     """
 
     title: str
@@ -38,6 +40,8 @@ class Section:
     table: pd.DataFrame | None = None
     figures: dict[str, Figure] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    judgement: str = ""
+    color: str = ""
 
 
 def write_page(template: Path, path: Path, **content: Any) -> None:
@@ -74,6 +78,8 @@ def write_sections(
             "table": "" if section.table is None else section.table.to_html(index=False, border=0, float_format="%.4g"),
             "figures": {caption: figure_source(figure) for caption, figure in section.figures.items()},
             "links": section.links,
+            "judgement": section.judgement,
+            "color": section.color,
         }
         for section in sections
     ]
