@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from monai.data import MetaTensor, affine_to_spacing
 from monai.transforms import Orientation
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ __all__ = ["PLANES", "TEXT", "TurnedHead", "turned_head"]
 
 MARGIN_MM = 8.0
 """What is shown around the mask."""
-TEXT = "#e8eaed"
+TEXT, EDGE = "#e8eaed", withStroke(linewidth=1.5, foreground="black")
 PLANES = {"axial": ("R", "L", 2, "z"), "coronal": ("R", "L", 1, "y"), "sagittal": ("A", "P", 0, "x")}
 """Letters at the left and the right edge, and the axis of millimetres across the slices, with its name."""
 
@@ -50,9 +51,10 @@ class TurnedHead:
         """Letters of the sides and the millimetres of a slice, on the axes that show it."""
         left, right, _, name = PLANES[self.plane]
         for x, text, side in ((0.01, left, "left"), (0.99, right, "right")):
-            axis.text(x, 0.98, text, color=TEXT, fontsize=8, ha=side, va="top", transform=axis.transAxes)
+            written = axis.text(x, 0.98, text, color=TEXT, fontsize=8, ha=side, va="top", transform=axis.transAxes)
+            written.set_path_effects([EDGE])
         text = f"{name} {self.millimetres(k):.0f} mm"
-        axis.text(0.01, 0.01, text, color=TEXT, fontsize=7, transform=axis.transAxes)
+        axis.text(0.01, 0.01, text, color=TEXT, fontsize=7, transform=axis.transAxes).set_path_effects([EDGE])
 
 
 def turned_head(stack: MetaTensor, plane: str) -> TurnedHead:

@@ -49,6 +49,8 @@ def write_pages(report: RestorationReport, restorer: Restorer, items: Sequence[M
             test = self_test(restorer, head.best, masker, head.verdict == OUTSIDE)
             write_head_page(page, head, test)
             report.add(entry["name"], page=page.relative_to(report.output_dir).as_posix(), self_test=test.facts())
+            color, reasons = test.judged()
+            logger.info("tested on %s: %s, %s", printable(entry["name"]), color, "; ".join(reasons))
         except Exception as failure:  # whatever a reader or the memory raises: it concerns this page alone
             without.append({"name": entry["name"], "reason": f"no page: {failure_reason(failure)}"})
             logger.warning("no page of %s: %s", printable(entry["name"]), failure_reason(failure))

@@ -40,9 +40,9 @@ WORSE_DB = 0.05
 LEAST_GAIN_DB, LEAST_RECOVERED, MOST_LOST = 0.3, 0.5, 0.03
 RULE = (
     f"Red: the volume lies outside of the training; or a damaged copy came back worse than it went in (more than "
-    f"{WORSE_DB:g} dB, or a larger error inside the holes); or the lesions lost more than {MOST_LOST:.0%} of their "
-    f"contrast. Amber: less than {LEAST_GAIN_DB:g} dB is gained on the noise, less than {LEAST_RECOVERED:.0%} of the "
-    f"error of the holes is undone, the lesions gained more than {MOST_LOST:.0%}, or a test could not be made. Green: "
+    f"{WORSE_DB:g} dB, or a larger error inside the holes); or the lesions lost more than {100 * MOST_LOST:g} % of their "
+    f"contrast. Amber: less than {LEAST_GAIN_DB:g} dB is gained on the noise, less than {100 * LEAST_RECOVERED:g} % of the "
+    f"error of the holes is undone, the lesions gained more than {100 * MOST_LOST:g} %, or a test could not be made. Green: "
     "none of these."
 )
 
@@ -78,14 +78,14 @@ class SelfTest:
             "the volume lies outside of the training": self.outside,
             f"noise is made worse by {-gain:.1f} dB": gain < -WORSE_DB,
             "holes are filled with something worse than nothing": holes < 0,
-            f"lesions lose {1 - min(self.kept, default=1):.0%} of their contrast": any(
+            f"lesions lose {100 - 100 * min(self.kept, default=1):.1f} % of their contrast": any(
                 one < 1 - MOST_LOST for one in self.kept
             ),
         }
         amber = {
             f"of the noise {gain:.1f} dB are undone": -WORSE_DB <= gain < LEAST_GAIN_DB,
-            f"of the error of the holes {holes:.0%} is undone": 0 <= holes < LEAST_RECOVERED,
-            f"lesions gain {max(self.kept, default=1) - 1:.0%} of contrast": any(
+            f"of the error of the holes {100 * holes:.0f} % is undone": 0 <= holes < LEAST_RECOVERED,
+            f"lesions gain {100 * max(self.kept, default=1) - 100:.1f} % of contrast": any(
                 one > 1 + MOST_LOST for one in self.kept
             ),
             "no hole fell into the head": self.holes_recovered is None,

@@ -144,21 +144,21 @@ def _pictures(head: RestoredHead, change: Tensor, inside: Tensor) -> dict[str, A
         Column(
             "difference",
             change,
-            difference_scale(limit, f"after - before (±{limit / (high - low):.1%} of the bright end)"),
+            difference_scale(limit, f"after - before (±{100 * limit / (high - low):.1f} % of the bright end)"),
         ),
     ]
     caption = "Before, after, and what was changed."
     if head.uncertainty is not None:
         columns.append(Column("uncertainty", head.uncertainty[0], sd_scale(limit, "standard deviation")))
         caption = "Before, after, what was changed, and how uncertain the result is."
-    return {caption: comparison_figure(columns, head.before.affine, inside, change)}
+    return {caption: comparison_figure(columns, head.before.affine, inside, change * inside)}
 
 
 def _numbers(head: RestoredHead, relative: Tensor, inside: Tensor) -> pd.DataFrame:
     rows = {
-        "voxels changed at all": f"{float((relative != 0).float().mean()):.1%} of the volume",
-        f"voxels of the head changed by more than {VISIBLE:.0%} of the bright end": (
-            f"{float((relative[inside].abs() > VISIBLE).float().mean()):.1%} of the head"
+        "voxels changed at all": f"{100 * float((relative != 0).float().mean()):.1f} % of the volume",
+        f"voxels of the head changed by more than {100 * VISIBLE:g} % of the bright end": (
+            f"{100 * float((relative[inside].abs() > VISIBLE).float().mean()):.1f} % of the head"
         ),
         "root mean square of the change in the head": (
             f"{100 * float(relative[inside].square().mean(dtype=torch.float64).sqrt()):.2f} % of the bright end"
@@ -177,18 +177,18 @@ def _test_section(head: RestoredHead, test: SelfTest) -> Section:
     )
     gate = " The gate was switched off for it, as nothing would be restored otherwise." if test.outside else ""
     text = (
-        f"Known damage was put into this head {base}, and restored in the same way.{gate} {RULE} Synthetic damage is "
+        f"Known damage was put into {base} and restored in the same way.{gate} {RULE} Synthetic damage is "
         "not the damage of a scanner: green says that the restorer copes with this head, not that its result is right."
     )
-    holes = "no hole fell into the head" if test.holes_recovered is None else f"{test.holes_recovered:.0%}"
+    holes = "no hole fell into the head" if test.holes_recovered is None else f"{100 * test.holes_recovered:.0f} %"
     low, high = HOLES_MM
     smallest, largest = LESIONS["diameter_mm"]
     rows = {
-        f"Rician noise of {NOISE:.0%} of the bright end": (
+        f"Rician noise of {100 * NOISE:g} % of the bright end": (
             "PSNR inside the head, before and after",
             f"{test.noise_db[0]:.1f} to {test.noise_db[1]:.1f} dB ({test.noise_db[1] - test.noise_db[0]:+.1f})",
         ),
-        f"square holes of {low:g} to {high:g} mm in {HOLES_SHARE:.0%} of the slices": (
+        f"square holes of {low:g} to {high:g} mm in {100 * HOLES_SHARE:g} % of the slices": (
             "share of the squared error inside the holes that is undone; 0 %: as left empty", holes,
         ),
         f"synthetic lesions of {smallest:g} to {largest:g} mm, two bright and two dark": (
@@ -206,4 +206,4 @@ def _test_section(head: RestoredHead, test: SelfTest) -> Section:
 
 
 def _percent(share: float | None) -> str:
-    return "no room for any" if share is None else f"{share:.1%}"
+    return "no room for any" if share is None else f"{100 * share:.1f} %"
