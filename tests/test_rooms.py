@@ -28,7 +28,6 @@ ORDER = (
     ("recipes", "inference"),
     ("pages",),
     ("evaluation",),
-    ("restoration",),
     ("demo", "latent", "uncertainty", "normative", "anomaly"),
     ("commands",),
     ("__init__.py", "__main__.py"),

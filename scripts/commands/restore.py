@@ -53,8 +53,8 @@ def restore(
         settings = typed_settings(INFERENCE, keys)
     if report:
         if settings.get("mode") == "fill":
-            raise UsageError("report shows what a restoration changed: leave it out with --mode fill.")
-        from ..restoration import folder  # noqa: F401  # a missing package ends it before any work
+            raise UsageError("report is about volumes that are restored, not filled: leave it out.")
+        from ..evaluation import restored_folder  # noqa: F401  # a missing package ends it before any work
     workflow = recipe_workflow(INFERENCE, "inference", settings, dataset_dir, output_dir)
     outcome = workflow.parser.get_parsed_content("report")
     outcome.names_results = False
@@ -71,9 +71,9 @@ def restore(
 
 
 def _write_pages(parser: ConfigParser) -> None:
+    from ..evaluation.restored_folder import write_pages
     from ..files.errors import printable
     from ..inference.restorer import Restorer
-    from ..restoration.folder import write_pages
 
     outcome = parser.get_parsed_content("report")
     if outcome.restored:

@@ -32,7 +32,8 @@ SEVERITY = 3
 PLANES = ("axial", "sagittal")
 LIMIT = 0.15
 """Ends of the scale of the error and of the uncertainty, 1 = the clean head's 99.5th percentile."""
-COLORS = 96
+COLORS = {"gray": 40, "RdBu_r": 41, "inferno": 32}
+"""Numbers of colours of each scale: few, as noise makes large files."""
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def write_gallery(
         item = restorer.restored_item(nib.Nifti1Image(damaged.numpy(), np.asarray(clean.affine, dtype=np.float64)))
         restored, sd = (item[key].as_tensor()[0].cpu().float() for key in ("pred", "uncertainty"))
         path = folder / f"{condition.kind}.png"
-        save_figure(damage_figure(clean.as_tensor()[0], damaged, restored, sd, clean.affine, inside), path, COLORS)
+        save_figure(damage_figure(clean.as_tensor()[0], damaged, restored, sd, clean.affine, inside), path, maps=COLORS)
         logger.info("%s: %s", condition.name, _in_words(condition, clean.as_tensor()[0], damaged, restored, inside))
         yield path
 

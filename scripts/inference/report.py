@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,13 +17,12 @@ from .. import __version__
 from ..files.atomic import replacing, write_json
 from ..files.bids import derived_fields, write_derivative_description
 from ..files.errors import printable
-from ..files.formats import data_beside
-from ..files.hashes import content_hash
-from ..files.sidecar import sidecar_path, write_sidecar
+from ..files.sidecar import page_path, sidecar_path, write_sidecar
+from .volumes import source_state
 
 tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
-__all__ = ["RestorationReport", "SkippedVolumesError", "page_path"]
+__all__ = ["RestorationReport", "SkippedVolumesError"]
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +109,7 @@ class RestorationReport:
         """
         self.dicom_without_images = getattr(items, "without_images", 0)
         self.others = dict(getattr(items, "others", {}))
-        self.sources = {item["name"]: (Path(item["image"]), _source_state(item)) for item in items if not item["error"]}
+        self.sources = {item["name"]: (Path(item["image"]), source_state(item)) for item in items if not item["error"]}
         if self.skip_existing:
             items = [item for item in items if not self._keep(item)]
         if not self.dry_run:
@@ -204,7 +202,7 @@ class RestorationReport:
         fields = json.loads(path.read_text(encoding="utf-8"))
         write_json(path, {**fields, FACTS: {**fields[FACTS], **facts}})
         entry |= facts
-        self._lines["restored"][place] = _line(entry)
+        self._lines["restored"][place] = "  " + json.dumps(entry)
         self._save()
 
     def foresee(self, name: str, output: str, **facts: Any) -> None:
@@ -240,7 +238,7 @@ class RestorationReport:
 
     def _note(self, kind: str, entry: dict[str, Any]) -> None:
         (self.restored if kind == "restored" else self.skipped).append(entry)
-        self._lines[kind].append(_line(entry))
+        self._lines[kind].append("  " + json.dumps(entry))
 
     def _save(self) -> None:
         with suppress(OSError):  # the disk is full: the end of the run says so
@@ -292,38 +290,6 @@ class RestorationReport:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
         kept = f" ({self.existing} of them before)" if self.existing else ""
         _tell(f"{self.done} {total} volumes{kept}, see {report}")
-
-
-def page_path(result: Path) -> Path:
-    """Where the page about a result is.
-
-    Example:
-        >>> page_path(Path("sub-01/sub-01_desc-restored_T1w.nii.gz")).name
-        'sub-01_desc-restored_T1w.html'
-    """
-    return sidecar_path(result).with_suffix(".html")
-
-
-def _line(entry: Mapping[str, Any]) -> str:
-    return "  " + json.dumps(entry)
-
-
-def _source_state(item: Mapping[str, str]) -> str:
-    """What changes with the files that a result is made of; "" where one cannot be looked at."""
-    states = [_state(Path(item[key])) for key in ("image", "mask") if key in item]
-    return "" if "" in states else content_hash(states) if len(states) > 1 else states[0]
-
-
-def _state(image: Path) -> str:
-    """What changes with the files of a volume: their names, sizes and times; "" of one that cannot be looked at."""
-    try:
-        with suppress(NotADirectoryError), os.scandir(image) as entries:
-            files = [(entry.name, entry.stat()) for entry in entries]
-            return content_hash(sorted([ascii(name), file.st_size, file.st_mtime_ns] for name, file in files))
-        files = [(file.name, file.stat()) for file in (image, *data_beside(image))]
-    except OSError:
-        return ""
-    return content_hash([[ascii(name), file.st_size, file.st_mtime_ns] for name, file in files])
 
 
 def _tell(line: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
 from itertools import groupby
@@ -22,8 +22,9 @@ from ..files.dicom import find_series, is_dicom
 from ..files.errors import failure_reason
 from ..files.folder_walk import walk_folder
 from ..files.formats import READ_ENDINGS, format_of, is_data_of, refusal, stem
+from ..files.hashes import content_hash, files_state
 
-__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes"]
+__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes", "source_state"]
 
 
 VOLUME_PATTERNS = ("*",)
@@ -158,6 +159,12 @@ def _series_items(root: Path, folder: Path, files: set[Path], description: str) 
         item = _item(root, folder, output, volume.series, volume.error)
         items.append({**item, "name": item["name"] + (f" ({volume.label})" if volume.label else "")})
     return items, found.without_images
+
+
+def source_state(item: Mapping[str, str]) -> str:
+    """What changes with the files that a result is made of; "" where one cannot be looked at."""
+    states = [files_state(Path(item[key])) for key in ("image", "mask") if key in item]
+    return "" if "" in states else content_hash(states) if len(states) > 1 else states[0]
 
 
 class VolumeDataset(Dataset):

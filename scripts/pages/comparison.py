@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from monai.data import MetaTensor
 from numpy.typing import NDArray
 from torch import Tensor
@@ -86,10 +87,8 @@ def comparison_figure(
     stack = torch.stack([*(one.volume.float() for one in columns), change.float(), mask.float()])
     heads = [turned_head(MetaTensor(stack, affine=torch.as_tensor(affine)), plane) for plane in planes]
     heights = [INCHES * head.volumes.shape[1] * head.aspect / head.volumes.shape[2] for head in heads]
-    figure = Figure(
-        figsize=(INCHES * len(columns), sum(heights) + 0.95), facecolor="black", layout="constrained"
-    )  # fmt: skip
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)  # type: ignore[union-attr]
+    layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
+    figure = Figure(figsize=(INCHES * len(columns), sum(heights) + 0.95), facecolor="black", layout=layout)
     grid = figure.subplots(len(heads), len(columns), squeeze=False, height_ratios=heights)
     for row, head in zip(grid, heads, strict=True):
         k = _slice_of(head.volumes[-1])

@@ -19,13 +19,13 @@ from torch import Tensor
 
 from ..anatomy.head_mask import head_mask
 from ..corruptions import Draws, EachSlice, RandHoles, rician_noise
-from ..evaluation.lesions import put_lesions
 from ..inference.brain_mask import BrainMasker
 from ..inference.restorer import Restorer
 from ..inference.volume_inferer import VolumeInferer
 from ..metrics.restoration import peak_signal_to_noise_ratio
 from ..transforms.plane import PLANE_AXCODES
 from ..transforms.volume_scale import volume_range
+from .lesions import put_lesions
 
 __all__ = ["AMBER", "GREEN", "RED", "RULE", "SelfTest", "self_test"]
 
@@ -39,11 +39,11 @@ LESIONS: dict[str, Any] = {"number": (2, 2), "diameter_mm": (6.0, 16.0), "contra
 WORSE_DB = 0.05
 LEAST_GAIN_DB, LEAST_RECOVERED, MOST_LOST = 0.3, 0.5, 0.03
 RULE = (
-    f"Red: the volume lies outside of the training; or a damaged copy came back worse than it went in (more than "
-    f"{WORSE_DB:g} dB, or a larger error inside the holes); or the lesions lost more than {100 * MOST_LOST:g} % of their "
-    f"contrast. Amber: less than {LEAST_GAIN_DB:g} dB is gained on the noise, less than {100 * LEAST_RECOVERED:g} % of the "
-    f"error of the holes is undone, the lesions gained more than {100 * MOST_LOST:g} %, or a test could not be made. Green: "
-    "none of these."
+    "Red: the volume lies outside of the training; or a damaged copy came back worse than it went in (more than "
+    f"{WORSE_DB:g} dB, or a larger error inside the holes); or the lesions lost more than {100 * MOST_LOST:g} % of "
+    f"their contrast. Amber: less than {LEAST_GAIN_DB:g} dB is gained on the noise, less than "
+    f"{100 * LEAST_RECOVERED:g} % of the error of the holes is undone, the lesions gained more than "
+    f"{100 * MOST_LOST:g} %, or a test could not be made. Green: none of these."
 )
 
 

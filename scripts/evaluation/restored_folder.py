@@ -12,12 +12,13 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 
 from ..files.errors import failure_reason, printable
+from ..files.sidecar import page_path
 from ..inference.brain_mask import BrainMasker
 from ..inference.gate import OUTSIDE
-from ..inference.report import RestorationReport, page_path
+from ..inference.report import RestorationReport
 from ..inference.restorer import Restorer
-from .grading import self_test
-from .page import RestoredHead, write_head_page, write_index
+from .restored_page import RestoredHead, write_head_page, write_index
+from .self_test import self_test
 
 __all__ = ["write_pages"]
 

@@ -18,7 +18,7 @@ from ..inference.gate import DAMAGED, FINE, OUTSIDE
 from ..pages.comparison import Column, comparison_figure, difference_scale, image_scale, sd_scale
 from ..pages.page import Section, write_sections
 from ..transforms.volume_scale import volume_range
-from .grading import AMBER, HOLES_MM, HOLES_SHARE, LESIONS, NOISE, RED, RULE, SelfTest
+from .self_test import AMBER, HOLES_MM, HOLES_SHARE, LESIONS, NOISE, RED, RULE, SelfTest
 
 __all__ = ["INDEX", "RestoredHead", "write_head_page", "write_index"]
 
