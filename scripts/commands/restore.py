@@ -54,7 +54,7 @@ def restore(
     if report:
         if settings.get("mode") == "fill":
             raise UsageError("report is about volumes that are restored, not filled: leave it out.")
-        from ..evaluation import restored_folder  # noqa: F401  # a missing package ends it before any work
+        from ..demo import restored_folder  # noqa: F401  # a missing package ends it before any work
     workflow = recipe_workflow(INFERENCE, "inference", settings, dataset_dir, output_dir)
     outcome = workflow.parser.get_parsed_content("report")
     outcome.names_results = False
@@ -71,7 +71,7 @@ def restore(
 
 
 def _write_pages(parser: ConfigParser) -> None:
-    from ..evaluation.restored_folder import write_pages
+    from ..demo.restored_folder import write_pages
     from ..files.errors import printable
     from ..inference.restorer import Restorer
 

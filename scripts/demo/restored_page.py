@@ -14,11 +14,12 @@ from monai.data import MetaTensor
 from torch import Tensor
 
 from ..anatomy.head_mask import head_mask
+from ..evaluation.conditions import make_conditions
 from ..inference.gate import DAMAGED, FINE, OUTSIDE
 from ..pages.comparison import Column, comparison_figure, difference_scale, image_scale, sd_scale
 from ..pages.page import Section, write_sections
 from ..transforms.volume_scale import volume_range
-from .self_test import AMBER, HOLES_MM, HOLES_SHARE, LESIONS, NOISE, RED, RULE, SelfTest
+from .self_test import AMBER, HOLES, LESIONS, NOISE, RED, RULE, SEVERITY, SelfTest
 
 __all__ = ["INDEX", "RestoredHead", "write_head_page", "write_index"]
 
@@ -181,14 +182,14 @@ def _test_section(head: RestoredHead, test: SelfTest) -> Section:
         "not the damage of a scanner: green says that the restorer copes with this head, not that its result is right."
     )
     holes = "no hole fell into the head" if test.holes_recovered is None else f"{100 * test.holes_recovered:.0f} %"
-    low, high = HOLES_MM
+    noise, square = (one.description for one in make_conditions([NOISE, HOLES], [SEVERITY]))
     smallest, largest = LESIONS["diameter_mm"]
     rows = {
-        f"Rician noise of {100 * NOISE:g} % of the bright end": (
+        f"Rician noise: {noise}": (
             "PSNR inside the head, before and after",
             f"{test.noise_db[0]:.1f} to {test.noise_db[1]:.1f} dB ({test.noise_db[1] - test.noise_db[0]:+.1f})",
         ),
-        f"square holes of {low:g} to {high:g} mm in {100 * HOLES_SHARE:g} % of the slices": (
+        square: (
             "share of the squared error inside the holes that is undone; 0 %: as left empty", holes,
         ),
         f"synthetic lesions of {smallest:g} to {largest:g} mm, two bright and two dark": (

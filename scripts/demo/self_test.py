@@ -18,22 +18,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..anatomy.head_mask import head_mask
-from ..corruptions import Draws, EachSlice, RandHoles, rician_noise
+from ..evaluation.conditions import make_conditions
+from ..evaluation.lesions import put_lesions
 from ..inference.brain_mask import BrainMasker
 from ..inference.restorer import Restorer
 from ..inference.volume_inferer import VolumeInferer
 from ..metrics.restoration import peak_signal_to_noise_ratio
 from ..transforms.plane import PLANE_AXCODES
 from ..transforms.volume_scale import volume_range
-from .lesions import put_lesions
 
-__all__ = ["AMBER", "GREEN", "RED", "RULE", "SelfTest", "self_test"]
+__all__ = ["AMBER", "GREEN", "HOLES", "LESIONS", "NOISE", "RED", "RULE", "SEVERITY", "SelfTest", "self_test"]
 
 GREEN, AMBER, RED = "green", "amber", "red"
-NOISE = 0.04
-"""Standard deviation, 1 = the bright end."""
-HOLES_MM, HOLES_SHARE = (20.0, 40.0), 0.3
-"""Sides of the square holes, and the share of the slices that get one."""
+NOISE, HOLES, SEVERITY = "rician_noise", "some_holes", 3
+AT_ONCE = 16
+"""Slices that are damaged at a time."""
 LESIONS: dict[str, Any] = {"number": (2, 2), "diameter_mm": (6.0, 16.0), "contrast": (0.15, 0.35)}
 """Of each sign."""
 WORSE_DB = 0.05
@@ -133,14 +132,14 @@ def self_test(
         result = restoring.restored_item(image)["pred"].as_tensor()[0].cpu().float()
         return (result - low) / (high - low)
 
-    noisy = _noisy(lesioned, seed)
+    noisy = _in_slices(lesioned, seed, NOISE)
     result = restored(noisy)
     noise_db = (_psnr(noisy, lesioned, inside), _psnr(result, lesioned, inside))
     in_noise = _kept(result, noisy, clean, lesions)
     del noisy
     alone = _kept(restored(lesioned), lesioned, clean, lesions) if lesions.any() else None
     del lesioned
-    holes = _holes(clean, affine_to_spacing(head.affine).tolist(), seed) & inside
+    holes = _in_slices(clean, seed, HOLES, "hole_mask") & inside
     recovered = None
     if holes.any():
         left = (restored(clean.masked_fill(holes, 0.0)) - clean)[holes].square().sum()
@@ -181,22 +180,22 @@ def _with_lesions(
     return lesioned, numbers
 
 
-def _noisy(clean: Tensor, seed: int) -> Tensor:
-    """With Rician noise, slice by slice, which bounds the memory."""
-    generator, std = torch.Generator().manual_seed(seed), torch.tensor([NOISE])
-    noisy = torch.empty_like(clean)
-    for k in range(clean.shape[2]):
-        image = clean[None, None, ..., k]
-        parts = [torch.randn(image.shape, generator=generator) for _ in range(2)]
-        noisy[..., k] = rician_noise(image, std, *parts)[0, 0]
-    return noisy
-
-
-def _holes(clean: Tensor, spacing_mm: Sequence[float], seed: int) -> Tensor:
-    pixel_mm = math.sqrt(spacing_mm[0] * spacing_mm[1])
-    sides = [max(1, round(side / pixel_mm)) for side in HOLES_MM]
-    keys: dict[str, Tensor | int] = {"subject": torch.tensor([0]), "slice": torch.tensor([0]), "epoch": 0}
-    return EachSlice([RandHoles(sides, HOLES_SHARE)]).mask(clean[None, None], Draws(seed, keys))[0, 0]
+def _in_slices(clean: Tensor, seed: int, kind: str, damage: str = "__call__") -> Tensor:
+    """What a method of a kind of damage makes of the slices, some at a time, which bounds the memory."""
+    (condition,) = make_conditions([kind], [SEVERITY], seed)
+    slices = clean.permute(2, 0, 1)[:, None]
+    made = [
+        getattr(condition.corruption, damage)(
+            slices[first : first + AT_ONCE],
+            {
+                "subject": torch.zeros(len(slices[first : first + AT_ONCE]), dtype=torch.long),
+                "slice": torch.arange(first, min(first + AT_ONCE, len(slices))),
+                "epoch": 0,
+            },
+        )
+        for first in range(0, len(slices), AT_ONCE)
+    ]
+    return torch.cat(made)[:, 0].permute(1, 2, 0)
 
 
 def _kept(volume: Tensor, damaged: Tensor, clean: Tensor, numbers: Tensor) -> float | None:
