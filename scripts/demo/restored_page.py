@@ -173,9 +173,7 @@ def _numbers(head: RestoredHead, relative: Tensor, inside: Tensor) -> pd.DataFra
 
 def _test_section(head: RestoredHead, test: SelfTest) -> Section:
     color, reasons = test.judged()
-    base = (
-        "restored, since it was damaged: the restored one counts as true" if head.verdict == DAMAGED else "as it came"
-    )
+    base = "the restored head, since it came damaged," if head.verdict == DAMAGED else "this head as it came"
     gate = " The gate was switched off for it, as nothing would be restored otherwise." if test.outside else ""
     text = (
         f"Known damage was put into {base} and restored in the same way.{gate} {RULE} Synthetic damage is "

@@ -102,7 +102,7 @@ def test_pages_are_written_once_for_each_result_and_named(volumes, capsys):
     before = [page.stat().st_mtime_ns for page in pages]
     assert main([*REPORTED, "--skip_existing", "true"]) == 1  # text.nii
     assert [page.stat().st_mtime_ns for page in pages] == before
-    assert [one["page"] for one in json.loads(Path("out/report.json").read_text())["restored"]][0] == "a_restored.html"
+    assert json.loads(Path("out/report.json").read_text())["restored"][0]["page"] == "a_restored.html"
     assert main(["restore", "in", "out", "--device", "cpu", "--plane", "axial"]) == 1
     assert not any(page.exists() for page in pages)  # they were about other results
 

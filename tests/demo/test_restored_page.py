@@ -45,9 +45,11 @@ def test_a_damaged_head_is_tested_by_what_it_was_restored_to(tmp_path):
 
 def test_outside_is_red_and_says_why(tmp_path):
     page = page_of(restored(**OUTSIDE), replace(GOOD, outside=True), tmp_path)
-    for text in ("came back as it was, bit for bit. Outside of the training (probability 0.94).",
-                 '<p class="judgement red">RED: the volume lies outside', "The gate was switched off for it",
-                 "Nothing: every voxel is as it came", "this head as it came and restored", "Red: the volume"):  # fmt: skip
+    for text in (
+        "came back as it was, bit for bit. Outside of the training (probability 0.94).", "Red: the volume",
+        '<p class="judgement red">RED: the volume lies outside', "The gate was switched off for it",
+        "Nothing: every voxel is as it came", "this head as it came and restored",
+    ):  # fmt: skip
         assert text in page
 
 
