@@ -54,7 +54,7 @@ def restore(
     if report:
         if settings.get("mode") == "fill":
             raise UsageError("report is about volumes that are restored, not filled: leave it out.")
-        from ..demo import restored_folder  # noqa: F401  # a missing package ends it before any work
+        from ..demo.restored_folder import write_pages  # noqa: F401  # a missing package ends it before any work
     workflow = recipe_workflow(INFERENCE, "inference", settings, dataset_dir, output_dir)
     outcome = workflow.parser.get_parsed_content("report")
     outcome.names_results = False

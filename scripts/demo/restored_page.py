@@ -79,7 +79,7 @@ def write_head_page(path: Path, head: RestoredHead, test: SelfTest) -> None:
     """
     before, after = head.before.as_tensor()[0], head.after[0]
     low, high = volume_range(head.before)
-    inside = torch.from_numpy(head_mask(before))
+    inside = torch.from_numpy(head_mask((before - low) / (high - low)))
     change = after - before
     reason = str(head.facts.get("reason", ""))
     words = reason.removeprefix(f"{head.verdict}: ") if head.verdict == DAMAGED else ""

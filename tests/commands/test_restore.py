@@ -107,7 +107,7 @@ def test_pages_are_written_once_for_each_result_and_named(volumes, capsys):
     assert not any(page.exists() for page in pages)  # they were about other results
 
 
-def test_a_page_that_fails_is_named_and_leaves_the_others(volumes, capsys, monkeypatch):
+def test_a_page_that_fails_is_named_and_leaves_the_others(volumes, capsys, caplog, monkeypatch):
     from scripts.demo import restored_folder
 
     real = restored_folder.write_head_page
@@ -120,7 +120,7 @@ def test_a_page_that_fails_is_named_and_leaves_the_others(volumes, capsys, monke
     monkeypatch.setattr(restored_folder, "write_head_page", full_disk)
     assert main(REPORTED) == 1
     printed = capsys.readouterr()
-    assert "no page of a.nii.gz: no space left on device" in printed.err
+    assert "no page of a.nii.gz: no space left on device" in caplog.text
     assert printed.err.splitlines()[-1] == "error: 1 of 2 pages could not be written, see above."
     assert sorted(path.name for path in Path("out").rglob("*.html")) == [
         "restoration_report.html", "sub-1_desc-restored_T1w.html",
