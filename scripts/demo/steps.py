@@ -20,6 +20,7 @@ from ..data.split import PARTS
 from ..files.child import run_logged
 from ..pages.head_views import restoration_figure, save_figure
 from ..recipes.places import PACKAGE, PROGRAM
+from .gallery import write_gallery
 from .report import DemoResults, DemoStep, write_demo_report
 from .restoration import Restoration, compare_heads, damage_head, read_head
 
@@ -102,6 +103,18 @@ class Demo:
         """Restore a damaged head and draw it, for the README."""
         head = self._restore(README_VIEWS)
         save_figure(restoration_figure(head.clean, head.damaged, head.restored, head.views), Path(picture))
+
+    def write_gallery(self, pictures: str | os.PathLike[str]) -> list[Path]:
+        """Draw a test head under each kind of damage, and what the restorer makes of it.
+
+        Args:
+            pictures: folder of the pictures.
+
+        Returns:
+            Their files.
+        """
+        item = load_datalist(self.cohort, "test")[0]
+        return list(write_gallery(item["image"], item["subject"], Path(pictures), self.weights, self.seed))
 
     def _step(self, title: str, shown: str, function: Callable[[], Any]) -> Any:
         """Call a function as one step, and note how long it took."""

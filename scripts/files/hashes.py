@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["content_hash", "file_hash"]
+from .formats import data_beside
+
+__all__ = ["content_hash", "file_hash", "files_state"]
 
 
 def content_hash(content: Any) -> str:
@@ -29,3 +33,15 @@ def content_hash(content: Any) -> str:
 def file_hash(path: Path) -> str:
     """SHA-256 of the content of a file, in hexadecimal digits; empty for a file that does not exist."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def files_state(image: Path) -> str:
+    """What changes with the files of a volume: their names, sizes and times; "" of one that cannot be looked at."""
+    try:
+        with suppress(NotADirectoryError), os.scandir(image) as entries:
+            files = [(entry.name, entry.stat()) for entry in entries]
+            return content_hash(sorted([ascii(name), file.st_size, file.st_mtime_ns] for name, file in files))
+        files = [(file.name, file.stat()) for file in (image, *data_beside(image))]
+    except OSError:
+        return ""
+    return content_hash([[ascii(name), file.st_size, file.st_mtime_ns] for name, file in files])

@@ -9,7 +9,7 @@ from typing import Any
 
 from .atomic import write_json
 
-__all__ = ["sidecar_path", "write_sidecar"]
+__all__ = ["page_path", "sidecar_path", "write_sidecar"]
 
 
 def sidecar_path(image: Path) -> Path:
@@ -20,6 +20,16 @@ def sidecar_path(image: Path) -> Path:
         'sub-01_desc-restored_T1w.json'
     """
     return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
+def page_path(image: Path) -> Path:
+    """Where the page about a result is.
+
+    Example:
+        >>> page_path(Path("sub-01/sub-01_desc-restored_T1w.nii.gz")).name
+        'sub-01_desc-restored_T1w.html'
+    """
+    return sidecar_path(image).with_suffix(".html")
 
 
 def write_sidecar(image: Path, fields: Mapping[str, Any]) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,13 +14,12 @@ from typing import Any
 from monai.utils import optional_import
 
 from .. import __version__
-from ..files.atomic import replacing
+from ..files.atomic import replacing, write_json
 from ..files.bids import derived_fields, write_derivative_description
 from ..files.errors import printable
-from ..files.formats import data_beside
-from ..files.hashes import content_hash
-from ..files.sidecar import sidecar_path, write_sidecar
+from ..files.sidecar import page_path, sidecar_path, write_sidecar
 from ..transforms.save_dicom import DICOM
+from .volumes import source_state
 
 tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
 
@@ -43,6 +41,8 @@ COMPANIONS = {
     "output_uncertainty": "Standard deviation of the restored intensities",
 }
 """What may lie beside a result, by the key of its path."""
+PAGE = ("page", "self_test")
+"""Facts that hold as long as the page is there."""
 FACTS = "Restoration"
 """Key of a sidecar that is ours; the others are those of BIDS."""
 
@@ -95,6 +95,7 @@ class RestorationReport:
         self.others: dict[str, int] = {}
         self.names_results = True
         self.bids_dir = self.dataset_dir
+        self.finished = False
         self._lines: dict[str, list[str]] = {"restored": [], "skipped": []}
 
     def begin(self, items: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -111,7 +112,7 @@ class RestorationReport:
         """
         self.dicom_without_images = getattr(items, "without_images", 0)
         self.others = dict(getattr(items, "others", {}))
-        self.sources = {item["name"]: (Path(item["image"]), _source_state(item)) for item in items if not item["error"]}
+        self.sources = {item["name"]: (Path(item["image"]), source_state(item)) for item in items if not item["error"]}
         if self.skip_existing:
             items = [item for item in items if not self._keep(item)]
         if not self.dry_run:
@@ -138,6 +139,8 @@ class RestorationReport:
             return False
         if same:
             self.existing += 1
+            if not page_path(path).is_file():
+                facts = {key: value for key, value in facts.items() if key not in PAGE}
             self._note("restored", {"name": name, "output": output, **facts})
             self._name_result("kept", name, output)
             return True
@@ -153,6 +156,7 @@ class RestorationReport:
         if not path.parent.resolve().is_relative_to(self.output_dir.resolve()):
             raise ValueError(f"its result would be written into {path.parent.resolve()}, out of {self.output_dir}.")
         sidecar_path(path).unlink(missing_ok=True)
+        page_path(path).unlink(missing_ok=True)
 
     def restore(self, name: str, output: str, **facts: Any) -> None:
         """Note a volume that was written.
@@ -187,6 +191,25 @@ class RestorationReport:
     def _name_result(self, done: str, name: str, output: str) -> None:
         if self.names_results:
             _tell(f"{done} {printable(name)}: {printable(output)}")
+
+    def add(self, name: str, **facts: Any) -> None:
+        """Note more about a volume that was written, in its sidecar as well.
+
+        Args:
+            name: name of the volume.
+            facts: what is known of it.
+
+        Raises:
+            OSError: the sidecar cannot be written.
+        """
+        place = next(number for number, entry in enumerate(self.restored) if entry["name"] == name)
+        entry = self.restored[place]
+        path = sidecar_path(self.output_dir / entry["output"])
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        write_json(path, {**fields, FACTS: {**fields[FACTS], **facts}})
+        entry |= facts
+        self._lines["restored"][place] = "  " + json.dumps(entry)
+        self._save()
 
     def foresee(self, name: str, output: str, **facts: Any) -> None:
         """Say what would be written.
@@ -225,7 +248,7 @@ class RestorationReport:
 
     def _save(self) -> None:
         with suppress(OSError):  # the disk is full: the end of the run says so
-            self.write()
+            self.write(self.finished)
 
     def write(self, finished: bool = False) -> None:
         """Write ``report.json`` by rename.
@@ -238,6 +261,7 @@ class RestorationReport:
         """
         if self.dry_run:
             return
+        self.finished = finished
         head: dict[str, Any] = {"dataset_dir": str(self.dataset_dir), "finished": finished}
         if self.dicom_without_images:
             head["dicom_without_images"] = self.dicom_without_images
@@ -272,24 +296,6 @@ class RestorationReport:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
         kept = f" ({self.existing} of them before)" if self.existing else ""
         _tell(f"{self.done} {total} volumes{kept}, see {report}")
-
-
-def _source_state(item: Mapping[str, str]) -> str:
-    """What changes with the files that a result is made of; "" where one cannot be looked at."""
-    states = [_state(Path(item[key])) for key in ("image", "mask") if key in item]
-    return "" if "" in states else content_hash(states) if len(states) > 1 else states[0]
-
-
-def _state(image: Path) -> str:
-    """What changes with the files of a volume: their names, sizes and times; "" of one that cannot be looked at."""
-    try:
-        with suppress(NotADirectoryError), os.scandir(image) as entries:
-            files = [(entry.name, entry.stat()) for entry in entries]
-            return content_hash(sorted([ascii(name), file.st_size, file.st_mtime_ns] for name, file in files))
-        files = [(file.name, file.stat()) for file in (image, *data_beside(image))]
-    except OSError:
-        return ""
-    return content_hash([[ascii(name), file.st_size, file.st_mtime_ns] for name, file in files])
 
 
 def _tell(line: str) -> None:

@@ -58,6 +58,23 @@ class Restorer:
 
     def __init__(self, **options: Any) -> None:
         parser = ConfigParser(merged_config(INFERENCE, {"bundle_root": as_text(str(ROOT)), **options}))
+        self._take_parts(parser)
+        unused = sorted(options.keys() - (parser.ref_resolver.resolved_content.keys() - OF_SAVING))
+        if unused:
+            raise ValueError(f"{', '.join(unused)}: of no use for a single image. Leave it out.")
+
+    @classmethod
+    def of_config(cls, parser: ConfigParser) -> Restorer:
+        """A restorer of the parts of an inference config, such as those of a workflow that has run.
+
+        Args:
+            parser: the config.
+        """
+        restorer = cls.__new__(cls)
+        restorer._take_parts(parser)
+        return restorer
+
+    def _take_parts(self, parser: ConfigParser) -> None:
         try:
             check_options(**{key: parser.get_parsed_content(key) for key in CHECKED})
             self.device = torch.device(parser.get_parsed_content("device"))
@@ -68,11 +85,7 @@ class Restorer:
         except RuntimeError as error:  # MONAI wraps what a component raises
             raise unwrapped(error) from None
         self.postprocessing = Compose([step for step in postprocessing if not isinstance(step, SaveImaged)])
-        unused = sorted(options.keys() - (parser.ref_resolver.resolved_content.keys() - OF_SAVING))
-        if unused:
-            raise ValueError(f"{', '.join(unused)}: of no use for a single image. Leave it out.")
 
-    @torch.no_grad()
     def __call__(self, image: VolumeLike, affine: ArrayLike | None = None) -> nib.Nifti1Image:
         """Restore an image.
 
@@ -88,13 +101,28 @@ class Restorer:
             TypeError: see :func:`restore`.
             ValueError: see :func:`restore`.
         """
-        item = prepare(self.preprocessing, image, affine)
+        item = self.restored_item(image, affine)
         for line in item.get(WARNINGS, "").splitlines():
             logger.warning("warning: %s", line)
+        restored = item["pred"].cpu()
+        return nifti_image(restored.numpy()[0], restored.affine.numpy(), restored.meta)
+
+    @torch.no_grad()
+    def restored_item(self, image: VolumeLike, affine: ArrayLike | None = None) -> dict[str, Any]:
+        """Restore an image, and tell all that is known of it.
+
+        Args:
+            image: see :func:`restore`.
+            affine: see :func:`restore`.
+
+        Returns:
+            ``pred``, the restored volume ``(1, X, Y, Z)``; where the network tells them, the mask ``filled`` and the
+            standard deviation ``uncertainty``; and ``warnings`` about the image, one a line.
+        """
+        item = prepare(self.preprocessing, image, affine)
         item["image"] = item["image"].to(self.device)
         item["pred"] = self.inferer(item["image"][None], self.network)[0]
-        restored = self.postprocessing(item)["pred"].cpu()
-        return nifti_image(restored.numpy()[0], restored.affine.numpy(), restored.meta)
+        return self.postprocessing(item)
 
 
 def restore(image: VolumeLike, affine: ArrayLike | None = None, **options: Any) -> nib.Nifti1Image:

@@ -23,8 +23,11 @@ from ..files.dicom_derived import refused_source
 from ..files.errors import failure_reason
 from ..files.folder_walk import walk_folder
 from ..files.formats import READ_ENDINGS, format_of, is_data_of, refusal, stem
+from ..files.hashes import content_hash, files_state
 
-__all__ = ["VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes", "no_dicom_result"]
+__all__ = [
+    "VOLUME_PATTERNS", "VolumeDataset", "VolumeLoader", "find_volumes", "no_dicom_result", "source_state",
+]  # fmt: skip
 
 
 VOLUME_PATTERNS = ("*",)
@@ -173,6 +176,12 @@ def _series_items(root: Path, folder: Path, files: set[Path], description: str) 
         item = _item(root, folder, output, volume.series, volume.error)
         items.append({**item, "name": item["name"] + (f" ({volume.label})" if volume.label else "")})
     return items, found.without_images
+
+
+def source_state(item: Mapping[str, str]) -> str:
+    """What changes with the files that a result is made of; "" where one cannot be looked at."""
+    states = [files_state(Path(item[key])) for key in ("image", "mask") if key in item]
+    return "" if "" in states else content_hash(states) if len(states) > 1 else states[0]
 
 
 class VolumeDataset(Dataset):

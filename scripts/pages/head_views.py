@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -16,6 +17,7 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import NDArray
 
+from ..files.atomic import replacing
 from ..metrics.restoration import peak_signal_to_noise_ratio
 from ..transforms.plane import PLANE_AXCODES
 from .page import figure_png
@@ -139,14 +141,24 @@ def _show(axis: Axes, image: Image, is_error: bool) -> None:
     axis.axis("off")
 
 
-def save_figure(figure: Figure, path: Path, colors: int = 128) -> None:
+def save_figure(figure: Figure, path: Path, colors: int = 128, maps: Mapping[str, int] | None = None) -> None:
     """Write a small PNG (one byte per pixel); the same picture gives the same file.
 
     Args:
         figure: figure to write.
         path: PNG file; its folder is created if it does not exist.
-        colors: size of the palette, at most 256.
+        colors: size of the palette, at most 256, which is chosen for this picture.
+        maps: colour maps with the number of colours that are taken of each, instead of a palette of the picture's own,
+            in which colours that are rare, such as those of the ends of a scale, have no place.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = PIL.Image.open(io.BytesIO(figure_png(figure))).convert("RGB")
-    picture.quantize(colors, dither=PIL.Image.Dither.NONE).save(path, format="PNG", optimize=True)
+    if maps is None:
+        reduced = picture.quantize(colors, dither=PIL.Image.Dither.NONE)
+    else:
+        palette = PIL.Image.new("P", (1, 1))
+        taken = [colormaps[name](np.linspace(0, 1, number), bytes=True)[:, :3] for name, number in maps.items()]
+        palette.putpalette(np.concatenate(taken).ravel().tolist())
+        reduced = picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE)
+    with replacing(path) as partial:
+        reduced.save(partial, format="PNG", optimize=True)

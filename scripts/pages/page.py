@@ -34,6 +34,8 @@ class Section:
         figures: figures below the table, by caption.
         links: other pages, by their texts.
         pages: addresses to which the first column of the table leads, one a row.
+        judgement: line above the text, which stands out.
+        color: of the judgement: "green", "amber" or "red".
     """
 
     title: str
@@ -41,6 +43,8 @@ class Section:
     table: pd.DataFrame | None = None
     figures: dict[str, Figure] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    judgement: str = ""
+    color: str = ""
     pages: Sequence[str] = ()
 
     def table_html(self) -> str:
@@ -88,6 +92,8 @@ def write_sections(
             "table": section.table_html(),
             "figures": {caption: figure_source(figure) for caption, figure in section.figures.items()},
             "links": section.links,
+            "judgement": section.judgement,
+            "color": section.color,
         }
         for section in sections
     ]

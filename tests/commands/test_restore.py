@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -117,3 +118,74 @@ def test_wrong_arguments_end_with_one_line(typed, status, message, volumes, caps
     assert printed.out == ""
     assert printed.err.splitlines()[-1].startswith("error: ")
     assert message in printed.err.splitlines()[-1]
+
+
+REPORTED = ["restore", "in", "out", "--device", "cpu", "--report", "true"]
+
+
+def test_pages_are_written_once_for_each_result_and_named(volumes, capsys):
+    (volumes / "in" / "text.nii").write_text("no image")
+    assert main(REPORTED) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == "out/restoration_report.html"
+    pages = [Path("out/a_restored.html"), Path("out/sub-1/sub-1_desc-restored_T1w.html")]
+    report = json.loads(Path("out/report.json").read_text())
+    assert report["finished"]
+    assert [f"out/{one['page']}" for one in report["restored"]] == [str(page) for page in pages]
+    assert {one["self_test"]["judgement"] for one in report["restored"]} <= {"red", "amber", "green"}
+    sidecar = json.loads(Path("out/a_restored.json").read_text())["Restoration"]
+    assert sidecar["self_test"] == report["restored"][0]["self_test"]
+    index = Path("out/restoration_report.html").read_text()
+    assert 'href="sub-1/sub-1_desc-restored_T1w.html"' in index
+    assert "text.nii" in index
+    before = [page.stat().st_mtime_ns for page in pages]
+    assert main([*REPORTED, "--skip_existing", "true"]) == 1  # text.nii
+    assert [page.stat().st_mtime_ns for page in pages] == before
+    assert json.loads(Path("out/report.json").read_text())["restored"][0]["page"] == "a_restored.html"
+    assert main(["restore", "in", "out", "--device", "cpu", "--plane", "axial"]) == 1
+    assert not any(page.exists() for page in pages)  # they were about other results
+
+
+def test_a_page_that_fails_is_named_and_leaves_the_others(volumes, capsys, caplog, monkeypatch):
+    from scripts.demo import restored_folder
+
+    real = restored_folder.write_head_page
+
+    def full_disk(path: Path, *arguments: object) -> None:
+        if path.name == "a_restored.html":
+            raise OSError("no space left on device")
+        real(path, *arguments)
+
+    monkeypatch.setattr(restored_folder, "write_head_page", full_disk)
+    assert main(REPORTED) == 1
+    printed = capsys.readouterr()
+    assert "no page of a.nii.gz: no space left on device" in caplog.text
+    assert printed.err.splitlines()[-1] == "error: 1 of 2 pages could not be written, see above."
+    assert sorted(path.name for path in Path("out").rglob("*.html")) == [
+        "restoration_report.html", "sub-1_desc-restored_T1w.html",
+    ]  # fmt: skip
+    assert "page" not in json.loads(Path("out/report.json").read_text())["restored"][0]
+
+
+def test_a_dry_run_writes_no_page(volumes, capsys):
+    assert main([*REPORTED, "--dry_run", "true"]) == 0
+    assert not Path("out").exists()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "jinja2", "pandas"])
+def test_a_package_that_pages_need_is_named_before_any_work(package, volumes, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith(("scripts.demo.restored", "scripts.pages.", package))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(REPORTED) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: the package {package} is missing: pip install")
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    "command", ["restore in out --mode fill --mask m --report true", "fill in out --mask m --report true"]
+)
+def test_filled_volumes_have_no_page(command, volumes, capsys):
+    assert main(command.split()) == 2
+    assert "report is about volumes that are restored" in capsys.readouterr().err
