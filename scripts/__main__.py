@@ -22,6 +22,8 @@ WORDS = {
     "tissue": "learn what plausible tissue masks look like",
     "chart": "learn a normative chart of brain measures, and place heads on it",
     "anomaly": "map what is anomalous in the volumes of a folder",
+    "export": "write a published restorer as ONNX, with a manifest in plain JSON",
+    "view": "show a finished run in a browser, and restore images there",
     "demo": "show on synthetic heads what the project does",
     "import-keras": "convert the weights that the thesis published",
 }

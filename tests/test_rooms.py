@@ -129,7 +129,7 @@ def too_many_arrows(package: Path, most: int = 120) -> list[str]:
     return [f"{count} arrows between rooms"] if count > most else []
 
 
-def too_many_files(package: Path, most: int = 340) -> list[str]:
+def too_many_files(package: Path, most: int = 350) -> list[str]:
     count = len(files_of(package))
     return [f"{count} files"] if count > most else []
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from .restore import restore
 
@@ -30,7 +30,8 @@ def fill(
         anomaly: map the anomalies of the volumes as they came, too.
         **keys: any other key of the file goes as well.
     """
-    restore(dataset_dir, output_dir, anomaly=anomaly, **{**keys, "mode": "fill", "mask": mask})
+    settings: dict[str, Any] = {**keys, "mode": "fill", "mask": mask}
+    restore(dataset_dir, output_dir, anomaly=anomaly, **settings)
 
 
 COMMAND = fill

@@ -67,7 +67,7 @@ def volumes(
     description: str = "restored",
     uncertainty: bool = False,
 ) -> list[dict[str, str]]:
-    """:func:`~scripts.inference.volumes.find_volumes` for the config, with masks where ``mask`` is given.
+    """:func:`~scripts.files.find_volumes.find_volumes` for the config, with masks where ``mask`` is given.
 
     With ``uncertainty`` its map and the mask of what was filled are named as well.
 

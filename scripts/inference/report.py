@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from monai.utils import optional_import
-
 from .. import __version__
 from ..files.atomic import replacing
 from ..files.bids import derived_fields, write_derivative_description
@@ -22,7 +20,10 @@ from ..files.formats import data_beside
 from ..files.hashes import content_hash
 from ..files.sidecar import sidecar_path, write_sidecar
 
-tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
+try:
+    from tqdm import tqdm
+except ImportError:
+    tqdm = None
 
 __all__ = ["RestorationReport", "SkippedVolumesError"]
 
@@ -98,7 +99,7 @@ class RestorationReport:
         """Write the report of no volume yet, and what makes a BIDS derivative where the input is BIDS.
 
         Args:
-            items: volumes, see :func:`~scripts.inference.volumes.find_volumes`.
+            items: volumes, see :func:`~scripts.files.find_volumes.find_volumes`.
 
         Returns:
             Those that are to be restored: not those of which results are kept.
@@ -288,7 +289,7 @@ def _state(image: Path) -> str:
 
 def _tell(line: str) -> None:
     """Write a line to standard error, above the progress bar where there is one."""
-    if has_tqdm:
+    if tqdm is not None:
         tqdm.write(line, file=sys.stderr)
     else:
         sys.stderr.write(f"{line}\n")

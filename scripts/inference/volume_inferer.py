@@ -13,7 +13,7 @@ from monai.data import affine_to_spacing
 from monai.inferers import Inferer
 from torch import Tensor, nn
 
-from ..corruptions import KINDS
+from ..anatomy.damage_kinds import KINDS
 from ..repairs import remove_blur, repair
 from .gate import OUTSIDE, Gate, Verdict
 
@@ -87,7 +87,7 @@ class VolumeInferer(Inferer):
         result = volume.new_zeros(1, 3 if self.uncertainty else 2, *volume.shape[2:])
         restores = True
         if self.gate is not None:
-            self.verdict = self.gate(odds[:-1], float(odds[-1]), done)
+            self.verdict = self.gate(odds[:-1].tolist(), float(odds[-1]), done)
             restores = self.verdict.restores
             if self.verdict.name == OUTSIDE:  # bit for bit
                 result[:, :1], result[:, 2:] = volume, torch.nan

@@ -11,7 +11,7 @@ from .load_volume import LoadVolumed
 from .plane import PLANE_AXCODES, OrientToPlaned, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
 from .save_filled import SaveFilledd, filled_image
-from .save_restored import SaveRestoredd, save_nifti
+from .save_restored import SaveRestoredd
 from .slice_phases import SpacingOnlyd, SplitSlicePhasesd, join_phases, split_phases
 from .thesis_slices import ThesisSlicesd, thesis_slices
 from .volume_scale import ScaleIntensityByVolumePercentiled
@@ -19,6 +19,6 @@ from .volume_scale import ScaleIntensityByVolumePercentiled
 __all__ = [
     "PLANE_AXCODES", "CheckMemoryd", "CheckVolumed", "LoadMaskd", "LoadVolumed", "NoteDomaind", "OrientToPlaned",
     "RestoreOnInputGridd", "SaveFilledd", "SaveRestoredd", "ScaleIntensityByVolumePercentiled", "SpacingOnlyd",
-    "SplitSlicePhasesd", "ThesisSlicesd", "check_volume", "filled_image", "join_phases", "plane_axcodes", "save_nifti",
+    "SplitSlicePhasesd", "ThesisSlicesd", "check_volume", "filled_image", "join_phases", "plane_axcodes",
     "split_phases", "thesis_slices",
 ]  # fmt: skip
