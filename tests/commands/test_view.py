@@ -34,7 +34,7 @@ def test_the_address_is_printed_and_answers(root, tmp_path):
     [
         (("--page", "nowhere"), "there is no page in nowhere: make web"),
         (("--port", "70000"), "port must be from 0 to 65535, got 70000."),
-        (("--port", "some"), "--port must be a whole number"),
+        (("--port", "some"), "--port: must be a whole number, got 'some'"),
     ],
 )
 def test_wrong_arguments_are_one_line(tmp_path, capsys, words, message):
