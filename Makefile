@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test install-test studies-test reliability check docs bundle label clean
+.PHONY: help setup demo test install-test studies-test reliability check docs bundle label web clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
@@ -57,6 +57,11 @@ bundle: setup ## self-contained bundles in dist/, verified as the model zoo does
 label: bundle ## serve the built bundles in a real MONAI Label server and compare their answers with the command line
 	bash tests/label/setup.sh .venv-label
 	$(BIN)/python tests/label/serve.py .venv-label dist/*/
+
+web: setup ## the page that restores in a browser, in dist/web (needs npm): then brain-ae view FOLDER
+	npm ci --prefix web --ignore-scripts --no-fund --no-audit
+	npm run --prefix web --silent build -- ../dist/web
+	$(BIN)/python -m scripts export brain_mri_restorer dist/web/model
 
 clean: ## remove what was built (not .venv)
 	rm -rf build dist published eval models .pytest_cache .mypy_cache .ruff_cache

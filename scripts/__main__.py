@@ -23,6 +23,8 @@ WORDS = {
     "chart": "learn a normative chart of brain measures, and place heads on it",
     "anomaly": "map what is anomalous in the volumes of a folder",
     "bids": "restore and map the T1-weighted heads of a BIDS dataset",
+    "export": "write a published restorer as ONNX, with a manifest in plain JSON",
+    "view": "show a finished run in a browser, and restore images there",
     "demo": "show on synthetic heads what the project does",
     "import-keras": "convert the weights that the thesis published",
 }

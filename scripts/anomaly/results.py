@@ -14,14 +14,14 @@ from torch import Tensor
 
 from ..files.atomic import replacing, write_json
 from ..files.bids import bids_entities
-from ..transforms import save_nifti
+from ..files.nifti_image import save_nifti
 from .clusters import Cluster
 from .mapper import AnomalyMap
 
 __all__ = ["DESCRIPTION", "read_clusters", "result_names", "write_results"]
 
 DESCRIPTION = "anomaly"
-"""Word by which :func:`~scripts.inference.volumes.find_volumes` names the first result."""
+"""Word by which :func:`~scripts.files.find_volumes.find_volumes` names the first result."""
 RESULTS = {"anomaly": ("anomaly", "probseg"), "clusters": ("clusters", "dseg"), "brain_mask": ("brain", "mask")}
 """Words of plain names, and the label and the suffix of BIDS."""
 TEXTS = {

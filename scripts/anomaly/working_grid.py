@@ -13,8 +13,9 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, Orientation, ResampleToMatch, Spacing
 from torch import Tensor
 
+from ..anatomy.domain import RULES
 from ..transforms import PLANE_AXCODES, CheckVolumed, LoadVolumed, ScaleIntensityByVolumePercentiled
-from ..transforms.domain import RULES, STRIPPED, NoteDomaind
+from ..transforms.domain import STRIPPED, NoteDomaind
 from ..transforms.load_volume import WARNINGS
 from .detector import WORKING_MM, Head
 

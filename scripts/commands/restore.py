@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from .arguments import UsageError
+from .arguments import READING, Count, UsageError, nearest
 from .front import say, usage_errors
 
 if TYPE_CHECKING:
@@ -21,6 +22,18 @@ __all__ = ["COMMAND", "restore"]
 
 SHARED = ("device", "dicom", "patterns")
 """Keys that restoration and anomaly maps have in common."""
+EXPORTED = "eval/onnx/brain_mri_restorer"
+ONNX_OPTIONS: dict[str, Any] = {
+    "plane": str,
+    "gate": bool,
+    "dtype": str,
+    "max_memory": float,
+    "patterns": Sequence[str],
+    "skip_existing": bool,
+    "dry_run": bool,
+    "threads": Count,
+}
+"""Options that the runtime onnx has, by the type of their values."""
 
 
 def restore(
@@ -29,6 +42,8 @@ def restore(
     *,
     anomaly: bool = False,
     report: bool = False,
+    runtime: Literal["torch", "onnx"] = "torch",
+    model: str = "",
     **keys: Annotated[str | None, "configs/inference.yaml"],
 ) -> None:
     """Restore the volumes of a folder: NIfTI, MGH, MetaImage, NRRD files and DICOM series, with the shipped weights.
@@ -44,8 +59,16 @@ def restore(
         report: write a page for each head, NAME_restored.html, and one that lists them, restoration_report.html:
             pictures of what was changed, and how the restorer copes with known damage to this very head, as a red,
             amber or green judgement. It takes three more restorations a head.
+        runtime: onnx: with what export wrote, without PyTorch and MONAI, and with the options plane, gate, dtype,
+            max_memory, patterns, skip_existing, dry_run and threads alone.
+        model: folder that export wrote, for the runtime onnx; by default eval/onnx/brain_mri_restorer.
         **keys: any other key of the file goes as well, such as --network_def#channels.
     """
+    if runtime == "onnx":
+        _without_torch(dataset_dir, output_dir, model, anomaly, keys)
+        return
+    if model:
+        raise UsageError("--model is a folder that export wrote: add --runtime onnx, or leave it out.")
     from ..files.errors import printable
     from ..recipes.workflow import INFERENCE, recipe_workflow, typed_settings
 
@@ -82,6 +105,45 @@ def _write_pages(parser: ConfigParser) -> None:
         missing = sum("page" not in one for one in outcome.restored)
         if missing:
             raise ValueError(f"{missing} of {len(outcome.restored)} pages could not be written, see above.")
+
+
+def _without_torch(
+    dataset_dir: str, output_dir: str, model: str, anomaly: bool, keys: Mapping[str, str | None]
+) -> None:
+    """Restore with an exported model; nothing here imports torch or MONAI, and no config is read."""
+    from ..files.errors import printable
+    from ..inference.onnx_folder import OnnxFolder
+    from ..inference.onnx_model import OnnxModel
+
+    if anomaly:
+        raise UsageError("--anomaly is of no use with --runtime onnx, which has no detector: leave one of the two out.")
+    options = {name: _read(name, text) for name, text in keys.items()}
+    with usage_errors():
+        exported = OnnxModel(model or EXPORTED, options.pop("threads", 0))
+        folder = OnnxFolder(dataset_dir, output_dir or "eval/restored", exported, **options)
+    folder.report.names_results = False
+    try:
+        folder.run()
+    finally:
+        for volume in () if folder.report.dry_run else folder.report.restored:
+            say(printable(str(folder.report.output_dir / volume["output"])))
+
+
+def _read(name: str, text: str | None) -> Any:
+    """The value of an option of the runtime onnx."""
+    if name not in ONNX_OPTIONS:
+        raise UsageError(f"--{name} is of no use with --runtime onnx. {nearest(name, ONNX_OPTIONS, '--')}")
+    kind = ONNX_OPTIONS[name]
+    if text is None:
+        if kind is not bool:
+            raise UsageError(f"--{name} needs a value.")
+        return True
+    if kind is Sequence[str]:
+        return [part.strip(" '\"") for part in text.strip("[]").split(",")]
+    try:
+        return READING[kind].get("type", str)(text)
+    except ArgumentTypeError as error:
+        raise UsageError(f"--{name} {error}") from None
 
 
 @contextmanager

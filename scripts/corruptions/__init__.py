@@ -17,7 +17,7 @@ from .draws import Draws
 from .gaussian_blur import RandGaussianBlur, RandKSpaceBlur, gaussian_blur, kspace_blur
 from .holes import RandDiagonalCutout, RandHoles, RandLesionHoles, erase_boxes
 from .kspace import RandGhosting, RandGibbsRinging, RandSpikes, ghosting, gibbs_ringing, spikes
-from .levels import KINDS, graded_pair, rms_of_level
+from .levels import graded_pair
 from .min_max import RescaleMinMax, rescale_min_max
 from .motion import RandMotion, motion
 from .noise import RandGaussianNoise, RandPixelDropout, RandRicianNoise, gaussian_noise, pixel_dropout, rician_noise
@@ -25,11 +25,11 @@ from .slices import RandThickSlices, thick_slices
 from .undersampling import RandUndersampling, undersampling
 
 __all__ = [
-    "KINDS", "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface", "RandDiagonalCutout",
+    "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface", "RandDiagonalCutout",
     "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles",
     "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip",
     "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "bias_field",
     "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "graded_pair", "kspace_blur",
-    "motion", "pixel_dropout", "rescale_min_max", "rician_noise", "rms_of_level", "spikes", "thick_slices",
+    "motion", "pixel_dropout", "rescale_min_max", "rician_noise", "spikes", "thick_slices",
     "undersampling",
 ]  # fmt: skip

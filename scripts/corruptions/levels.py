@@ -8,12 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
+from ..anatomy.damage_kinds import DECADES, KINDS, LEAST_RMS
 from .corruption import Corruption, EachSlice, Step
 
-__all__ = ["KINDS", "graded_pair", "kinds_of", "level_of", "rms_of_level"]
+__all__ = ["graded_pair", "kinds_of", "level_of"]
 
-KINDS = ("bias", "motion", "thick", "noise", "lines", "ringing", "dropout", "holes", "blur")
-"""Kinds of damage that a verdict tells apart; lines are missing ones of k-space."""
 KIND_OF_STEP = {
     "RandBiasField": "bias",
     "RandMotion": "motion",
@@ -30,8 +29,6 @@ KIND_OF_STEP = {
 }
 TISSUE = 0.08
 """Intensity from which a voxel counts."""
-LEAST_RMS, DECADES = 10**-2.5, 1.7
-"""Root mean square change, 1 = the 99.5th percentile, at level 0, and powers of ten to level 1."""
 
 
 def level_of(mean_square: Tensor) -> Tensor:
@@ -41,11 +38,6 @@ def level_of(mean_square: Tensor) -> Tensor:
     """
     root = mean_square.clamp(min=1e-12).sqrt()
     return ((root / LEAST_RMS).log10() / DECADES).clamp(0, 1)
-
-
-def rms_of_level(level: float) -> float:
-    """Root mean square change of the tissue, 1 = the 99.5th percentile, of a level."""
-    return float(LEAST_RMS * 10 ** (DECADES * level))
 
 
 def graded_pair(corruption: Corruption, images: Tensor, keys: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,7 +51,8 @@ def graded_pair(corruption: Corruption, images: Tensor, keys: Mapping[str, Any])
         keys: those of the corruption.
 
     Returns:
-        Damaged volumes, targets, and the level of each of :data:`KINDS`, ``(B, K)``, 0 where that kind is absent.
+        Damaged volumes, targets, and the level of each of :data:`~scripts.anatomy.damage_kinds.KINDS`, ``(B, K)``,
+        0 where that kind is absent.
     """
     tissue = (images > TISSUE).float()
     count = tissue.flatten(1).sum(dim=1).clamp(min=1)
@@ -76,7 +69,7 @@ def graded_pair(corruption: Corruption, images: Tensor, keys: Mapping[str, Any])
 
 
 def kinds_of(step: Step) -> set[str]:
-    """Those of :data:`KINDS` that a step makes."""
+    """Those of :data:`~scripts.anatomy.damage_kinds.KINDS` that a step makes."""
     if isinstance(step, EachSlice):
         return set().union(*map(kinds_of, step.steps))
     kind = KIND_OF_STEP.get(type(step).__name__)

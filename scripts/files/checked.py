@@ -14,16 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from monai.utils import optional_import
-
-igzip, has_igzip = optional_import("isal", name="igzip")  # six times as fast as zlib
-igzip_lib, _ = optional_import("isal", name="igzip_lib")
+try:
+    from isal import igzip, igzip_lib  # six times as fast as zlib
+except ImportError:
+    igzip = igzip_lib = None  # type: ignore[assignment]
+has_igzip = igzip is not None
 
 __all__ = ["MemoryCheck", "check_file", "check_length", "check_zip", "open_checked", "read_exactly", "unpacked"]
 
 GZIP, BZIP2 = b"\x1f\x8b", b"BZh"
 CHUNK = 2**20
-DAMAGED = (OSError, zlib.error, *([igzip_lib.IsalError] if has_igzip else []))
+DAMAGED: Any = (OSError, zlib.error, *([igzip_lib.IsalError] if igzip_lib is not None else []))
 
 
 def check_file(path: Path) -> None:

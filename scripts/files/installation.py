@@ -18,6 +18,8 @@ OPTIONAL_PACKAGES: dict[str, tuple[str, str]] = {
     "jinja2": ("jinja2", "report"),
     "matplotlib": ("matplotlib", "report"),
     "nilearn": ("nilearn", "train"),
+    "onnx": ("onnx", "export"),
+    "onnxruntime": ("onnxruntime", "onnx"),
     "pandas": ("pandas", "train"),
     "PIL": ("pillow", "report"),
     "pydicom": ("pydicom", "dicom"),
@@ -29,6 +31,11 @@ OPTIONAL_PACKAGES: dict[str, tuple[str, str]] = {
     "xlrd": ("xlrd", "train"),
 }
 """Module to its package, and to the extra of the distribution ``brain-mri-autoencoders`` that brings it."""
+
+REQUIRED_PACKAGES = {
+    "fire": "fire", "ignite": "pytorch-ignite", "monai": "monai", "torch": "torch", "yaml": "pyyaml",
+}  # fmt: skip
+"""Module to its package, of those that come with the distribution, unless it was installed without dependencies."""
 
 
 def missing_package(error: BaseException) -> str | None:
@@ -46,6 +53,9 @@ def missing_package(error: BaseException) -> str | None:
     """
     named = re.search(r"No module named '(\w+)|import of (\w+)", str(error))
     module = (getattr(error, "name", None) or (named and (named[1] or named[2])) or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and module in REQUIRED_PACKAGES:
+        package = REQUIRED_PACKAGES[module]
+        return f"the package {package} is missing: pip install {package}. Without it goes restore --runtime onnx alone."
     if not isinstance(error, ImportError) or module not in OPTIONAL_PACKAGES:
         return None
     package, extra = OPTIONAL_PACKAGES[module]

@@ -69,7 +69,7 @@ def volumes(
     uncertainty: bool = False,
     dicom: bool = False,
 ) -> list[dict[str, str]]:
-    """:func:`~scripts.inference.volumes.find_volumes` for the config, with masks where ``mask`` is given.
+    """:func:`~scripts.files.find_volumes.find_volumes` for the config, with masks where ``mask`` is given.
 
     With ``uncertainty`` its map and the mask of what was filled are named as well, with ``dicom`` the folder of a
     derived series; a volume of which none can be made gets an ``error``.

@@ -9,7 +9,7 @@ import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Compose
 
-from ..corruptions import KINDS
+from ..anatomy.damage_kinds import KINDS
 from ..networks import VerdictNet
 from ..recipes.weights import load_weights
 from ..transforms import OrientToPlaned, ScaleIntensityByVolumePercentiled, SpacingOnlyd

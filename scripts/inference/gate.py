@@ -6,10 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from ..corruptions import KINDS, rms_of_level
+from ..anatomy.damage_kinds import KINDS, rms_of_level
 
 __all__ = ["DAMAGED", "FINE", "OUTSIDE", "Gate", "Verdict"]
 
@@ -87,11 +84,11 @@ class Gate:
                 raise ValueError(f"{name} must lie between 0 and 1, got {value}.")
         self.least, self.outside = least, outside
 
-    def __call__(self, levels: Tensor, outside: float, repaired: Sequence[str] = ()) -> Verdict:
+    def __call__(self, levels: Sequence[float], outside: float, repaired: Sequence[str] = ()) -> Verdict:
         """Decide.
 
         Args:
-            levels: of each of :data:`~scripts.corruptions.KINDS`, from 0 to 1.
+            levels: of each of :data:`~scripts.anatomy.damage_kinds.KINDS`, from 0 to 1.
             outside: probability that the volume lies outside of the training.
             repaired: what was repaired by formula.
         """
@@ -99,7 +96,7 @@ class Gate:
         if outside >= self.outside:
             name = OUTSIDE
         else:
-            name = DAMAGED if repaired or float(torch.max(levels)) >= self.least else FINE
+            name = DAMAGED if repaired or max(map(float, levels)) >= self.least else FINE
         return Verdict(name, known, tuple(repaired), round(float(outside), 3), self.least)
 
 

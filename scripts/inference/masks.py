@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from ..files.bids import bids_entities
+from ..files.find_volumes import FoundVolumes
 from ..files.folder_walk import walk_folder
 from ..files.formats import format_of, stem
-from .volumes import FoundVolumes
 
 __all__ = ["mask_output", "with_masks"]
 
@@ -27,7 +27,7 @@ def with_masks(items: FoundVolumes, mask: str, dataset_dir: str) -> FoundVolumes
     """Give each volume its mask, and one without a mask an ``error``; the masks themselves are no volumes.
 
     Args:
-        items: volumes, see :func:`~scripts.inference.volumes.find_volumes`.
+        items: volumes, see :func:`~scripts.files.find_volumes.find_volumes`.
         mask: file that belongs to all of them, or folder with a mask for each: of the same name, also with ``_mask``,
             ``_lesion`` or ``_lesion_mask`` at its end, or of the BIDS name of a mask of it, in the same subfolder or,
             where there is none, in any.

@@ -11,17 +11,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from monai.utils import optional_import
-
 from .. import __version__
 from ..files.atomic import replacing, write_json
 from ..files.bids import derived_fields, write_derivative_description
 from ..files.errors import printable
+from ..files.find_volumes import source_state
 from ..files.sidecar import page_path, sidecar_path, write_sidecar
 from ..transforms.save_dicom import DICOM
-from .volumes import source_state
 
-tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
+try:
+    from tqdm import tqdm
+except ImportError:
+    tqdm = None
 
 __all__ = ["REPORT", "SOFTWARE", "RestorationReport", "SkippedVolumesError"]
 
@@ -102,7 +103,7 @@ class RestorationReport:
         """Write the report of no volume yet, and what makes a BIDS derivative where the input is BIDS.
 
         Args:
-            items: volumes, see :func:`~scripts.inference.volumes.find_volumes`.
+            items: volumes, see :func:`~scripts.files.find_volumes.find_volumes`.
 
         Returns:
             Those that are to be restored: not those of which results are kept.
@@ -300,7 +301,7 @@ class RestorationReport:
 
 def _tell(line: str) -> None:
     """Write a line to standard error, above the progress bar where there is one."""
-    if has_tqdm:
+    if tqdm is not None:
         tqdm.write(line, file=sys.stderr)
     else:
         sys.stderr.write(f"{line}\n")

@@ -16,11 +16,11 @@ from monai.transforms import Compose, SaveImaged
 from numpy.typing import ArrayLike
 
 from ..files.errors import unwrapped
+from ..files.nifti_image import nifti_image
 from ..recipes.places import ROOT
 from ..recipes.recipe import merged_config
 from ..recipes.workflow import INFERENCE, as_text
 from ..transforms.load_volume import WARNINGS
-from ..transforms.save_restored import nifti_image
 from .evaluator import check_options
 from .volume_item import VolumeLike, prepare
 

@@ -13,7 +13,7 @@ from monai.data import affine_to_spacing
 from monai.inferers import Inferer
 from torch import Tensor
 
-from ..corruptions import KINDS
+from ..anatomy.damage_kinds import KINDS
 from ..repairs import remove_blur, repair
 from .gate import OUTSIDE, Gate, Verdict
 
@@ -90,7 +90,7 @@ class VolumeInferer(Inferer):
         result = volume.new_zeros(1, 3 if self.uncertainty else 2, *volume.shape[2:])
         restores = True
         if self.gate is not None:
-            self.verdict = self.gate(odds[:-1], float(odds[-1]), done)
+            self.verdict = self.gate(odds[:-1].tolist(), float(odds[-1]), done)
             restores = self.verdict.restores
             if self.verdict.name == OUTSIDE:  # bit for bit
                 result[:, :1], result[:, 2:] = volume, torch.nan
@@ -117,7 +117,7 @@ class VolumeInferer(Inferer):
             network: anything that has a ``verdict``.
         """
         _, _, done, odds = _examined(_plain(inputs), network, interleaved(self._factors(inputs)))
-        return (self.gate or Gate())(odds[:-1], float(odds[-1]), done)
+        return (self.gate or Gate())(odds[:-1].tolist(), float(odds[-1]), done)
 
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
         """Interleaved volumes along each axis."""
@@ -146,7 +146,8 @@ def _examined(volume: Tensor, network: Any, parts: Sequence[Part]) -> tuple[Tens
             repaired, done = sharp[None, None], [*done, "blur"]
             odds = _odds(repaired, network, parts)
     field = getattr(network, "field", None)
-    if field is not None and float(odds[-1]) < UNKNOWN and _level(odds, "noise") < MOST:
+    sure = float(odds[-1]) < UNKNOWN and _level(odds, "noise") < MOST and not {"ghosts", "spikes"}.intersection(done)
+    if field is not None and sure:
         even, strength = field.undo(repaired)
         if float(strength) > LEAST_FIELD:
             repaired, done = even, [*done, "uneven brightness"]

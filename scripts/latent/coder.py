@@ -11,6 +11,7 @@ import numpy as np
 from monai.transforms import Compose, LoadImaged
 from numpy.typing import ArrayLike
 
+from ..files.nifti_image import nifti_image
 from ..inference.volume_item import VolumeLike
 from ..networks.latent import DenseAutoencoder
 from ..recipes.places import PUBLISHED
@@ -18,7 +19,6 @@ from ..recipes.trained import TrainedRecipe
 from ..tissue.slices import tissue_transforms
 from ..transforms.check_volume import CheckVolumed
 from ..transforms.load_volume import LoadVolumed
-from ..transforms.save_restored import nifti_image
 from .model import LatentModel, MaskModel
 from .volumes import SliceCodes, VolumeCoder
 

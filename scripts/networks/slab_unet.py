@@ -170,7 +170,7 @@ class SlabUNet(nn.Module):
         else:
             known = levels = torch.sigmoid(self.verdict(x[:, :1])[:, :-1]) if levels is None else levels
         gains, offsets = self.describe(known).chunk(2, dim=1)
-        slabs = len(fine) // len(x)
+        slabs = fine.shape[0] // x.shape[0]
         modulated = [
             part * (1 + _per_slab(gain, slabs)) + _per_slab(offset, slabs)
             for part, gain, offset in zip(
@@ -187,8 +187,9 @@ class SlabUNet(nn.Module):
     def _slabs(self, x: Tensor) -> Tensor:
         """Slabs at half resolution, ``(B * slabs, C * 4 * (slab + 2 * margin), H / 2, W / 2)``."""
         depth = x.shape[-1]
-        x = F.pad(x, (self.margin, self.margin + -depth % self.slab, 0, 0, 0, 0), mode="replicate")
-        slabs = x.unfold(4, self.slab + 2 * self.margin, self.slab)  # (B, C, H, W, slabs, seen)
+        first = self.slab * torch.arange((depth + self.slab - 1) // self.slab, device=x.device) - self.margin
+        places = first[:, None] + torch.arange(self.slab + 2 * self.margin, device=x.device)
+        slabs = x[..., places.clamp(0, depth - 1)]  # (B, C, H, W, slabs, seen)
         slabs = slabs.permute(0, 4, 1, 5, 2, 3).flatten(0, 1).flatten(1, 2)
         return F.pixel_unshuffle(slabs, 2)
 
@@ -206,8 +207,11 @@ class SlabUNet(nn.Module):
             return self.head(slabs)
         own = torch.einsum("bk,koihw->boihw", levels, self.heads.unflatten(0, (levels.shape[1], -1)))
         own = F.pad(own, (0, 0, 0, 0, 0, 0, 0, len(self.head.weight) - own.shape[1])) + self.head.weight
-        volumes = slabs.unflatten(0, (len(levels), -1)).unbind()
-        done = [F.conv2d(y, w, self.head.bias, padding=1) for y, w in zip(volumes, own.unbind(), strict=True)]
+        volumes = slabs.unflatten(0, (len(levels), -1))
+        done = [
+            F.conv2d(volumes[number], own[number].reshape(self.head.weight.shape), self.head.bias, padding=1)
+            for number in range(len(levels))
+        ]
         return torch.cat(done)
 
     def _volumes(self, slabs: Tensor, x: Tensor) -> Tensor:
@@ -242,7 +246,7 @@ def _blocks(channels: int, number: int) -> nn.Sequential:
 
 def _per_slab(values: Tensor, slabs: int) -> Tensor:
     """A number per volume and channel, ``(B, C)``, for each of its slabs, ``(B * slabs, C, 1, 1)``."""
-    return values.repeat_interleave(slabs, dim=0)[:, :, None, None]
+    return values[:, None].expand(-1, slabs, -1).flatten(0, 1)[:, :, None, None]
 
 
 def _start_at_zero(layer: nn.Module) -> None:

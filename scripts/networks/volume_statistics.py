@@ -48,9 +48,7 @@ def volume_statistics(volumes: Tensor) -> Tensor:
             (_mean(x, tissue) - TISSUE).clamp(min=0),
         )
     ]
-    brightness = F.adaptive_avg_pool3d((x * tissue)[:, None], BLOCKS) / (
-        F.adaptive_avg_pool3d(tissue[:, None], BLOCKS) + SMALL
-    )
+    brightness = _blocks(x * tissue) / (_blocks(tissue) + SMALL)
     found.append((brightness.flatten(1) / _mean(x, tissue).clamp(min=SMALL)[:, None]).clamp(0, 2))
     found += [torch.log(_count(x > edge) / size + RARE)[:, None] for edge in EDGES]
     return torch.cat(found, dim=1)
@@ -60,14 +58,9 @@ def _along(x: Tensor, tissue: Tensor, air: Tensor, counts: Tensor, axis: int) ->
     """What is told along one axis, each ``(B, n)``."""
     others = tuple({1, 2, 3} - {axis})
     shape = [-1 if number == axis else 1 for number in range(4)]
-    window = torch.hann_window(x.shape[axis], periodic=False, device=x.device).view(shape)
-    spectrum = torch.fft.rfft(x * window, dim=axis)
-    power = (spectrum.real.square() + spectrum.imag.square()).mean(dim=others)
-    power = torch.log(power[:, 1:] + 1e-9)
-    rough = power.diff(dim=1, n=2).abs()
-    bands = [
-        F.adaptive_avg_pool1d(part[:, None], number)[:, 0] for part, number in ((power, BANDS), (rough, ROUGH_BANDS))
-    ]
+    power = torch.log(_power(x * _window(x.shape[axis], x.device).view(shape), axis).mean(dim=others)[:, 1:] + 1e-9)
+    rough = (power[:, 2:] - power[:, 1:-1]) - (power[:, 1:-1] - power[:, :-2])
+    bands = [_bands(power, BANDS), _bands(rough.abs(), ROUGH_BANDS)]
     length = x.shape[axis] - 2
     before, here, after = (x.narrow(axis, start, length) for start in range(3))
     second = (before + after).sub_(here, alpha=2).abs_()
@@ -77,7 +70,7 @@ def _along(x: Tensor, tissue: Tensor, air: Tensor, counts: Tensor, axis: int) ->
     total = (small * inside).sum(dim=others)
     by_slice = total / within.clamp(min=1)
     full = within > 0.3 * within.amax(dim=1, keepdim=True)
-    jumps = torch.where(full[:, 1:] & full[:, :-1], by_slice.diff(dim=1).abs(), 0.0)
+    jumps = torch.where(full[:, 1:] & full[:, :-1], (by_slice[:, 1:] - by_slice[:, :-1]).abs(), 0.0)
     zero, left, right = here == 0, before > AIR, after > AIR
     alone = _count(zero & left & right) / counts
     beside = _count(zero & (left ^ right)) / counts
@@ -97,8 +90,52 @@ def _along(x: Tensor, tissue: Tensor, air: Tensor, counts: Tensor, axis: int) ->
 
 def _count(masks: Tensor) -> Tensor:
     """Voxels of each mask, ``(B,)``; a sum along axes would turn each into an integer of eight bytes first."""
+    if torch.onnx.is_in_onnx_export():
+        return masks.float().sum(dim=(1, 2, 3))
     return torch.stack([torch.count_nonzero(mask) for mask in masks])
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3)).clamp(min=1)
+
+
+def _window(size: int, device: torch.device) -> Tensor:
+    """Hann window; ONNX knows none of any length that is symmetric."""
+    if not torch.onnx.is_in_onnx_export():
+        return torch.hann_window(size, periodic=False, device=device)
+    return 0.5 - 0.5 * torch.cos(torch.arange(size) * (2 * torch.pi / (size - 1)))
+
+
+def _power(x: Tensor, axis: int) -> Tensor:
+    """Power spectrum along an axis; an exported graph has matrices in the place of a transform of any length."""
+    if not torch.onnx.is_in_onnx_export():
+        spectrum = torch.fft.rfft(x, dim=axis)
+        return spectrum.real.square() + spectrum.imag.square()
+    size = x.shape[axis]
+    turns = torch.arange(size // 2 + 1)[:, None] * torch.arange(size) % size
+    angles = turns.to(x.dtype) * (2 * torch.pi / size)
+    order = [0, *(number for number in (1, 2, 3) if number != axis), axis]
+    along = x.permute(order)
+    power = (along @ angles.cos().T).square() + (along @ angles.sin().T).square()
+    return power.permute([order.index(number) for number in range(4)])
+
+
+def _bands(x: Tensor, number: int) -> Tensor:
+    """Means of ``(B, n)`` in some bands that overlap where ``n`` is no multiple, ``(B, number)``."""
+    return x @ _shares(x.shape[1], number).T if torch.onnx.is_in_onnx_export() else F.adaptive_avg_pool1d(x, number)
+
+
+def _blocks(x: Tensor) -> Tensor:
+    """Means of ``(B, H, W, D)`` in blocks, ``(B, BLOCKS, BLOCKS, BLOCKS)``."""
+    if not torch.onnx.is_in_onnx_export():
+        return F.adaptive_avg_pool3d(x, BLOCKS)
+    for size in (x.shape[3], x.shape[2], x.shape[1]):  # the last axis is pooled and becomes the first
+        x = (x @ _shares(size, BLOCKS).T).permute(0, 3, 1, 2)
+    return x
+
+
+def _shares(size: int, number: int) -> Tensor:
+    """Adaptive pooling as a matrix, ``(number, size)``."""
+    band, place = torch.arange(number)[:, None], torch.arange(size)
+    inside = (place >= band * size // number) & (place < ((band + 1) * size + number - 1) // number)
+    return inside.float() / inside.sum(dim=1, keepdim=True)

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..anatomy.domain import RULES
 from ..files.formats import FORMATS, Format, refusal
+from ..files.nifti_header import DOUBTS
+from ..files.nifti_image import CUT_OFF
 from ..recipes.places import PACKAGE_DIR, ROOT
-from ..transforms.domain import RULES
-from ..transforms.nifti_header import DOUBTS
-from ..transforms.save_restored import CUT_OFF
 
 __all__ = ["PAGE", "document", "refusals"]
 
@@ -25,7 +25,7 @@ REFUSING = {
     "NIfTI and MGH": ("files/nifti.py",),
     "MetaImage and NRRD": ("files/text_headers.py",),
     "DICOM series": ("files/dicom_volumes.py", "files/dicom_convert.py", "files/dicom_check.py"),
-    "What is no head that can be restored": ("transforms/check_volume.py", "transforms/intensity_range.py"),
+    "What is no head that can be restored": ("anatomy/sound_volume.py", "anatomy/intensity_range.py"),
 }
 """The files in which an image is refused, by what they look at."""
 REFUSALS = {"ValueError", "FileNotFoundError", "TimeoutError"}

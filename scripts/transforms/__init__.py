@@ -12,7 +12,7 @@ from .plane import PLANE_AXCODES, OrientToPlaned, plane_axcodes
 from .restore_on_input_grid import RestoreOnInputGridd
 from .save_dicom import SaveDicomd
 from .save_filled import SaveFilledd, filled_image
-from .save_restored import SaveRestoredd, save_nifti
+from .save_restored import SaveRestoredd
 from .slice_phases import SpacingOnlyd, SplitSlicePhasesd, join_phases, split_phases
 from .thesis_slices import ThesisSlicesd, thesis_slices
 from .volume_scale import ScaleIntensityByVolumePercentiled
@@ -21,5 +21,5 @@ __all__ = [
     "PLANE_AXCODES", "CheckMemoryd", "CheckVolumed", "LoadMaskd", "LoadVolumed", "NoteDomaind", "OrientToPlaned",
     "RestoreOnInputGridd", "SaveDicomd", "SaveFilledd", "SaveRestoredd", "ScaleIntensityByVolumePercentiled",
     "SpacingOnlyd", "SplitSlicePhasesd", "ThesisSlicesd", "check_volume", "filled_image", "join_phases",
-    "plane_axcodes", "save_nifti", "split_phases", "thesis_slices",
+    "plane_axcodes", "split_phases", "thesis_slices",
 ]  # fmt: skip

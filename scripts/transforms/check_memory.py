@@ -10,6 +10,7 @@ from monai.config import KeysCollection
 from monai.data import affine_to_spacing
 from monai.transforms import MapTransform
 
+from ..anatomy.planes import seen_voxels
 from ..files.checked import MemoryCheck
 from .load_volume import MAX_MEMORY
 
@@ -48,19 +49,8 @@ class CheckMemoryd(MapTransform):
         """Return ``data`` unchanged, or raise."""
         d = dict(data)
         for key in self.key_iterator(d):
-            height, width, slices = d[key].shape[1:]
             spacing = affine_to_spacing(d[key].affine, 3).tolist()
-            seen = self._seen(height, spacing[0]) * self._seen(width, spacing[1]) * slices
-            sizes = " x ".join(f"{size:.3g}" for size in spacing)
-            self.memory(seen, f"a volume of {height} x {width} x {slices} voxels of {sizes} mm")
+            seen = seen_voxels(d[key].shape[1:], spacing, self.spacing_mm, self.coarsest_mm, self.multiple)
+            shape = " x ".join(map(str, d[key].shape[1:]))
+            self.memory(seen, f"a volume of {shape} voxels of {' x '.join(f'{size:.3g}' for size in spacing)} mm")
         return d
-
-    def _seen(self, size: int, spacing: float) -> int:
-        """Pixels along an axis as the network will see them, all parts of a slice together."""
-        if spacing > self.coarsest_mm:
-            return self._padded(size * spacing / self.spacing_mm)
-        parts = max(1, round(self.spacing_mm / spacing))
-        return parts * self._padded(size / parts)
-
-    def _padded(self, size: float) -> int:
-        return -int(-size // self.multiple) * self.multiple

@@ -14,10 +14,11 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, ResampleToMatch
 from torch import Tensor
 
+from ..anatomy.domain import AIR
 from ..files.errors import failure_reason
-from .domain import AIR, STRIPPED, facts_of
+from ..files.nifti_header import NO_FORM
+from .domain import STRIPPED, noted_facts
 from .load_volume import MAX_MEMORY, WARNINGS, LoadVolumed
-from .nifti_header import NO_FORM
 from .volume_scale import ScaleIntensityByVolumePercentiled
 
 __all__ = ["MOST", "LoadMaskd"]
@@ -63,7 +64,7 @@ class LoadMaskd(MapTransform):
                 d[key] = _finite(volume, mask)
                 scaled = self.scale({key: d[key]})[key]
                 _check_share(mask, scaled.as_tensor() > AIR, "head")
-                d[STRIPPED] = facts_of(scaled).stripped
+                d[STRIPPED] = noted_facts(scaled).stripped
             if not mask.any():
                 _warn(d, EMPTY)
             d[self.mask_key] = MetaTensor(mask, affine=volume.affine)

@@ -17,19 +17,26 @@ from monai.data import ImageReader, ITKReader, MetaTensor, NibabelReader
 from monai.transforms import LoadImage, LoadImaged
 from monai.utils import convert_to_tensor
 
+from ..anatomy.sound_volume import check_voxels, fits_float32, loses_nothing
 from ..files.checked import MemoryCheck
 from ..files.dicom import read_volume
 from ..files.formats import format_of, refusal
 from ..files.nifti import read_image
+from ..files.nifti_header import (
+    HEADER,
+    INTER,
+    SLOPE,
+    STORED,
+    UNIT_MM,
+    header_bytes,
+    orientation_doubts,
+    scaled,
+    unit_in_mm,
+)
 from ..files.text_headers import check_text_header
-from .check_volume import check_affine
-from .histogram import extent, ordered_sample
-from .nifti_header import HEADER, INTER, SLOPE, STORED, UNIT_MM, header_bytes, orientation_doubts, scaled, unit_in_mm
 
 __all__ = ["MAX_MEMORY", "WARNINGS", "LoadVolumed"]
 
-COARSEST = 1e-4
-"""Largest rounding, as a share of the range of the intensities."""
 WARNINGS = "warnings"
 """Key of an item: doubts about it, a line each."""
 MAX_MEMORY = 8.0
@@ -43,7 +50,7 @@ class LoadVolumed(LoadImaged):
     read. MONAI reads the first series of a folder that holds several, takes the real part of complex voxels, and
     corrects the affine of a NIfTI file whose sform does not agree with its voxel sizes. Here the series is chosen,
     complex voxels are refused, and the affine stays the file's own, in millimetres. The NIfTI header travels with the
-    volume (:mod:`~scripts.transforms.nifti_header`); doubts about it are lines of the item's ``warnings``.
+    volume (:mod:`~scripts.files.nifti_header`); doubts about it are lines of the item's ``warnings``.
 
     Args:
         keys: paths of volume files or of folders with DICOM files, or NIfTI images of nibabel; the result is channel
@@ -117,8 +124,8 @@ class LoadVolumed(LoadImaged):
             d[self.stored_key] = _bytes(values, values.dtype.newbyteorder("=").name)
 
     def _of_image(self, image: nib.Nifti1Pair, name: str = "") -> MetaTensor:
-        _check_voxels(image)
-        volume = self._loaded(self._loader if _fits_float32(image) else self._exact, name, _Given(image))
+        check_voxels(image)
+        volume = self._loaded(self._loader if fits_float32(image) else self._exact, name, _Given(image))
         volume.affine = torch.as_tensor(image.affine)
         volume.meta["original_affine"] = image.affine
         stored = image.dataobj
@@ -162,32 +169,7 @@ class _Given(NibabelReader):
 
 
 def _narrowed(volume: MetaTensor) -> MetaTensor:
-    """The volume as float32, unless that is too coarse, as on a large offset."""
-    if volume.dtype == torch.float32:
+    """The volume as float32, unless that is too coarse."""
+    if volume.dtype == torch.float32 or not loses_nothing(volume.as_tensor()[0].numpy()):
         return volume
-    ordered, _ = ordered_sample(volume.as_tensor()[0].numpy())
-    if len(ordered):
-        lowest, highest = extent(ordered)
-        values = ordered.clip(lowest, highest)
-        with np.errstate(over="ignore"):
-            rounding = np.abs(values.astype(np.float32) - values).max()
-        if rounding > COARSEST * (highest - lowest):
-            return volume
     return convert_to_tensor(volume, dtype=torch.float32, track_meta=True)
-
-
-def _fits_float32(image: nib.Nifti1Pair) -> bool:
-    """Whether float32 tells any two stored values apart."""
-    dtype = image.get_data_dtype()
-    fits = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-    return bool(fits and getattr(image.dataobj, "inter", 0) == 0)
-
-
-def _check_voxels(image: nib.Nifti1Pair) -> None:
-    """Raise unless the voxels are real numbers and the affine is one."""
-    dtype = image.get_data_dtype()
-    if dtype.fields:
-        raise ValueError(f"the voxels are colours ({', '.join(dtype.names or ())}): give an image of one channel.")
-    if dtype.kind not in "iuf":
-        raise ValueError(f"the voxels are of type {dtype}: real numbers are needed.")
-    check_affine(image.affine)

@@ -11,9 +11,9 @@ import nibabel as nib
 import numpy as np
 from monai.transforms import SaveImaged
 
+from ..files.nifti_header import INTER, SLOPE, STORED
+from ..files.nifti_image import as_stored, nifti_image, write_nifti
 from .load_volume import WARNINGS
-from .nifti_header import INTER, SLOPE, STORED
-from .save_restored import as_stored, nifti_image, write_nifti
 
 __all__ = ["SaveFilledd", "filled_image"]
 

@@ -13,22 +13,16 @@ from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform
 from monai.utils import TraceKeys, convert_to_tensor
 
-from .intensity_range import intensity_range
+from ..anatomy.intensity_range import FINE, HUGE, hide, intensity_range
 
 __all__ = ["DIFFERENCE", "ScaleIntensityByVolumePercentiled", "applied_range", "volume_range"]
-
-LEAST = -1.0
-"""What is darker is no tissue: noise of 15 % reaches -0.7."""
-
-FINE, HUGE = 1e-30, 1e30
-"""Intensity ranges that are handled in float32."""
 
 DIFFERENCE = "is_difference"
 """Key of the metadata of a volume that is the difference of two scaled ones: the offset has cancelled out."""
 
 
 def volume_range(volume: torch.Tensor, upper: float = 99.5) -> tuple[float, float]:
-    """Find the intensities that become 0 and 1, see :func:`~scripts.transforms.intensity_range.intensity_range`.
+    """Find the intensities that become 0 and 1, see :func:`~scripts.anatomy.intensity_range.intensity_range`.
 
     Args:
         volume: ``(1, H, W, D)``.
@@ -91,7 +85,9 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
                 volume = volume.to(torch.float32)
             found = intensity_range(_array(volume), self.upper)
             scaled = (volume - found.low).div_(found.high - found.low).to(dtype=torch.float32)
-            hidden = _hide(scaled.as_tensor(), found.background, (found.most - found.low) / (found.high - found.low))
+            shown = scaled.as_tensor()[0].cpu().numpy()
+            hidden = torch.from_numpy(hide(shown, found))[None]
+            scaled.as_tensor()[0] = torch.from_numpy(shown)
             self.push_transform(
                 scaled, extra_info={"low": found.low, "high": found.high, "floor": found.floor, "hidden": hidden}
             )
@@ -113,22 +109,6 @@ class ScaleIntensityByVolumePercentiled(MapTransform, InvertibleTransform):
                 restored.masked_fill_(hidden.to(restored.device), -0.0)
             d[key] = restored
         return d
-
-
-def _hide(volume: torch.Tensor, background: np.ndarray, most: float) -> torch.Tensor:
-    """Hide voxels of ``volume``, ``(1, H, W, D)``, in place, and tell which."""
-    hidden = torch.from_numpy(background).to(volume.device).view(volume.shape)
-    volume.masked_fill_(hidden, 0.0)
-    lowest, highest = (float(value) for value in torch.aminmax(volume))
-    if lowest < LEAST or highest > most:
-        beyond = (volume < LEAST) | (volume > most)
-        _, row, column, k = beyond.nonzero().unbind(1)
-        height, width = volume.shape[1:3]
-        around = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
-        near = [volume[0, (row + i).clamp(0, height - 1), (column + j).clamp(0, width - 1), k] for i, j in around]
-        volume[beyond] = torch.stack(near).median(0).values.clamp(0.0, most)
-        hidden |= beyond
-    return hidden
 
 
 def _array(volume: torch.Tensor) -> np.ndarray:

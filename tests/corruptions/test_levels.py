@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from scripts import corruptions
-from scripts.corruptions import KINDS, EachSlice, RandBiasField, RandPixelDropout, RandRicianNoise, VolumeCorruption
+from scripts.anatomy.damage_kinds import KINDS
+from scripts.corruptions import EachSlice, RandBiasField, RandPixelDropout, RandRicianNoise, VolumeCorruption
 from scripts.corruptions.levels import KIND_OF_STEP, graded_pair, kinds_of, level_of
 
 KEYS = {"subject": torch.arange(3), "slice": torch.zeros(3, dtype=torch.long), "epoch": 0}

@@ -5,7 +5,8 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from scripts.corruptions import KINDS, RandAnomalies, RandFieldOfView, RandPixelDropout, VolumeCorruption
+from scripts.anatomy.damage_kinds import KINDS
+from scripts.corruptions import RandAnomalies, RandFieldOfView, RandPixelDropout, VolumeCorruption
 from scripts.engines import AnomalyBatch, BrainMaskBatch, RandVariants, RestorationBatch
 from tests.helpers.demo_heads import demo_heads
 

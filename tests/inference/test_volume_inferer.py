@@ -5,7 +5,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from scripts.corruptions import KINDS
+from scripts.anatomy.damage_kinds import KINDS
 from scripts.inference.gate import DAMAGED, FINE, OUTSIDE, Gate, severity
 from scripts.inference.volume_inferer import VolumeInferer, interleaved
 from tests.helpers.demo_heads import demo_heads

@@ -128,7 +128,7 @@ def test_a_folder_whose_listing_fails_does_not_stop_the_others(tmp_path, monkeyp
             raise RecursionError("too deep")
         return find_series(folder)
 
-    monkeypatch.setattr("scripts.inference.volumes.find_series", chokes)
+    monkeypatch.setattr("scripts.files.find_volumes.find_series", chokes)
     assert [item["error"] for item in find_volumes(tmp_path / "in", tmp_path / "out")] == ["too deep", ""]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from scripts.corruptions import KINDS
+from scripts.anatomy.damage_kinds import KINDS
 from scripts.networks import ErrorSpread
 from scripts.networks.error_spread import COVERAGES, REPAIRS
 from scripts.studies.restorer.calibrate import fitted

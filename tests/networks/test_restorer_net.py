@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from scripts.corruptions import KINDS
+from scripts.anatomy.damage_kinds import KINDS
 from scripts.networks import FieldNet, RestorerNet, SlabUNet, VerdictNet
 
 

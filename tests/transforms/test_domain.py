@@ -8,9 +8,9 @@ import pytest
 from monai.data import MetaTensor
 from scipy import ndimage
 
+from scripts.anatomy.domain import RULES
 from scripts.data.demo.head import DemoHead, make_head
 from scripts.transforms import NoteDomaind, OrientToPlaned, ScaleIntensityByVolumePercentiled
-from scripts.transforms.domain import RULES
 from tests.helpers.volume_files import affine
 
 

@@ -7,7 +7,9 @@ import pytest
 from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
-from scripts.transforms import SaveRestoredd, save_nifti, save_restored
+from scripts.files import nifti_image
+from scripts.files.nifti_image import save_nifti
+from scripts.transforms import SaveRestoredd
 from tests.helpers.volume_files import affine, head
 
 
@@ -46,7 +48,7 @@ def test_monai_label_takes_the_writer_for_its_own(tmp_path):
 
 def test_without_isal_the_file_has_the_same_voxels(tmp_path, monkeypatch):
     save_nifti(head(), affine(), tmp_path / "fast.nii.gz")
-    monkeypatch.setattr(save_restored, "has_igzip", False)
+    monkeypatch.setattr(nifti_image, "has_igzip", False)
     save_nifti(head(), affine(), tmp_path / "slow.nii.gz")
     one, other = (nib.load(tmp_path / f"{name}.nii.gz") for name in ("fast", "slow"))
     np.testing.assert_array_equal(one.get_fdata(), other.get_fdata())
@@ -69,7 +71,7 @@ def test_voxels_have_the_precision_of_the_volume(tmp_path):
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_equal_volumes_are_equal_bytes_whatever_their_name_and_the_time(tmp_path, monkeypatch, fast):
-    monkeypatch.setattr(save_restored, "has_igzip", fast)
+    monkeypatch.setattr(nifti_image, "has_igzip", fast)
     for name, now in (("a.nii.gz", 1e9), ("x/b.nii.gz", 1.5e9)):
         monkeypatch.setattr("time.time", lambda now=now: now)
         save_nifti(head(), affine(), tmp_path / name)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...corruptions import KINDS
+from ...anatomy.damage_kinds import KINDS
 from ...engines import accelerate, bfloat16_pays
 from ...files.atomic import replacing
 from ...losses import RestorationLoss

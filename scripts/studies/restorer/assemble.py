@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ...corruptions import KINDS
+from ...anatomy.damage_kinds import KINDS
 from ...files.atomic import replacing
 from ...networks import FieldNet, ResidualUNet, RestorerNet, SlabUNet, VerdictNet
 from ...recipes.weights import load_weights

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...corruptions import KINDS
+from ...anatomy.damage_kinds import KINDS
 from ...files.atomic import replacing
 from ...inference.gate import Gate
 from ...inference.volume_inferer import VolumeInferer

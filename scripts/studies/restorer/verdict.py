@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from monai.transforms import Compose, LoadImage, Orientation
 from torch import Tensor
 
-from ...corruptions import KINDS
+from ...anatomy.damage_kinds import KINDS
 from ...data.cohort import load_datalist
 from ...files.atomic import replacing
 from ...networks import VerdictNet

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.transforms.background import Constant, border_constants, surroundings
+from scripts.anatomy.background import Constant, border_constants, surroundings
 
 SHAPE = (24, 27, 22)
 TOLERANCE = 0.01

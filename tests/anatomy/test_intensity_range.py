@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from scripts.transforms.intensity_range import intensity_range
+from scripts.anatomy.intensity_range import intensity_range
 from tests.helpers.phantom import UNIT, brain, head, inside
 
 AFFINE = [(1e-12, 0.0), (1e18, 0.0), (1.0, 5000.0), (0.01, -3.0), (1 / 300, -1.2)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..anatomy.connected import connected_to_border
+from .connected import connected_to_border
 
 __all__ = ["Constant", "border_constants", "surroundings", "within"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.transforms.zero_level import zero_level
+from scripts.anatomy.zero_level import zero_level
 
 
 def histogram(noise, tissue=40_000, air=60_000, seed=0):
