@@ -22,13 +22,13 @@ from .min_max import RescaleMinMax, rescale_min_max
 from .motion import RandMotion, motion
 from .noise import RandGaussianNoise, RandPixelDropout, RandRicianNoise, gaussian_noise, pixel_dropout, rician_noise
 from .slices import RandThickSlices, thick_slices
-from .undersampling import RandUndersampling, undersampling
+from .undersampling import Acquisition, RandUndersampling, acquired, undersampling
 
 __all__ = [
-    "KINDS", "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface", "RandDiagonalCutout",
+    "KINDS", "Acquisition", "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface", "RandDiagonalCutout",
     "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles",
     "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip",
-    "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "bias_field",
+    "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "acquired", "bias_field",
     "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "graded_pair", "kspace_blur",
     "motion", "pixel_dropout", "rescale_min_max", "rician_noise", "rms_of_level", "spikes", "thick_slices",
     "undersampling",
