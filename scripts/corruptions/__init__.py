@@ -25,8 +25,8 @@ from .slices import RandThickSlices, thick_slices
 from .undersampling import Acquisition, RandUndersampling, acquired, undersampling
 
 __all__ = [
-    "KINDS", "Acquisition", "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface", "RandDiagonalCutout",
-    "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles",
+    "KINDS", "Acquisition", "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface",
+    "RandDiagonalCutout", "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles",
     "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip",
     "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "acquired", "bias_field",
     "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "graded_pair", "kspace_blur",

@@ -19,9 +19,9 @@ class ReconResNet(nn.Module):
     """Residual blocks at a quarter of the resolution, regularised by dropping whole channels.
 
     It takes the magnitude of the zero-filled image; what was measured is put back by
-    :class:`~scripts.inference.data_consistency.DataConsistency`. ``Differs from the paper:`` the output is a correction,
-    added to the input, whose last convolution starts at zero, instead of an image through a sigmoid (here voxels may be
-    brighter than 1), and borders are padded with zeros, not mirrored.
+    :class:`~scripts.inference.data_consistency.DataConsistency`. ``Differs from the paper:`` the output is a correction
+    that is added to the input, whose last convolution starts at zero, instead of an image through a sigmoid (here
+    voxels may be brighter than 1), and borders are padded with zeros, not mirrored.
 
     Args:
         spatial_dims: number of spatial axes, 2 or 3.
