@@ -26,10 +26,10 @@ from .undersampling import Acquisition, RandUndersampling, acquired, undersampli
 
 __all__ = [
     "KINDS", "Acquisition", "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface",
-    "RandDiagonalCutout", "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles",
-    "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip",
-    "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "acquired", "bias_field",
-    "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "graded_pair", "kspace_blur",
-    "motion", "pixel_dropout", "rescale_min_max", "rician_noise", "rms_of_level", "spikes", "thick_slices",
-    "undersampling",
+    "RandDiagonalCutout", "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting",
+    "RandGibbsRinging", "RandHoles", "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout",
+    "RandRicianNoise", "RandSkullStrip", "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax",
+    "VolumeCorruption", "acquired", "bias_field", "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting",
+    "gibbs_ringing", "graded_pair", "kspace_blur", "motion", "pixel_dropout", "rescale_min_max", "rician_noise",
+    "rms_of_level", "spikes", "thick_slices", "undersampling",
 ]  # fmt: skip

@@ -43,9 +43,7 @@ class DataConsistency(Inferer):
 
     needs_kspace: ClassVar[bool] = True
 
-    def __call__(  # type: ignore[override]
-        self, inputs: Tensor, network: Callable[[Tensor], Tensor], kspace: Tensor, measured: Tensor
-    ) -> Tensor:
+    def __call__(self, inputs: Tensor, network: Callable[[Tensor], Tensor], kspace: Tensor, measured: Tensor) -> Tensor:
         """Reconstruct slices.
 
         Args:

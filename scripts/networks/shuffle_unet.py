@@ -57,7 +57,7 @@ class ShuffleUNet(nn.Module):
 
         def layer(channels: int, wanted: int) -> Convolution:
             made = Convolution(spatial_dims, channels, wanted, adn_ordering="A", act="relu")
-            nn.init.kaiming_normal_(made.conv.weight, nonlinearity="relu")
+            nn.init.kaiming_normal_(made.get_parameter("conv.weight"), nonlinearity="relu")
             return made
 
         def two(channels: int, wanted: int) -> nn.Sequential:

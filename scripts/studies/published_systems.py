@@ -12,9 +12,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ..baselines import identity
 from ..data.slices import subject_key
 from ..evaluation import subject_slices
 from ..files.atomic import write_csv
+from ..inference.data_consistency import DataConsistency
 from ..inference.restorer import Restorer
 from ..metrics.restoration import RestorationMetrics
 from ..recipes.recipe import build, find_recipe, merged_config
@@ -45,9 +47,15 @@ def measure(dataset_dir: str, output_dir: str, recipe: str = "recon_resnet") -> 
         keys = {"subject": torch.tensor([subject_key(subject.subject)]), "slice": 0, "epoch": 0}
         for condition in conditions:
             restored = _restored(restorer, condition.corruption(subject.volume, keys), recipe == "shuffle_unet")
-            for region, values in scores(restored[..., subject.indices].permute(2, 0, 1)[:, None]).items():
-                where = {"corruption": condition.kind, "severity": condition.severity, "region": region}
-                rows.append({"subject": subject.subject, **where, "method": "restorer", **values})
+            results = {"restorer": restored[..., subject.indices].permute(2, 0, 1)[:, None]}
+            acquisition = subject.acquisition(condition.corruption)
+            if acquisition is not None:  # without a network
+                damaged = subject.damage(condition.corruption)
+                results["measured lines put back"] = DataConsistency()(damaged, identity, *acquisition)
+            for method, result in results.items():
+                for region, values in scores(result).items():
+                    where = {"corruption": condition.kind, "severity": condition.severity, "region": region}
+                    rows.append({"subject": subject.subject, **where, "method": method, **values})
     table = pd.DataFrame(rows)
     write_csv(Path(output_dir) / "restorer.csv", table)
     _show(pd.concat([pd.read_csv(Path(output_dir) / "metrics.csv"), table]))
