@@ -22,14 +22,14 @@ from .min_max import RescaleMinMax, rescale_min_max
 from .motion import RandMotion, motion
 from .noise import RandGaussianNoise, RandPixelDropout, RandRicianNoise, gaussian_noise, pixel_dropout, rician_noise
 from .slices import RandThickSlices, thick_slices
-from .undersampling import Acquisition, RandUndersampling, acquired, undersampling
+from .undersampling import RandUndersampling, undersampling
 
 __all__ = [
-    "KINDS", "Acquisition", "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface",
-    "RandDiagonalCutout", "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting",
-    "RandGibbsRinging", "RandHoles", "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout",
-    "RandRicianNoise", "RandSkullStrip", "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax",
-    "VolumeCorruption", "acquired", "bias_field", "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting",
-    "gibbs_ringing", "graded_pair", "kspace_blur", "motion", "pixel_dropout", "rescale_min_max", "rician_noise",
-    "rms_of_level", "spikes", "thick_slices", "undersampling",
+    "KINDS", "Corruption", "Draws", "EachSlice", "RandAnomalies", "RandBiasField", "RandDeface", "RandDiagonalCutout",
+    "RandFieldOfView", "RandGaussianBlur", "RandGaussianNoise", "RandGhosting", "RandGibbsRinging", "RandHoles",
+    "RandKSpaceBlur", "RandLesionHoles", "RandMotion", "RandPixelDropout", "RandRicianNoise", "RandSkullStrip",
+    "RandSpikes", "RandThickSlices", "RandUndersampling", "RescaleMinMax", "VolumeCorruption", "bias_field",
+    "erase_boxes", "gaussian_blur", "gaussian_noise", "ghosting", "gibbs_ringing", "graded_pair", "kspace_blur",
+    "motion", "pixel_dropout", "rescale_min_max", "rician_noise", "rms_of_level", "spikes", "thick_slices",
+    "undersampling",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..baselines import identity
-from ..corruptions import Acquisition
+from ..corruptions.undersampling import Acquisition
 from ..metrics import RestorationMetrics
 from .conditions import Condition
 from .methods import Method

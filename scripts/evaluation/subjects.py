@@ -17,7 +17,8 @@ from torch import Tensor
 
 from ..anatomy.brain_mask import brain_from_labels
 from ..anatomy.head_mask import head_mask
-from ..corruptions import Acquisition, Corruption, VolumeCorruption
+from ..corruptions import Corruption, VolumeCorruption
+from ..corruptions.undersampling import Acquisition
 from ..data.slices import subject_key
 from ..files.errors import failure_reason
 

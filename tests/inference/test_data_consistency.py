@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.corruptions import Corruption, RandUndersampling, acquired
+from scripts.corruptions import Corruption, RandUndersampling
+from scripts.corruptions.undersampling import acquired
 from scripts.inference.data_consistency import DataConsistency, with_measured
 
 KEYS = {"subject": torch.tensor([5, 6]), "slice": torch.tensor([1, 2]), "epoch": 0}
