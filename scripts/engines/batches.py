@@ -120,7 +120,5 @@ class UndersampledBatch(CorruptBatch):
         keys = self._keys(batchdata, device, non_blocking)
         acquisition = None if self.corruption is None else self.corruption.acquisition(clean, keys)
         if acquisition is None:
-            raise ValueError(
-                "no step of the corruption undersamples k-space: add a RandUndersampling."
-            )
+            raise ValueError("no step of the corruption undersamples k-space: add a RandUndersampling.")
         return image, target, (), acquisition._asdict()
