@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .draws import Draws
 from .parameters import as_images, as_volumes, damage_chosen, per_image, probability
+from .undersampling import Acquisition, acquired
 
 __all__ = ["Corruption", "EachSlice", "VolumeCorruption"]
 
@@ -135,6 +136,31 @@ class Corruption:
             damaged = step(damaged, draws) if chosen is None else damage_chosen(damaged, chosen, step, draws)
         return erased
 
+    def acquisition(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Acquisition | None:
+        """What ``self(images, keys)`` leaves of k-space: reconstructions are given it.
+
+        It is the k-space of the images as they were before the first step that undersamples them, that is, before
+        their magnitude was taken.
+
+        Args:
+            images: clean images, shape ``(B, C, *spatial)``.
+            keys: same as for the call.
+
+        Returns:
+            What was measured; ``None`` if no step undersamples (has a method ``lines``).
+        """
+        draws = Draws(self.seed, keys)
+        damaged, scanned, lines = images, images, None
+        for step, chosen in zip(self.steps, self._chosen(draws), strict=True):
+            if hasattr(step, "lines"):
+                own = step.lines(damaged, draws)
+                own = own if chosen is None else own | ~chosen[:, None, None]
+                scanned, lines = (damaged, own) if lines is None else (scanned, lines & own)
+            damaged = step(damaged, draws) if chosen is None else damage_chosen(damaged, chosen, step, draws)
+        if lines is None:
+            return None
+        return acquired(scanned, lines | self._unchanged(images, draws).flatten(1).all(dim=1)[:, None, None])
+
     def _chosen(self, draws: Draws) -> list[Tensor | None]:
         """Mask of the images that each step damages, shape ``(B,)``; ``None`` stands for all."""
         if self.numbers is None:
@@ -216,6 +242,10 @@ class VolumeCorruption(Corruption):
     def hole_mask(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Tensor | None:
         """Mask of what is erased, see :meth:`Corruption.hole_mask`."""
         return super().hole_mask(images, self._shared(images, keys))
+
+    def acquisition(self, images: Tensor, keys: Mapping[str, Tensor | int]) -> Acquisition | None:
+        """What was measured of k-space, see :meth:`Corruption.acquisition`."""
+        return super().acquisition(images, self._shared(images, keys))
 
     @staticmethod
     def _shared(images: Tensor, keys: Mapping[str, Tensor | int]) -> dict[str, Tensor | int]:

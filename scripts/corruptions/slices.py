@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from .draws import Draws
 from .parameters import as_images, as_volumes, damage_chosen, probability, value_range
 
 __all__ = ["RandThickSlices", "thick_slices"]
+
+AXES = ("slices", "rows", "columns")
 
 
 def thick_slices(images: Tensor, thickness: Tensor, offset: Tensor) -> Tensor:
@@ -72,19 +75,34 @@ class RandThickSlices:
     Args:
         thickness: range of the number of slices that are averaged, at least 1; it need not be a whole number.
         prob: probability that a volume is damaged.
+        axis: what was measured thickly: the "slices", or "rows" or "columns" of images that are cut across them, such
+            as sagittal ones of a scan with thick axial slices. Single slices have rows and columns, too.
 
     Raises:
-        ValueError: a parameter is out of range.
+        ValueError: a parameter is out of range, or the axis is unknown.
     """
 
-    def __init__(self, thickness: Sequence[float] = (2.0, 4.0), prob: float = 1.0) -> None:
+    def __init__(
+        self,
+        thickness: Sequence[float] = (2.0, 4.0),
+        prob: float = 1.0,
+        axis: Literal["slices", "rows", "columns"] = "slices",
+    ) -> None:
+        if axis not in AXES:
+            raise ValueError(f"axis must be {', '.join(AXES[:-1])} or {AXES[-1]}, got {axis!r}.")
         self.thickness = value_range("thickness", thickness, 1.0, float("inf"))
         self.prob = probability(prob)
+        self.axis = axis
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """Damage ``images`` of shape ``(B, C, *spatial)``."""
-        if as_volumes(images).shape[-1] == 1:
-            return images
+        if self.axis != "slices":
+            place = 1 + AXES.index(self.axis)
+            volumes = (images if images.ndim == 5 else images[..., None]).movedim(place, -1)
+            return self._damaged(volumes, draws).movedim(-1, place).reshape_as(images)
+        return self._damaged(images, draws) if as_volumes(images).shape[-1] > 1 else images
+
+    def _damaged(self, images: Tensor, draws: Draws) -> Tensor:
         thickness = draws.uniform("thick_slices.thickness", *self.thickness)
         offset = (draws.uniform("thick_slices.offset") * thickness).floor()
         chosen = draws.uniform("thick_slices.prob") < self.prob

@@ -4,16 +4,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
+from monai.networks.blocks.fft_utils_t import fftn_centered_t
 from torch import Tensor
 
 from .draws import Draws
 from .kspace import line_weights, weigh_kspace
-from .parameters import damage_chosen, probability, value_range
+from .parameters import as_images, damage_chosen, probability, value_range
 
-__all__ = ["RandUndersampling", "equispaced_lines", "random_lines", "undersampling"]
+__all__ = ["Acquisition", "RandUndersampling", "acquired", "equispaced_lines", "random_lines", "undersampling"]
+
+
+class Acquisition(NamedTuple):
+    """What was measured of an undersampled k-space.
+
+    Attributes:
+        kspace: centred, as MONAI's ``fftn_centered_t`` gives it: real and imaginary part along the last axis, shape
+            ``(B, slices, H, W, 2)``; zero where nothing was measured.
+        measured: where it was, centred, boolean of shape ``(B, 1, H, W)``.
+    """
+
+    kspace: Tensor
+    measured: Tensor
+
+
+def acquired(images: Tensor, lines: Tensor) -> Acquisition:
+    """Measure some lines of the k-space of each slice.
+
+    Args:
+        images: shape ``(B, C, H, W)``, C slices each, or ``(B, 1, H, W, D)``.
+        lines: where it is measured, in the order of the FFT, boolean of shape ``(B, H, W)``.
+    """
+    slices = as_images(images, 2) if images.ndim == 5 else images
+    measured = torch.fft.fftshift(lines, dim=(1, 2))[:, None]
+    return Acquisition(fftn_centered_t(slices, 2, is_complex=False) * measured[..., None], measured)
 
 
 def _central(size: int, centre: Tensor) -> Tensor:
@@ -113,14 +139,24 @@ class RandUndersampling:
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         """Damage ``images`` of shape ``(B, C, *spatial)``."""
+        chosen, lines = self._lines(images, draws)
+        return damage_chosen(images, chosen, undersampling, *lines)
+
+    def lines(self, images: Tensor, draws: Draws) -> Tensor:
+        """Where k-space is measured, in the order of the FFT, boolean of shape ``(B, H, W)``."""
+        chosen, lines = self._lines(images, draws)
+        return line_weights(*lines) | ~chosen[:, None, None]
+
+    def _lines(self, images: Tensor, draws: Draws) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """The images that are damaged, and measured rows, columns and axis of all."""
         acceleration = draws.uniform("undersampling.acceleration", *self.acceleration)
         centre = draws.uniform("undersampling.centre", *self.centre)
         offset = draws.uniform("undersampling.offset")
-        lines = [
+        rows, columns = (
             random_lines(draws.uniform_field(f"undersampling.lines{axis}", (size,)), acceleration, centre)
             if self.pattern == "random"
             else equispaced_lines(size, acceleration, centre, offset)
             for axis, size in enumerate(images.shape[2:4])
-        ]
+        )
         axis = draws.integers("undersampling.axis", 0, 2)
-        return damage_chosen(images, draws.uniform("undersampling.prob") < self.prob, undersampling, *lines, axis)
+        return draws.uniform("undersampling.prob") < self.prob, (rows, columns, axis)

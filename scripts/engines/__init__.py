@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from .acceleration import accelerate, bfloat16_pays, fold_batch_norm, keep_freed_memory
-from .batches import AttributeBatch, CorruptBatch, LabelBatch
+from .batches import AttributeBatch, CorruptBatch, LabelBatch, UndersampledBatch
 from .heads import AnomalyBatch, BrainMaskBatch, RestorationBatch
 from .steps import StepsPerBatch
 from .variants import RandVariants
 
 __all__ = [
     "AnomalyBatch", "AttributeBatch", "BrainMaskBatch", "CorruptBatch", "LabelBatch", "RandVariants",
-    "RestorationBatch", "StepsPerBatch", "accelerate", "bfloat16_pays", "fold_batch_norm",
+    "RestorationBatch", "StepsPerBatch", "UndersampledBatch", "accelerate", "bfloat16_pays", "fold_batch_norm",
     "keep_freed_memory",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..corruptions import Corruption
 
-__all__ = ["AttributeBatch", "CorruptBatch", "LabelBatch"]
+__all__ = ["AttributeBatch", "CorruptBatch", "LabelBatch", "UndersampledBatch"]
 
 
 class CorruptBatch:
@@ -43,12 +43,17 @@ class CorruptBatch:
         clean = batchdata["image"].to(device=device, non_blocking=non_blocking, **kwargs)
         if self.corruption is None:
             return clean, clean
+        return self.corruption.pair(clean, self._keys(batchdata, device, non_blocking))
+
+    def _keys(
+        self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool
+    ) -> dict[str, Tensor | int]:
         keys = {
             name: batchdata[name].to(device, non_blocking=non_blocking)
             for name in ("subject", "slice", "brain")
             if name in batchdata
         }
-        return self.corruption.pair(clean, {**keys, "epoch": self.epoch})
+        return {**keys, "epoch": self.epoch}
 
 
 class AttributeBatch(CorruptBatch):
@@ -90,3 +95,30 @@ class LabelBatch(CorruptBatch):
         image, _ = super().__call__(batchdata, device, non_blocking, **kwargs)
         label = batchdata["label"].to(device=device, non_blocking=non_blocking)
         return image, label, (), {"mask": label} if self.show_label else {}
+
+
+class UndersampledBatch(CorruptBatch):
+    """``prepare_batch`` that passes what was measured of k-space on, besides the zero-filled image.
+
+    MONAI's engines call the inferer as ``inferer(image, network, kspace=..., measured=...)``, see
+    :class:`~scripts.inference.data_consistency.DataConsistency`. Otherwise like :class:`~scripts.engines.CorruptBatch`.
+
+    Args:
+        corruption: see :class:`~scripts.engines.CorruptBatch`; it must have a step that undersamples.
+    """
+
+    def __call__(  # type: ignore[override]
+        self, batchdata: Mapping[str, Tensor], device: torch.device, non_blocking: bool = False, **kwargs: Any
+    ) -> tuple[Tensor, Tensor, tuple[()], dict[str, Tensor]]:
+        """Input and target ``(B, C, H, W)``, no further arguments, and those of the inferer.
+
+        Raises:
+            ValueError: the corruption leaves k-space whole.
+        """
+        image, target = super().__call__(batchdata, device, non_blocking, **kwargs)
+        clean = batchdata["image"].to(image, non_blocking=non_blocking)
+        keys = self._keys(batchdata, device, non_blocking)
+        acquisition = None if self.corruption is None else self.corruption.acquisition(clean, keys)
+        if acquisition is None:
+            raise ValueError("no step of the corruption undersamples k-space: add a RandUndersampling.")
+        return image, target, (), acquisition._asdict()

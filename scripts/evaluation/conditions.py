@@ -45,7 +45,11 @@ class Condition:
 
 
 def make_conditions(
-    kinds: Iterable[str] = KINDS, severities: Iterable[int] = (1, 3, 5), seed: int = 0, volumes: bool = False
+    kinds: Iterable[str] = KINDS,
+    severities: Iterable[int] = (1, 3, 5),
+    seed: int = 0,
+    volumes: bool = False,
+    further: Iterable[Condition] = (),
 ) -> list[Condition]:
     """Set up the damage of an evaluation; it depends on (seed, subject, slice) alone and is the same for every method.
 
@@ -56,6 +60,7 @@ def make_conditions(
         seed: seed of the random draws.
         volumes: whether all corruptions take whole volumes ``(B, 1, H, W, D)``. Damage of single slices stays the same,
             slice by slice.
+        further: conditions of one's own, which come first.
 
     Returns:
         The conditions, kind by kind; where ``volumes`` or the kind asks for it, the corruption is a
@@ -64,7 +69,7 @@ def make_conditions(
     Raises:
         ValueError: an unknown kind (the nearest known one is named) or severity.
     """
-    conditions = []
+    conditions = list(further)
     for kind in _listed(kinds):
         parts = str(kind).split("+")
         for part in parts:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
+from monai.inferers import Inferer, SimpleInferer
 from torch import Tensor, nn
 
 from ..files.errors import suggestion
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 Method = Callable[..., Tensor]
 """Slices ``(N, 1, H, W)`` to restored slices. One with an attribute ``needs_holes`` that is true is given the boolean
-mask of the holes too."""
+mask of the holes too, one with ``needs_kspace`` what was measured of k-space."""
 
 
 def make_methods(
@@ -83,26 +84,40 @@ class NetworkMethod:
         network: in evaluation mode, on its device.
         batch_size: slices at a time.
         clip: clip the input to [0, 1] first, for networks that end in a sigmoid and were trained on such images.
+        inferer: what calls the network, if anything; it sees slices that are not padded.
     """
 
-    def __init__(self, network: nn.Module, batch_size: int = 32, clip: bool = False) -> None:
+    def __init__(
+        self, network: nn.Module, batch_size: int = 32, clip: bool = False, inferer: Inferer | None = None
+    ) -> None:
         self.network = network
         self.batch_size = batch_size
         self.clip = clip
+        self.inferer = inferer or SimpleInferer()
+        self.needs_kspace = getattr(self.inferer, "needs_kspace", False)
 
     @torch.inference_mode()
-    def __call__(self, images: Tensor) -> Tensor:
-        """Restore ``images`` of shape ``(N, 1, H, W)``."""
+    def __call__(self, images: Tensor, *known: Tensor) -> Tensor:
+        """Restore ``images`` of shape ``(N, 1, H, W)``; ``known``, of N slices too, goes to the inferer."""
+        batches = zip(*(tensor.split(self.batch_size) for tensor in (images, *known)), strict=True)
+        return torch.cat([self.inferer(batch, self._padded, *more) for batch, *more in batches])
+
+    def _padded(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         rows, columns = -height % DIVISOR, -width % DIVISOR
         top, left = rows // 2, columns // 2
         padded = F.pad(images.clamp(0, 1) if self.clip else images, (left, columns - left, top, rows - top))
-        restored = torch.cat([self.network(batch) for batch in padded.split(self.batch_size)])
+        restored = self.network(padded)
         return restored[..., top : top + height, left : left + width].float()
 
 
 def trained_network(
-    network: nn.Module, weights: str, device: torch.device, amp: bool = False, batch_size: int = 32
+    network: nn.Module,
+    weights: str,
+    device: torch.device,
+    amp: bool = False,
+    batch_size: int = 32,
+    inferer: Inferer | None = None,
 ) -> NetworkMethod:
     """The network of a recipe with the weights that its training wrote.
 
@@ -112,12 +127,13 @@ def trained_network(
         device: where it runs.
         amp: compute in bfloat16.
         batch_size: slices at a time.
+        inferer: of the recipe.
 
     Raises:
         FileNotFoundError: there are no such weights.
         ValueError: they are those of another network.
     """
-    return NetworkMethod(load_network(network, weights, device, amp), batch_size)
+    return NetworkMethod(load_network(network, weights, device, amp), batch_size, inferer=inferer)
 
 
 def published_networks(

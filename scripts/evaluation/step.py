@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..baselines import identity
+from ..corruptions.undersampling import Acquisition
 from ..metrics import RestorationMetrics
 from .conditions import Condition
 from .methods import Method
@@ -61,8 +62,8 @@ class RestoreAndMeasure:
     """``iteration_update`` of a MONAI ``Evaluator`` whose batches are single subjects.
 
     Args:
-        methods: methods by name, see :data:`~scripts.evaluation.methods.Method`. One that needs holes has rows only for
-            damage that makes some.
+        methods: methods by name, see :data:`~scripts.evaluation.methods.Method`. One that needs holes, or
+            k-space, has rows only for damage that makes some, or undersamples it.
         conditions: conditions under which they are compared.
         device: device on which slices are damaged and scored.
     """
@@ -96,7 +97,7 @@ class RestoreAndMeasure:
             regions = subject.with_holes(holes, target)
             same = target is subject.target and "hole" not in regions
             scores_here = scores if same else RestorationMetrics(target, regions)
-            for name, restored in self._restored(damaged, holes):
+            for name, restored in self._restored(damaged, holes, self._acquisition(subject, condition)):
                 for region, values in scores_here(restored).items():
                     damage = {"corruption": condition.kind, "severity": condition.severity}
                     scored = {"region": region, "method": name, "slices": len(subject.target), **values}
@@ -105,9 +106,18 @@ class RestoreAndMeasure:
                 engine.fire_event(EvaluationEvents.CONDITION_COMPLETED)
         return rows
 
-    def _restored(self, damaged: Tensor, holes: Tensor | None) -> Iterator[tuple[str, Tensor]]:
+    def _acquisition(self, subject: SubjectSlices, condition: Condition) -> Acquisition | None:
+        needed = any(getattr(method, "needs_kspace", False) for method in self.methods.values())
+        return subject.acquisition(condition.corruption) if needed else None
+
+    def _restored(
+        self, damaged: Tensor, holes: Tensor | None, acquisition: Acquisition | None
+    ) -> Iterator[tuple[str, Tensor]]:
         for name, method in self.methods.items():
-            if not getattr(method, "needs_holes", False):
+            if getattr(method, "needs_kspace", False):
+                if acquisition is not None:
+                    yield name, method(damaged, *acquisition)
+            elif not getattr(method, "needs_holes", False):
                 yield name, method(damaged)
             elif holes is not None:
                 yield name, method(damaged, holes)
@@ -127,10 +137,12 @@ class RestoreAndMeasure:
             Index of the slice in the volume, and images ``(H, W)``: ``clean``, ``damaged`` and that of each method.
         """
         (damaged, target), holes = subject.pair(condition.corruption), subject.holes(condition.corruption)
-        _, restored = next(self._restored(damaged, holes))
+        acquisition = self._acquisition(subject, condition)
+        _, restored = next(self._restored(damaged, holes, acquisition))
         position = choose((restored - target).square().flatten(1).mean(dim=1))
         one = slice(position, position + 1)
         images = {"clean": target[one], "damaged": damaged[one]}
-        restorations = self._restored(damaged[one], None if holes is None else holes[one])
+        known = None if acquisition is None else Acquisition(*(part[one] for part in acquisition))
+        restorations = self._restored(damaged[one], None if holes is None else holes[one], known)
         images |= {name: image for name, image in restorations if self.methods[name] is not identity}
         return int(subject.indices[position]), {name: image[0, 0].float().cpu() for name, image in images.items()}

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..anatomy.brain_mask import brain_from_labels
 from ..anatomy.head_mask import head_mask
 from ..corruptions import Corruption, VolumeCorruption
+from ..corruptions.undersampling import Acquisition
 from ..data.slices import subject_key
 from ..files.errors import failure_reason
 
@@ -61,6 +62,16 @@ class SubjectSlices:
             mask = corruption.hole_mask(self._whole(), self._volume_keys())
             return None if mask is None else self._kept(mask)
         return corruption.hole_mask(self.target, self._keys())
+
+    def acquisition(self, corruption: Corruption) -> Acquisition | None:
+        """What :meth:`damage` leaves of each slice's k-space; ``None`` if the damage does not undersample it."""
+        if not isinstance(corruption, VolumeCorruption):
+            return corruption.acquisition(self.target, self._keys())
+        found = corruption.acquisition(self._whole(), self._volume_keys())
+        if found is None:
+            return None
+        kspace = found.kspace[0, self.indices, None]  # (N, 1, H, W, 2)
+        return Acquisition(kspace, found.measured.expand(len(kspace), -1, -1, -1))
 
     def with_holes(self, holes: Tensor | None, target: Tensor | None = None) -> dict[str, Tensor]:
         """The regions and, if there are any, the ``hole``: erased pixels of the head that are not 0 in the target."""

@@ -14,10 +14,12 @@ from .compressive_autoencoder import CompressiveAutoencoder
 from .error_spread import ErrorSpread
 from .field_net import FieldNet
 from .myronenko_cae import MyronenkoCAE
+from .recon_resnet import ReconResNet
 from .residual_unet import ResidualUNet
 from .restorer_net import RestorerNet
 from .segmentation_unet import SegmentationUNet
 from .shallow_residual import ShallowResidualOriginal, ShallowResidualPreactivation
+from .shuffle_unet import ShuffleUNet
 from .skip_cae import SkipCAE
 from .slab_unet import SlabUNet
 from .thesis_network import ThesisNetwork
@@ -25,9 +27,8 @@ from .verdict_net import VerdictNet
 
 __all__ = [
     "NETWORKS", "THESIS_NETWORKS", "CompressiveAutoencoder", "ErrorSpread", "FieldNet", "MyronenkoCAE",
-    "ResidualUNet", "RestorerNet", "SegmentationUNet",
-    "ShallowResidualOriginal", "ShallowResidualPreactivation", "SkipCAE", "SlabUNet", "ThesisNetwork",
-    "VerdictNet",
+    "ReconResNet", "ResidualUNet", "RestorerNet", "SegmentationUNet", "ShallowResidualOriginal",
+    "ShallowResidualPreactivation", "ShuffleUNet", "SkipCAE", "SlabUNet", "ThesisNetwork", "VerdictNet",
 ]  # fmt: skip
 
 THESIS_NETWORKS: dict[str, type[ThesisNetwork]] = {

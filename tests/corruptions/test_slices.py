@@ -76,3 +76,30 @@ def test_drawn_groups_start_anywhere():
     point[..., 7] = 1.0
     peaks = RandThickSlices([3.0, 3.0])(point, Draws(0, keys)).argmax(-1).flatten()
     assert set(peaks.tolist()) == {6, 7, 8}  # the middle of the group in which the point is
+
+
+def test_rows_and_columns_of_slices_can_be_thick_too():
+    image = volumes(3, 1, 8, 12)
+    draws = Draws(0, {"subject": torch.arange(3), "slice": torch.arange(3), "epoch": 0})
+    for axis, place in (("rows", 2), ("columns", 3)):
+        damaged = RandThickSlices([2, 3], axis=axis)(image, draws)
+        lines = image.movedim(place, -1)[:, :, :, None]  # each line a volume of one row
+        expected = RandThickSlices([2, 3])(lines, draws)[:, :, :, 0].movedim(-1, place)
+        torch.testing.assert_close(damaged, expected)
+        assert (damaged - image).abs().amax() > 0.1
+    ramp = torch.arange(8.0).view(1, 1, 8, 1).expand(3, 1, 8, 12)
+    torch.testing.assert_close(RandThickSlices(axis="columns")(ramp, draws), ramp)
+
+
+def test_a_volume_with_thick_rows_is_one_of_its_slices_with_thick_rows():
+    volume = volumes(1, 1, 8, 6, 5)
+    draws = Draws(0, {"subject": torch.arange(1), "slice": torch.arange(1), "epoch": 0})
+    step = RandThickSlices([2, 2], axis="rows")
+    torch.testing.assert_close(step(volume, draws)[..., 3], step(volume[..., 3], draws))
+    turned = RandThickSlices([2, 2])(volume.movedim(2, -1), draws)
+    torch.testing.assert_close(step(volume, draws), turned.movedim(-1, 2))
+
+
+def test_another_axis_is_refused():
+    with pytest.raises(ValueError, match="axis must be slices, rows or columns, got 'z'"):
+        RandThickSlices(axis="z")

@@ -4,7 +4,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from scripts.corruptions import Draws, RandUndersampling, undersampling
+from scripts.corruptions import (
+    Corruption,
+    Draws,
+    EachSlice,
+    RandGaussianNoise,
+    RandUndersampling,
+    VolumeCorruption,
+    undersampling,
+)
 from scripts.corruptions.undersampling import equispaced_lines, random_lines
 
 
@@ -74,3 +82,60 @@ def test_drawn_lines_are_the_same_in_all_slices_and_differ_between_subjects():
 def test_an_unknown_pattern_is_named():
     with pytest.raises(ValueError, match='pattern must be "random" or "equispaced", got \'radial\''):
         RandUndersampling(pattern="radial")  # type: ignore[arg-type]
+
+
+KEYS = {"subject": torch.arange(6), "slice": torch.arange(6), "epoch": 0}
+
+
+@pytest.mark.parametrize("pattern", ["random", "equispaced"])
+def test_the_magnitude_of_what_was_acquired_is_the_damaged_image(pattern):
+    images = torch.rand(6, 1, 23, 30)
+    corruption = Corruption([RandUndersampling([3.5, 3.5], pattern=pattern)], seed=3)
+    kspace, measured = corruption.acquisition(images, KEYS)
+    assert kspace.shape == (6, 1, 23, 30, 2)
+    assert not kspace[~measured].any()
+    uncentred = torch.fft.ifftshift(torch.view_as_complex(kspace), dim=(2, 3))
+    zero_filled = torch.fft.fftshift(torch.fft.ifft2(uncentred, norm="ortho"), dim=(2, 3)).abs()
+    torch.testing.assert_close(zero_filled, corruption(images, KEYS))
+    rows, columns = measured.all(dim=3).any(dim=2), measured.all(dim=2).any(dim=2)
+    assert (rows ^ columns).all()  # whole lines along one axis
+    assert measured[:, :, 11, 15].all()  # the mean
+
+
+def test_what_is_acquired_is_that_of_the_images_before_the_lines_were_left_out():
+    images = torch.rand(6, 1, 16, 16)
+    noise, lines_out = RandGaussianNoise(std=[0.1, 0.1]), RandUndersampling()
+    noisy = Corruption([noise])(images, KEYS)
+    expected = Corruption([lines_out]).acquisition(noisy, KEYS)
+    for steps in ([noise, lines_out], [noise, lines_out, RandGaussianNoise(std=[1, 1])]):
+        torch.testing.assert_close(Corruption(steps).acquisition(images, KEYS), expected)
+    assert Corruption([noise]).acquisition(images, KEYS) is None
+
+
+def test_images_that_keep_their_lines_are_measured_whole():
+    images = torch.rand(6, 1, 16, 16)
+    step = RandUndersampling([4, 4])
+    chosen = Corruption([step, RandUndersampling([2, 2])], numbers=[1]).acquisition(images, KEYS).measured
+    assert {round(16 * 16 / int(m.sum())) for m in chosen} == {2, 4}  # one of the two, never both
+    for corruption in (
+        Corruption([RandUndersampling([4, 4], prob=0.5)]),
+        Corruption([step, RandGaussianNoise()], numbers=[1]),
+        Corruption([step], untouched_prob=0.5),
+    ):
+        whole = corruption.acquisition(images, KEYS).measured.flatten(1).all(dim=1)
+        assert 0 < whole.sum() < 6
+
+
+def test_all_slices_of_a_volume_or_stack_have_the_same_lines():
+    volume = torch.rand(1, 1, 16, 24, 5)
+    keys = {"subject": torch.tensor([4]), "slice": torch.tensor([0]), "epoch": 0}
+    steps = [RandUndersampling([3, 3])]
+    whole = VolumeCorruption(steps).acquisition(volume, {**keys, "slice": torch.tensor([9])})
+    stack = Corruption(steps).acquisition(volume[:, 0].movedim(-1, 1), keys)
+    assert whole.kspace.shape == (1, 5, 16, 24, 2)
+    torch.testing.assert_close(whole, stack)
+    one = Corruption(steps).acquisition(volume[..., 2], keys)
+    torch.testing.assert_close(whole.kspace[:, 2:3], one.kspace)
+    with pytest.raises(ValueError, match="volumes have the shape"):
+        VolumeCorruption(steps).acquisition(volume[..., 0], keys)
+    assert VolumeCorruption([EachSlice(steps)]).acquisition(volume, keys) is None  # not one scan

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import pytest
 import torch
 from ignite.engine import Engine
 
-from scripts.corruptions import Corruption, RandGaussianNoise, RandSkullStrip
-from scripts.engines import CorruptBatch
+from scripts.corruptions import Corruption, RandGaussianNoise, RandSkullStrip, RandUndersampling
+from scripts.engines import CorruptBatch, UndersampledBatch
 
 
 def test_training_damage_follows_the_epoch_and_validation_damage_does_not():
@@ -35,3 +36,24 @@ def test_without_corruption_input_is_target():
     image = torch.rand(2, 1, 8, 8)
     damaged, clean = CorruptBatch(None)({"image": image}, torch.device("cpu"))
     assert damaged is clean
+
+
+def test_what_was_measured_goes_to_the_inferer_and_follows_the_epoch():
+    corruption = Corruption([RandUndersampling()])
+    batch = {"image": torch.rand(2, 1, 8, 8), "subject": torch.tensor([1, 2]), "slice": torch.tensor([3, 4])}
+    prepare, cpu = UndersampledBatch(corruption), torch.device("cpu")
+    for prepare.epoch in (0, 1):
+        image, target, arguments, known = prepare(batch, cpu)
+        keys = {"subject": batch["subject"], "slice": batch["slice"], "epoch": prepare.epoch}
+        assert arguments == ()
+        assert torch.equal(target, batch["image"])
+        torch.testing.assert_close(image, corruption(batch["image"], keys))
+        expected = corruption.acquisition(batch["image"], keys)
+        torch.testing.assert_close((known["kspace"], known["measured"]), tuple(expected))
+
+
+@pytest.mark.parametrize("corruption", [None, Corruption([RandGaussianNoise()])])
+def test_a_corruption_that_leaves_kspace_whole_is_refused(corruption):
+    batch = {"image": torch.rand(2, 1, 8, 8), "subject": torch.tensor([1, 2]), "slice": torch.tensor([3, 4])}
+    with pytest.raises(ValueError, match=r"no step of the corruption undersamples .* add .*RandUndersampling"):
+        UndersampledBatch(corruption)(batch, torch.device("cpu"))

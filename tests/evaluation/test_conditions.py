@@ -5,9 +5,12 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from scripts.corruptions import VolumeCorruption
+from scripts.corruptions import VolumeCorruption, thick_slices
 from scripts.evaluation import KINDS, SEVERITIES, make_conditions
 from scripts.evaluation.kinds import BACKGROUNDS, SCAN_DAMAGE, SLICE_DAMAGE
+from scripts.recipes.recipe import build, find_recipe, merged_config
+
+LINES = ["random_lines", "equispaced_lines"]
 
 
 def keys(count, first=0):
@@ -149,3 +152,29 @@ def test_clean_changes_nothing_and_mixed_leaves_most_pixels_with_noise_alone():
 def test_what_is_unknown_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_conditions(**arguments)
+
+
+def test_conditions_of_ones_own_come_first():
+    own = make_conditions(["holes"], [2])
+    assert [c.name for c in make_conditions(["blur"], [1], further=own)] == ["holes 2", "blur 1"]
+    assert make_conditions([], [1], further=own) == own
+
+
+@pytest.mark.parametrize("recipe", ["recon_resnet", "shuffle_unet"])
+def test_recipes_after_published_systems_are_evaluated_on_the_damage_that_they_train(recipe):
+    config = merged_config(find_recipe(recipe))
+    conditions = build(config, "evaluate#conditions")
+    volume = head(1, 112, 112, 6)
+    for condition in conditions:
+        damaged = condition.corruption(volume, subjects(1))
+        assert (damaged - volume).abs().max() > 0.05
+        assert condition.corruption.seed == 0
+        acquisition = condition.corruption.acquisition(volume, subjects(1))
+        if acquisition is None:
+            expected = thick_slices(volume.movedim(2, -1), torch.tensor([2.0]), torch.tensor([0.0]))
+            other = thick_slices(volume.movedim(2, -1), torch.tensor([2.0]), torch.tensor([1.0]))
+            turned = damaged.movedim(2, -1)
+            assert torch.equal(turned, expected) or torch.equal(turned, other)
+        else:
+            assert acquisition.measured.sum() / 112 == pytest.approx(112 / 3.5, abs=1)
+    assert [c.kind for c in conditions] == (["thick_axial"] if recipe == "shuffle_unet" else LINES)

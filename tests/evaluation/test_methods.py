@@ -15,6 +15,7 @@ from scripts.evaluation import (
     subject_slices,
     trained_network,
 )
+from scripts.inference.data_consistency import DataConsistency
 from scripts.networks import ResidualUNet, ShallowResidualPreactivation, SkipCAE
 from scripts.recipes.provenance import split_hash
 
@@ -173,3 +174,40 @@ def test_split_hash_ignores_order_and_paths_and_notices_a_move():
     split = split_hash({"training": [one, two]} | empty)
     assert split == split_hash({"training": [two | {"image": "/y"}, one]} | empty)
     assert split != split_hash({"training": [one], "validation": [], "test": [two]})
+
+
+def test_a_reconstruction_is_given_what_was_measured_of_slices_that_are_not_padded(item):
+    shapes = []
+
+    class Right(nn.Module):
+        def forward(self, x):
+            shapes.append(tuple(x.shape[-2:]))
+            return x
+
+    method = NetworkMethod(Right(), batch_size=2, inferer=DataConsistency())
+    step = RestoreAndMeasure({"network": method, "input": identity}, make_conditions(["random_lines", "clean"], [3]))
+    rows = {(r["corruption"], r["method"], r["region"]): r["psnr"] for r in step(None, item)}
+    assert ("clean", "network", "whole") not in rows  # nothing was left out
+    assert ("clean", "input", "whole") in rows
+    assert rows["random_lines", "network", "head"] > rows["random_lines", "input", "head"]  # the magnitude's phase
+    assert shapes == [(32, 32), (32, 32)]
+    subject = subject_slices(item)
+    condition = make_conditions(["equispaced_lines"], [5])[0]
+    kspace, measured = subject.acquisition(condition.corruption)
+    assert kspace.shape == (3, 1, 30, 26, 2)
+    torch.testing.assert_close(method(subject.damage(condition.corruption), kspace, torch.ones_like(measured)).mean(),
+                               subject.damage(condition.corruption).mean())  # fmt: skip
+    assert step.pictures(subject, condition, lambda errors: 1)[0] == 5
+
+
+def test_a_reconstruction_with_the_right_image_is_right(item):
+    subject = subject_slices(item)
+    condition = make_conditions(["random_lines"], [5])[0]
+
+    class Knows(nn.Module):
+        def forward(self, x):
+            return torch.nn.functional.pad(subject.target, (3, 3, 1, 1))
+
+    method = NetworkMethod(Knows(), inferer=DataConsistency())
+    damaged = subject.damage(condition.corruption)
+    torch.testing.assert_close(method(damaged, *subject.acquisition(condition.corruption)), subject.target)
