@@ -119,13 +119,21 @@ def restorer(weights: str) -> Any:
 
 
 @torch.no_grad()
-def measure(dataset_dir: str, part: str = "test", heads: int = 0, weights: str = str(WEIGHTS), seed: int = 7) -> None:
+def measure(
+    dataset_dir: str,
+    part: str = "test",
+    heads: int = 0,
+    only: Sequence[str] = (),
+    weights: str = str(WEIGHTS),
+    seed: int = 7,
+) -> None:
     """Print a table: PSNR in dB in the head's voxels of the slices with brain, and what its intervals hold; means.
 
     Args:
         dataset_dir: folder of the prepared cohort.
         part: of the cohort.
         heads: number of heads; 0 takes all.
+        only: damage of the table; by default all.
         weights: of the restorer.
         seed: of the damage.
     """
@@ -135,6 +143,8 @@ def measure(dataset_dir: str, part: str = "test", heads: int = 0, weights: str =
     say("| damage | input | restored | without the gate | least gain of a head | verdicts | in 50/90/99 % | by error |")
     say("|---|---|---|---|---|---|---|---|")
     for name, steps in damages().items():
+        if only and name not in only:
+            continue
         values: list[list[float]] = []
         intervals: list[list[float]] = []
         verdicts: Counter[str] = Counter()
