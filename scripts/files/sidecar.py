@@ -9,7 +9,10 @@ from typing import Any
 
 from .atomic import write_json
 
-__all__ = ["page_path", "sidecar_path", "write_sidecar"]
+__all__ = ["DICOM", "page_path", "sidecar_path", "write_sidecar"]
+
+DICOM = "output_dicom"
+"""Key of an item: folder of the derived series, relative to the folder of the results."""
 
 
 def sidecar_path(image: Path) -> Path:

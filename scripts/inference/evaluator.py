@@ -21,12 +21,13 @@ from ..engines import accelerate, fold_batch_norm
 from ..files.bids import redescribed
 from ..files.errors import failure_reason
 from ..files.folder_claim import claimed
+from ..files.sidecar import DICOM
 from ..recipes.weights import load_weights
 from ..transforms.domain import STRIPPED
 from ..transforms.load_volume import WARNINGS
 from ..transforms.plane import PLANE, check_plane
 from ..transforms.restore_on_input_grid import FILLED
-from ..transforms.save_dicom import DICOM, REASON
+from ..transforms.save_dicom import REASON
 from .masks import mask_output, with_masks
 from .report import COMPANIONS, FILL, RESTORE, RestorationReport
 from .volumes import find_volumes, no_dicom_result

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,17 +14,10 @@ from ..files.atomic import replacing, write_json
 from ..files.bids import derived_fields, write_derivative_description
 from ..files.errors import printable
 from ..files.find_volumes import source_state
-from ..files.sidecar import page_path, sidecar_path, write_sidecar
-from ..transforms.save_dicom import DICOM
-
-try:
-    from tqdm import tqdm
-except ImportError:
-    tqdm = None
+from ..files.screen import tell, warn
+from ..files.sidecar import DICOM, page_path, sidecar_path, write_sidecar
 
 __all__ = ["REPORT", "SOFTWARE", "RestorationReport", "SkippedVolumesError"]
-
-logger = logging.getLogger(__name__)
 
 SOFTWARE = "brain-mri-autoencoders"
 REPORT = "report.json"
@@ -185,13 +176,13 @@ class RestorationReport:
         self._note("restored", {"name": name, "output": output, **facts})
         self._name_result(self.done, name, output)
         if "reason" in facts:
-            _tell(f"{printable(name)}: {facts['reason']}")
-        self._warn(name, facts)
+            tell(f"{printable(name)}: {facts['reason']}")
+        warn(name, facts)
         self._save()
 
     def _name_result(self, done: str, name: str, output: str) -> None:
         if self.names_results:
-            _tell(f"{done} {printable(name)}: {printable(output)}")
+            tell(f"{done} {printable(name)}: {printable(output)}")
 
     def add(self, name: str, **facts: Any) -> None:
         """Note more about a volume that was written, in its sidecar as well.
@@ -222,12 +213,8 @@ class RestorationReport:
         """
         facts.pop("skull_stripped", None)
         self._note("restored", {"name": name, "output": output, **facts})
-        _tell(f"would {self.mode} {printable(name)} as {printable(output)}")
-        self._warn(name, facts)
-
-    def _warn(self, name: str, facts: Mapping[str, Any]) -> None:
-        for line in facts.get("warnings", ()):
-            logger.warning("warning: %s: %s", printable(name), line)
+        tell(f"would {self.mode} {printable(name)} as {printable(output)}")
+        warn(name, facts)
 
     def conflict(self, name: str, *outputs: str) -> str:
         """Say which input has a result of this name already; "" where none has. Case is ignored, as some disks do."""
@@ -240,7 +227,7 @@ class RestorationReport:
     def skip(self, name: str, reason: str) -> None:
         """Note a volume that was not, and say so in one line on standard error."""
         self._note("skipped", {"name": name, "reason": reason})
-        _tell(f"skipped {printable(name)}: {printable(reason)}")
+        tell(f"skipped {printable(name)}: {printable(reason)}")
         self._save()
 
     def _note(self, kind: str, entry: dict[str, Any]) -> None:
@@ -283,25 +270,17 @@ class RestorationReport:
         """
         total, report = len(self.restored) + len(self.skipped), self.output_dir / REPORT
         if self.dicom_without_images:
-            _tell(f"passed over {self.dicom_without_images} DICOM files without images (directories, reports)")
+            tell(f"passed over {self.dicom_without_images} DICOM files without images (directories, reports)")
         if self.others:
             kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(self.others.items()))
-            _tell(f"passed over {sum(self.others.values())} files that are no images: {kinds}")
+            tell(f"passed over {sum(self.others.values())} files that are no images: {kinds}")
         if self.dry_run:
             kept = f"{self.existing} kept, " if self.existing else ""
             restored = len(self.restored) - self.existing
             done = f"{restored} volumes would be {self.done}, {kept}{len(self.skipped)} skipped"
-            _tell(f"dry run: {done}; nothing was written")
+            tell(f"dry run: {done}; nothing was written")
             return
         if self.skipped:
             raise SkippedVolumesError(f"{len(self.skipped)} of {total} volumes were skipped, see {report}")
         kept = f" ({self.existing} of them before)" if self.existing else ""
-        _tell(f"{self.done} {total} volumes{kept}, see {report}")
-
-
-def _tell(line: str) -> None:
-    """Write a line to standard error, above the progress bar where there is one."""
-    if tqdm is not None:
-        tqdm.write(line, file=sys.stderr)
-    else:
-        sys.stderr.write(f"{line}\n")
+        tell(f"{self.done} {total} volumes{kept}, see {report}")

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .turned_head import TEXT, TurnedHead, turned_head
 
-__all__ = ["Column", "Scale", "comparison_figure", "difference_scale", "image_scale", "sd_scale"]
+__all__ = ["ColorScale", "Column", "comparison_figure", "difference_scale", "image_scale", "sd_scale"]
 
 BAR_MM = 50
 """Length of the bar that is drawn for scale."""
@@ -30,7 +30,7 @@ ENDS = 0.25
 
 
 @dataclass(frozen=True)
-class Scale:
+class ColorScale:
     """What the colours of some columns mean."""
 
     colors: str
@@ -47,23 +47,23 @@ class Column:
     title: str
     volume: Tensor
     """``(X, Y, Z)``; NaN is black."""
-    scale: Scale
+    scale: ColorScale
     """Neighbouring columns of the same scale share a colour bar."""
 
 
-def image_scale(low: float, high: float, label: str) -> Scale:
+def image_scale(low: float, high: float, label: str) -> ColorScale:
     """Grey, as heads are looked at."""
-    return Scale("gray", low, high, label)
+    return ColorScale("gray", low, high, label)
 
 
-def difference_scale(limit: float, label: str) -> Scale:
+def difference_scale(limit: float, label: str) -> ColorScale:
     """Blue is darker, red brighter, white no change."""
-    return Scale("RdBu_r", -limit, limit, label)
+    return ColorScale("RdBu_r", -limit, limit, label)
 
 
-def sd_scale(limit: float, label: str) -> Scale:
+def sd_scale(limit: float, label: str) -> ColorScale:
     """From black, certain, to bright."""
-    return Scale("inferno", 0.0, limit, label)
+    return ColorScale("inferno", 0.0, limit, label)
 
 
 def comparison_figure(
@@ -112,7 +112,7 @@ def _slice_of(change: NDArray[np.floating]) -> int:
     return skipped + int(inner.argmax()) if inner.any() else len(amounts) // 2
 
 
-def _show(axis: Axes, scale: Scale, head: TurnedHead, image: NDArray[np.floating]) -> None:
+def _show(axis: Axes, scale: ColorScale, head: TurnedHead, image: NDArray[np.floating]) -> None:
     axis.set_facecolor("black")
     axis.set_xticks([])
     axis.set_yticks([])
@@ -129,7 +129,7 @@ def _write_length(axis: Axes, head: TurnedHead) -> None:
         axis.text(0.97 * width - length / 2, y - 0.02 * height, f"{BAR_MM} mm", color=TEXT, fontsize=7, ha="center")
 
 
-def _add_bar(figure: Figure, scale: Scale, axes: list[Axes], columns: int) -> None:
+def _add_bar(figure: Figure, scale: ColorScale, axes: list[Axes], columns: int) -> None:
     colors = ScalarMappable(Normalize(scale.low, scale.high), scale.colors)
     bar = figure.colorbar(
         colors, ax=axes, location="bottom", shrink=min(1.0, 0.45 + 0.45 / columns), aspect=22 * columns**0.5, pad=0.01

@@ -14,11 +14,10 @@ from .. import __version__
 from ..files.dicom import source_of
 from ..files.dicom_derived import SOFTWARE
 from ..files.dicom_series import write_series
+from ..files.sidecar import DICOM
 
-__all__ = ["DICOM", "REASON", "SaveDicomd"]
+__all__ = ["REASON", "SaveDicomd"]
 
-DICOM = "output_dicom"
-"""Key of an item: folder of the derived series, relative to the folder of the results."""
 REASON = "reason"
 """Key of an item: the verdict on its volume, in a line."""
 
