@@ -29,7 +29,7 @@ test: setup ## the fast test suite
 	$(BIN)/python -m pytest
 
 install-test: setup ## the wheel and the bundles in environments of their own (minutes; needs a package index)
-	$(BIN)/python -m pytest -m install tests/install
+	$(BIN)/python -m pytest -m "install and not slow" tests/install
 
 studies-test: setup ## tests of the measurements in scripts/studies, which nothing else needs
 	$(BIN)/python -m pytest tests/studies

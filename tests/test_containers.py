@@ -23,7 +23,7 @@ def test_what_is_copied_is_enough_for_the_package(tmp_path):
     names = subprocess.run(
         [sys.executable, "-m", "zipfile", "-l", wheels[0]], capture_output=True, text=True, check=True
     )
-    for part in ("commands/bids.py", "bundle/brain_mri_restorer/model.pt", "anomaly/anomaly_undoing.pt"):
+    for part in ("commands/bids.py", "bundle/brain_mri_restorer/model.pt", "bundle/brain_mri_anomalies/model.pt"):
         assert f"brain_mri_autoencoders/{part}" in names.stdout
 
 

@@ -63,7 +63,7 @@ def test_what_the_configs_name_is_inside(package: Path) -> None:
     named = {
         (path.name, place) for path, text in texts for place in re.findall(r"@bundle_root \+ '/([^']+\.\w+)'", text)
     }
-    assert ("undoing_and_template.yaml", "anomaly/anomaly_undoing.pt") in named
+    assert ("anomaly_undoing.yaml", "bundle/brain_mri_anomalies/model.pt") in named
     assert [(config, place) for config, place in sorted(named) if not (package / place).is_file()] == []
 
 

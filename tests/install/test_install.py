@@ -127,6 +127,7 @@ def test_nothing_was_written_into_the_package(complete: Environment) -> None:
     assert files - recorded == set()
 
 
+@pytest.mark.slow
 def test_the_steps_of_the_dockerfile_make_a_program_that_answers(tmp_path):
     """All but the base image, in an empty environment."""
     folder, venv = copied(tmp_path / "image"), tmp_path / "venv"
