@@ -69,9 +69,9 @@ try {
   await page.waitForFunction(() => document.getElementById("status").textContent.includes("is open"));
   const before = await pixels(), place = await text("place");
   const box = await page.locator("#canvas").boundingBox();
-  await page.mouse.click(box.x + box.width * 0.2, box.y + box.height * 0.3);
-  await page.waitForTimeout(300);
-  seen.slices_move = await differs(before, await pixels()) && place !== (await text("place"));
+  await page.locator("#canvas").click({ position: { x: box.width * 0.2, y: box.height * 0.3 } });
+  await page.waitForFunction((former) => document.getElementById("place").textContent !== former, place);
+  seen.slices_move = await differs(before, await pixels());
   log("moved");
   await page.locator("#gate").uncheck();
   const worked = await processorSeconds();
