@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -85,15 +85,16 @@ def comparison_figure(
     if not mask.any():
         mask = torch.ones_like(mask)
     stack = torch.stack([*(one.volume.float() for one in columns), change.float(), mask.float()])
-    heads = [turned_head(MetaTensor(stack, affine=torch.as_tensor(affine)), plane) for plane in planes]
+    views = [_view(turned_head(MetaTensor(stack, affine=torch.as_tensor(affine)), plane)) for plane in planes]
+    del stack
+    heads = [head for head, _ in views]
     heights = [INCHES * head.volumes.shape[1] * head.aspect / head.volumes.shape[2] for head in heads]
     layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
     figure = Figure(figsize=(INCHES * len(columns), sum(heights) + 0.95), facecolor="black", layout=layout)
     grid = figure.subplots(len(heads), len(columns), squeeze=False, height_ratios=heights)
-    for row, head in zip(grid, heads, strict=True):
-        k = _slice_of(head.volumes[-1])
+    for row, (head, k) in zip(grid, views, strict=True):
         for axis, column, volume in zip(row, columns, head.volumes, strict=False):
-            _show(axis, column.scale, head, volume[..., k])
+            _show(axis, column.scale, head, volume[..., 0])
             head.write_place(axis, k)
     for axis, column in zip(grid[0], columns, strict=True):
         axis.set_title(column.title, color=TEXT, fontsize=9)
@@ -102,6 +103,12 @@ def comparison_figure(
         where = [number for number, column in enumerate(columns) if column.scale == scale]
         _add_bar(figure, scale, list(grid[:, where].flat), len(where))
     return figure
+
+
+def _view(head: TurnedHead) -> tuple[TurnedHead, int]:
+    """The slice to be shown alone, so that the rest can be dropped, and its number."""
+    k = _slice_of(head.volumes[-1])
+    return replace(head, volumes=head.volumes[..., k : k + 1].copy()), k
 
 
 def _slice_of(change: NDArray[np.floating]) -> int:
