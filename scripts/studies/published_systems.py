@@ -25,8 +25,6 @@ from .command_line import run_command, say
 __all__ = ["measure"]
 
 PERCENTILE = 0.995
-ROWS = 2
-"""Axis of a volume along which axial slices are thick."""
 
 
 @torch.no_grad()
@@ -46,7 +44,7 @@ def measure(dataset_dir: str, output_dir: str, recipe: str = "recon_resnet") -> 
         scores = RestorationMetrics(subject.target, subject.regions)
         keys = {"subject": torch.tensor([subject_key(subject.subject)]), "slice": 0, "epoch": 0}
         for condition in conditions:
-            restored = _restored(restorer, condition.corruption(subject.volume, keys), recipe == "shuffle_unet")
+            restored = _restored(restorer, condition.corruption(subject.volume, keys))
             results = {"restorer": restored[..., subject.indices].permute(2, 0, 1)[:, None]}
             acquisition = subject.acquisition(condition.corruption)
             if acquisition is not None:  # without a network
@@ -61,12 +59,10 @@ def measure(dataset_dir: str, output_dir: str, recipe: str = "recon_resnet") -> 
     _show(pd.concat([pd.read_csv(Path(output_dir) / "metrics.csv"), table]))
 
 
-def _restored(restorer: Restorer, volume: Tensor, turned: bool) -> Tensor:
-    """What the restorer makes of a volume ``(1, 1, H, W, D)``, shape ``(H, W, D)``; ``turned``: in axial slices."""
+def _restored(restorer: Restorer, volume: Tensor) -> Tensor:
+    """What the restorer makes of a volume ``(1, 1, H, W, D)``, shape ``(H, W, D)``."""
     high = volume.flatten().kthvalue(int(PERCENTILE * volume.numel())).values
-    seen = (volume.movedim(ROWS, -1) if turned else volume) / high
-    done = restorer.inferer(seen, restorer.network)[:, :1] * high
-    return (done.movedim(-1, ROWS) if turned else done)[0, 0]
+    return (restorer.inferer(volume / high, restorer.network)[:, :1] * high)[0, 0]
 
 
 def _show(metrics: pd.DataFrame) -> None:

@@ -10,25 +10,22 @@ from scripts.studies import published_systems
 from tests.helpers.tiny_cohort import write_tiny_cohort
 
 
-class SeesSlices:
-    """A restorer that remembers the shape and the brightest voxels, and brightens what it is given."""
+class Doubles:
+    """A restorer that doubles what it is given, of which the 99.5th percentile is 1."""
 
     network = None
 
     def __init__(self, **options: object) -> None:
-        self.seen: list[tuple[int, ...]] = []
+        pass
 
     def inferer(self, volume: torch.Tensor, network: None) -> torch.Tensor:
-        self.seen.append(tuple(volume.shape[2:]))
         assert volume.flatten().quantile(0.995) == pytest.approx(1, rel=0.05)
         return torch.cat([2 * volume, volume], dim=1)
 
 
-@pytest.mark.parametrize(("turned", "seen"), [(False, (8, 10, 12)), (True, (10, 12, 8))])
-def test_volumes_come_back_in_their_own_axes_and_scale(turned, seen):
-    volume, restorer = 50 * torch.rand(1, 1, 8, 10, 12), SeesSlices()
-    torch.testing.assert_close(published_systems._restored(restorer, volume, turned), 2 * volume[0, 0])
-    assert restorer.seen == [seen]
+def test_volumes_come_back_in_their_own_scale():
+    volume, restorer = 50 * torch.rand(1, 1, 8, 10, 12), Doubles()
+    torch.testing.assert_close(published_systems._restored(restorer, volume), 2 * volume[0, 0])
 
 
 @pytest.mark.parametrize("recipe", ["recon_resnet", "shuffle_unet"])
@@ -36,7 +33,7 @@ def test_the_table_has_a_row_for_each_method(recipe, tmp_path, monkeypatch, caps
     cohort = write_tiny_cohort(tmp_path / "cohort")
     settings = {"dataset_dir": str(cohort), "output_dir": str(tmp_path), "rows": ["input"], "report": False}
     build(merged_config(find_recipe(recipe), settings), "evaluate#evaluator").run()
-    monkeypatch.setattr(published_systems, "Restorer", SeesSlices)
+    monkeypatch.setattr(published_systems, "Restorer", Doubles)
     published_systems.measure(str(cohort), str(tmp_path), recipe)
     written = pd.read_csv(tmp_path / "restorer.csv")
     kinds = {"recon_resnet": {"random_lines", "equispaced_lines"}, "shuffle_unet": {"thick_axial"}}[recipe]
