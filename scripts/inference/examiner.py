@@ -25,7 +25,7 @@ SPACING_MM, COARSEST_MM = 2.0, 8 / 3
 
 
 class Examiner:
-    """Gives the verdict that the published restorer gives.
+    """Gives the verdict that the published restorer gives, without undoing a bias field first.
 
     It knows whole heads: of a skull-stripped one it says that it lies outside.
 

@@ -95,7 +95,7 @@ def test_the_verdict_is_a_warning_where_it_can_tell(name, stripped, begins, mapp
     head = toy_head(7, lesion=0.5)
     monkeypatch.setattr(mapper, "examine", lambda volume: verdict(name))
     given = mapper.grid(toy_volume(head), brain_of(head))
-    monkeypatch.setattr(mapper, "grid", lambda *_: replace(given, stripped=stripped))
+    monkeypatch.setattr(mapper, "grid", lambda *_: replace(given, skull_stripped=stripped))
     found = mapper(toy_volume(head), brain_of(head), ["first"])
     assert found.warnings[1].startswith(begins) if begins else "of 5" not in " ".join(found.warnings)
     assert (found.verdict is None) == (stripped and name != "outside")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from scripts.inference.onnx_export import write_model
-from scripts.networks import ResidualUNet, RestorerNet, SlabUNet, VerdictNet
+from scripts.networks import FieldNet, ResidualUNet, RestorerNet, SlabUNet, VerdictNet
 
 SMALL: dict[str, Any] = {
     "_target_": "scripts.networks.RestorerNet",
@@ -29,7 +29,8 @@ def small_restorer() -> RestorerNet:
     """The network; it changes its input by some percent, and never says that voxels were lost."""
     torch.manual_seed(3)
     volumes = SlabUNet(channels=(8, 8, 8), verdict=VerdictNet(kinds=9))
-    network = RestorerNet(volumes, ResidualUNet(2, residual_output=True)).eval()
+    network = RestorerNet(volumes, ResidualUNet(2, residual_output=True), FieldNet(channels=4)).eval()
+    network.field = None  # which is not exported
     with torch.no_grad():
         for parameter in (volumes.head.weight, volumes.heads, network.slices.head.weight):
             parameter.copy_(0.01 * torch.randn(parameter.shape))
