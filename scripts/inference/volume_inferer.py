@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..anatomy.damage_kinds import KINDS
 from ..repairs import remove_blur, repair
+from ..transforms.plane import PLANE
 from .gate import OUTSIDE, Gate, Verdict
 
 __all__ = ["VolumeInferer", "interleaved"]
@@ -86,7 +87,7 @@ class VolumeInferer(Inferer):
             for part in parts:
                 restored[part] = _restored(volume[part], network)[:, :1]
             return restored
-        repaired, filled, done, odds = _examined(volume, network, parts)
+        repaired, filled, done, odds = _examined(volume, network, parts, _sagittal(inputs))
         result = volume.new_zeros(1, 3 if self.uncertainty else 2, *volume.shape[2:])
         restores = True
         if self.gate is not None:
@@ -116,7 +117,7 @@ class VolumeInferer(Inferer):
             inputs: as of a call.
             network: anything that has a ``verdict``.
         """
-        _, _, done, odds = _examined(_plain(inputs), network, interleaved(self._factors(inputs)))
+        _, _, done, odds = _examined(_plain(inputs), network, interleaved(self._factors(inputs)), _sagittal(inputs))
         return (self.gate or Gate())(odds[:-1].tolist(), float(odds[-1]), done)
 
     def _factors(self, inputs: Tensor) -> tuple[int, int, int]:
@@ -132,8 +133,13 @@ class VolumeInferer(Inferer):
         return row, column, k
 
 
-def _examined(volume: Tensor, network: Any, parts: Sequence[Part]) -> tuple[Tensor, Tensor, list[str], Tensor]:
-    """The volume after all repairs by formula that are called for, what was filled, what was done, and the odds."""
+def _examined(
+    volume: Tensor, network: Any, parts: Sequence[Part], even: bool = True
+) -> tuple[Tensor, Tensor, list[str], Tensor]:
+    """The volume after all repairs that are called for, what was filled, what was done, and the odds.
+
+    The network for the bias field knows heads in sagittal slices; ``even`` tells whether this is one.
+    """
     found = repair(volume)
     odds = _odds(found.volumes, network, parts)
     if all(_level(odds, kind) > least for kind, least in NOISY_DROPOUT):
@@ -145,12 +151,12 @@ def _examined(volume: Tensor, network: Any, parts: Sequence[Part]) -> tuple[Tens
         if width:
             repaired, done = sharp[None, None], [*done, "blur"]
             odds = _odds(repaired, network, parts)
-    field = getattr(network, "field", None)
+    field = getattr(network, "field", None) if even else None
     sure = float(odds[-1]) < UNKNOWN and _level(odds, "noise") < MOST and not {"ghosts", "spikes"}.intersection(done)
     if field is not None and sure:
-        even, strength = field.undo(repaired)
+        flat, strength = field.undo(repaired)
         if float(strength) > LEAST_FIELD:
-            repaired, done = even, [*done, "uneven brightness"]
+            repaired, done = flat, [*done, "uneven brightness"]
             odds[:-1] = _odds(repaired, network, parts)[:-1]
     return repaired, found.filled, done, odds
 
@@ -203,3 +209,9 @@ def _percentile(volume: Tensor) -> float:
 def _plain(tensor: Tensor) -> Tensor:
     """The tensor without its metadata."""
     return tensor.as_tensor() if hasattr(tensor, "as_tensor") else tensor
+
+
+def _sagittal(inputs: Tensor) -> bool:
+    """Whether the slices of a volume are sagittal, as they are where nothing is said."""
+    plane = getattr(inputs, "meta", {}).get(PLANE, "sagittal")
+    return bool((plane if isinstance(plane, str) else plane[0]) == "sagittal")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -110,3 +112,13 @@ def test_thresholds_lie_between_0_and_1():
 
 def test_severity_rises_with_the_level():
     assert [severity(level) for level in (0.1, 0.4, 0.5, 0.7, 0.9)] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("plane", "undone"), [("sagittal", True), ("axial", False)])
+def test_a_bias_field_is_undone_in_sagittal_slices_alone(head, plane, undone):
+    network = Told(0.05)
+    network.field = SimpleNamespace(undo=lambda volume: (volume * 0.5, torch.tensor([0.2])))
+    inferer = VolumeInferer(gate=Gate())
+    restored = inferer(MetaTensor(head, meta={"plane": [plane]}), network)
+    assert torch.equal(restored[:, :1], head * 0.5) == undone
+    assert inferer.verdict.repaired == (("uneven brightness",) if undone else ())
