@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from scripts.inference.onnx_export import write_model
-from scripts.networks import ResidualUNet, RestorerNet, SlabUNet, VerdictNet
+from scripts.networks import FieldNet, ResidualUNet, RestorerNet, SlabUNet, VerdictNet
 
 SMALL: dict[str, Any] = {
     "_target_": "scripts.networks.RestorerNet",
@@ -20,6 +20,7 @@ SMALL: dict[str, Any] = {
         "verdict": {"_target_": "scripts.networks.VerdictNet", "kinds": 9},
     },
     "slices": {"_target_": "scripts.networks.ResidualUNet", "spatial_dims": 2, "residual_output": True},
+    "field": {"_target_": "scripts.networks.FieldNet"},
 }
 """Its ``network_def``."""
 
@@ -29,7 +30,7 @@ def small_restorer() -> RestorerNet:
     """The network; it changes its input by some percent, and never says that voxels were lost."""
     torch.manual_seed(3)
     volumes = SlabUNet(channels=(8, 8, 8), verdict=VerdictNet(kinds=9))
-    network = RestorerNet(volumes, ResidualUNet(2, residual_output=True)).eval()
+    network = RestorerNet(volumes, ResidualUNet(2, residual_output=True), FieldNet()).eval()
     with torch.no_grad():
         for parameter in (volumes.head.weight, volumes.heads, network.slices.head.weight):
             parameter.copy_(0.01 * torch.randn(parameter.shape))
