@@ -189,7 +189,8 @@ def test_packages_that_inference_needs_are_kept_apart(built: Path) -> None:
 
 def test_unknown_bundle_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        FileNotFoundError, match=f"no bundle is called 'gan'; bundle/ has: ar_vae, {NAME}, brain_mri_restorer, vae"
+        FileNotFoundError,
+        match=f"no bundle is called 'gan'; bundle/ has: ar_vae, brain_mri_anomalies, {NAME}, brain_mri_restorer, vae",
     ):
         builder.build("gan", output_dir=str(tmp_path))
 

@@ -121,7 +121,7 @@ def _segmentation(
     places: dict[str, Any] = {}
     if source.slices[0][0].enhanced:
         first = [header.frames[number] for header, number in source.slices]
-        step = np.linalg.norm(np.subtract(first[-1].position, first[0].position)) / max(1, len(first) - 1)
+        step = float(np.linalg.norm(np.subtract(first[-1].position, first[0].position))) / max(1, len(first) - 1)
         places = {
             "plane_positions": [hd.PlanePositionSequence("PATIENT", frame.position) for frame in first],
             "plane_orientation": hd.PlaneOrientationSequence("PATIENT", first[0].orientation),

@@ -31,7 +31,8 @@ __all__ = ["SliceGraph", "VerdictGraph", "VolumeGraph", "export", "write_model"]
 
 OPSET = 17
 LEFT_OUT = (
-    "repairs by formula of lost voxels, ghosts, spikes and blur, and the network for the bias field",
+    "repairs by formula of lost voxels, ghosts, spikes and blur",
+    "undoing bias fields",
     "DICOM, MetaImage and NRRD",
     "--mode fill",
     "--uncertainty",

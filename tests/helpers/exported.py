@@ -20,6 +20,7 @@ SMALL: dict[str, Any] = {
         "verdict": {"_target_": "scripts.networks.VerdictNet", "kinds": 9},
     },
     "slices": {"_target_": "scripts.networks.ResidualUNet", "spatial_dims": 2, "residual_output": True},
+    "field": {"_target_": "scripts.networks.FieldNet"},
 }
 """Its ``network_def``."""
 
@@ -29,8 +30,7 @@ def small_restorer() -> RestorerNet:
     """The network; it changes its input by some percent, and never says that voxels were lost."""
     torch.manual_seed(3)
     volumes = SlabUNet(channels=(8, 8, 8), verdict=VerdictNet(kinds=9))
-    network = RestorerNet(volumes, ResidualUNet(2, residual_output=True), FieldNet(channels=4)).eval()
-    network.field = None  # which is not exported
+    network = RestorerNet(volumes, ResidualUNet(2, residual_output=True), FieldNet()).eval()
     with torch.no_grad():
         for parameter in (volumes.head.weight, volumes.heads, network.slices.head.weight):
             parameter.copy_(0.01 * torch.randn(parameter.shape))

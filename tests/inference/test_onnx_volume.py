@@ -66,6 +66,7 @@ HEADS = {
 def test_it_equals_torch(small, tmp_path, monkeypatch, kind):
     monkeypatch.setattr(volume_inferer, "repair", unrepaired)
     monkeypatch.setattr(volume_inferer, "remove_blur", lambda volume: (volume, 0.0))
+    monkeypatch.setattr(volume_inferer, "LEAST_FIELD", np.inf)
     image = HEADS[kind]()
     path = tmp_path / "head.nii.gz"
     nib.save(image, path)
@@ -91,7 +92,7 @@ class Told:
 
     manifest = {  # noqa: RUF012
         "image": {"spacing_mm": 2.0, "coarsest_mm": 8 / 3},
-        "verdict": {"kinds": ("noise", "dropout", "holes", "blur"), "least": 0.2, "outside": 0.5},
+        "verdict": {"kinds": ("noise", "dropout", "holes", "blur", "bias"), "least": 0.2, "outside": 0.5},
     }
     has_verdict = True
 
@@ -112,9 +113,9 @@ class Told:
         return image + 0.2
 
 
-def four_kinds(levels, outside):
-    """A gate for four kinds of damage."""
-    padded = [*levels, *[0.0] * 5]
+def some_kinds(levels, outside):
+    """A gate for some kinds of damage."""
+    padded = [*levels, *[0.0] * 4]
     return Gate(0.2, 0.5)(padded, outside)
 
 
@@ -128,15 +129,18 @@ def four_kinds(levels, outside):
         ({"holes": 0.6}, DAMAGED, ["slices"]),
         ({"dropout": 0.6, "noise": 0.8}, DAMAGED, ["slices"]),
         ({"dropout": 0.6, "blur": 0.8}, DAMAGED, ["volume"]),
+        ({"bias": 0.3}, DAMAGED, ["volume"]),
     ],
 )
 def test_the_verdict_chooses(levels, name, called):
     model = Told(**levels)
     volume = Loaded(noisy().astype(np.float32), spaced(2, 2, 2), {})
-    done = restore_volume(volume, shown(volume, model), model, four_kinds)
+    done = restore_volume(volume, shown(volume, model), model, some_kinds)
     assert (done.verdict.name, model.called) == (name, ["verdict", *called])
     assert bool(called) != np.array_equal(done.values, volume.values)
-    assert bool(done.warnings) == (max(levels.get("holes", 0), levels.get("dropout", 0)) >= 0.5)
+    lost = max(levels.get("holes", 0), levels.get("dropout", 0)) >= 0.5
+    said = ["voxels were lost"] * lost + ["uneven brightness"] * ("bias" in levels)
+    assert [line[: len(text)] for line, text in zip(done.warnings, said, strict=True)] == said
 
 
 def test_a_network_that_makes_no_sense_is_refused():

@@ -36,6 +36,7 @@ export async function restore(volume, manifest, run, { gate = true, progress = (
     const other = Math.max(...Object.entries(verdict.levels).map(([kind, level]) => (LEARNT.includes(kind) ? 0 : level)));
     if (!gate || verdict.restores) {
       if (lost) warnings.push("voxels were lost: there are no repairs by formula here, a network fills them.");
+      if (verdict.levels.bias >= verdict.least) warnings.push("uneven brightness is not undone here.");
       const levels = odds.slice(0, -1);
       const whole = (part) => run("volumes", { image: part, levels: { data: levels, shape: [1, levels.length] } });
       pred = await byParts(image, factors, lost && other <= MOST_OTHER ? (part) => slices(part, run) : whole, progress);
