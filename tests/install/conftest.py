@@ -93,8 +93,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bare(built: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """PyTorch and what the bundles require, in the versions that their metadata name."""
-    (required,) = {json.dumps(_versions(folder)) for folder in built.iterdir()}
+    """PyTorch and what these bundles require, in the versions that their metadata name."""
+    (required,) = {json.dumps(_versions(built / name)) for name in BUNDLES}
     pins = [f"{name}=={version}" for name, version in json.loads(required).items()]
     assert TORCH in pins
     return make_environment(tmp_path_factory.mktemp("bare") / "venv", root, pins)
