@@ -24,9 +24,9 @@ NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 """Levels from which dropped voxels are looked for under noise."""
 BLURRED, MOST, NOISY = 0.4, 0.5, ("noise", "dropout", "holes")
 """Level of blur from which it is looked for, unless there is more than so much of what an inversion would amplify."""
-LEAST_FIELD, UNKNOWN = 0.035, 0.5
-"""Root mean square of a bias field's logarithm from which it is undone, in what is likely to be a head; 25 sound heads
-have .009 to .026."""
+LEAST_FIELD, UNKNOWN = 0.1, 0.5
+"""Root mean square of a bias field's logarithm from which it is undone, in what is likely to be a head; sound ones have
+.008 to .026, turned by up to 20 degrees up to .094."""
 FEWEST = 16
 """Voxels along an axis that a verdict needs; smaller volumes are padded with zeros for it."""
 MULTIPLE = 8
@@ -134,11 +134,11 @@ class VolumeInferer(Inferer):
 
 
 def _examined(
-    volume: Tensor, network: Any, parts: Sequence[Part], even: bool = True
+    volume: Tensor, network: Any, parts: Sequence[Part], sagittal: bool = True
 ) -> tuple[Tensor, Tensor, list[str], Tensor]:
     """The volume after all repairs that are called for, what was filled, what was done, and the odds.
 
-    The network for the bias field knows heads in sagittal slices; ``even`` tells whether this is one.
+    The network for the bias field knows heads in sagittal slices alone.
     """
     found = repair(volume)
     odds = _odds(found.volumes, network, parts)
@@ -151,7 +151,7 @@ def _examined(
         if width:
             repaired, done = sharp[None, None], [*done, "blur"]
             odds = _odds(repaired, network, parts)
-    field = getattr(network, "field", None) if even else None
+    field = getattr(network, "field", None) if sagittal else None
     sure = float(odds[-1]) < UNKNOWN and _level(odds, "noise") < MOST and not {"ghosts", "spikes"}.intersection(done)
     if field is not None and sure:
         flat, strength = field.undo(repaired)
