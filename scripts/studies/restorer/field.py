@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...corruptions import RandBiasField
+from ...corruptions import Draws, RandBiasField
 from ...corruptions.bias_field import bias_terms, ellipsoid, smooth_field
 from ...data.cohort import load_datalist
+from ...engines import RandVariants
 from ...files.atomic import replacing
 from ...networks import FieldNet
 from ...networks.field_net import GRID, coarse_tissue
@@ -30,8 +31,8 @@ STRONGEST, UNTOUCHED = 0.65, 0.2
 """Strength of the strongest field that is learnt, and share of the heads without one."""
 ROUGH = 0.03
 """Standard deviation of what else changes the mean of a cell."""
-OTHER_PLANE, SHIFTED = 0.4, 0.15
-"""Share of the heads that are turned to another plane, and of the field of view that is cut off or added at most."""
+COPIES, SHIFTED = 6, 0.15
+"""Turned copies of each head, and share of the field of view that is cut off or added at most."""
 EVERY = 500
 STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.6)
 
@@ -49,9 +50,9 @@ def train(dataset_dir: str, path: str = "eval/restorer/field.pt", minutes: float
     torch.manual_seed(seed)
     load = loader(merged_config(find_recipe("restorer"), {"dataset_dir": dataset_dir}))
     coarse = []
-    for item in load_datalist(dataset_dir, "training"):
+    for row, item in enumerate(load_datalist(dataset_dir, "training")):
         head, brain, _ = load(item)
-        coarse += [torch.cat(coarse_tissue(volume[None, None]), dim=1) for volume in (head, head, head * brain)]
+        coarse.append(_coarse(head, brain, row))
     heads = torch.cat(coarse)
     network = FieldNet()
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
@@ -86,15 +87,20 @@ def _fields(number: int) -> Tensor:
     return field * (strength / largest).view(-1, 1, 1, 1, 1)
 
 
+def _coarse(head: Tensor, brain: Tensor, row: int) -> Tensor:
+    """A head as it is and turned, whole and skull-stripped, on the coarse grid."""
+    turn = RandVariants(turn_prob=1.0)
+    keys = {"subject": torch.tensor([row]), "slice": torch.tensor([0])}
+    pairs: list[tuple[Tensor, Tensor | None]] = [(head[None, None], brain[None, None])] * 2
+    pairs += [turn(head[None, None], brain[None, None], Draws(0, {**keys, "epoch": copy})) for copy in range(COPIES)]
+    volumes = [volume for whole, mask in pairs for volume in (whole, whole if mask is None else whole * mask)]
+    return torch.cat([torch.cat(coarse_tissue(volume), dim=1) for volume in volumes])
+
+
 def _varied(heads: Tensor) -> Tensor:
-    """Coarse heads, some mirrored, some seen in another plane, with more or less around them."""
+    """Coarse heads with more or less around them, half of them mirrored."""
     if float(torch.rand(())) < 0.5:
         heads = heads.flip(4)
-    chance = float(torch.rand(()))
-    if chance < OTHER_PLANE / 2:
-        heads = heads.transpose(3, 4).flip(3)  # from inferior, posterior, right to inferior, left, posterior
-    elif chance < OTHER_PLANE:
-        heads = heads.permute(0, 1, 3, 4, 2).flip(3, 4)  # to posterior, left, superior
     margins = [round(float(torch.empty(()).uniform_(-SHIFTED, SHIFTED)) * size) for size in GRID[::-1] for _ in "ab"]
     return F.interpolate(F.pad(heads, margins), GRID, mode="trilinear", align_corners=False)
 

@@ -34,6 +34,7 @@ from ...data.cohort import load_datalist
 from ...inference.evaluator import load_network
 from ...inference.gate import Gate
 from ...inference.volume_inferer import VolumeInferer
+from ...metrics.restoration import peak_signal_to_noise_ratio
 from ...recipes.recipe import find_recipe, merged_config
 from ..command_line import run_command, say
 from .assemble import restorer_network
@@ -170,8 +171,7 @@ def measure(
 
 def psnr(volume: Tensor, clean: Tensor, inside: Tensor) -> float:
     """PSNR in dB of the voxels ``inside``, of two volumes of the same shape, peak 1."""
-    error = (volume - clean)[inside].square().mean().clamp(min=1e-12)
-    return float(-10 * torch.log10(error))
+    return peak_signal_to_noise_ratio(max(1e-12, float((volume - clean)[inside].square().mean())))
 
 
 def _held(error: Tensor, sd: Tensor, widths: Tensor) -> list[float]:
