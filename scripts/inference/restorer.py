@@ -53,7 +53,7 @@ class Restorer:
         >>> restorer = brain_ae.Restorer(device="cpu", amp=False, gate=False)  # synthetic heads are outside
         >>> head = brain_ae.demo_head()
         >>> [round(brain_ae.psnr(restorer(brain_ae.damage(head, seed=seed)), head), 1) for seed in (1, 2)]
-        [25.7, 28.1]
+        [26.3, 28.1]
     """
 
     def __init__(self, **options: Any) -> None:

@@ -24,9 +24,9 @@ NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 """Levels from which dropped voxels are looked for under noise."""
 BLURRED, MOST, NOISY = 0.4, 0.5, ("noise", "dropout", "holes")
 """Level of blur from which it is looked for, unless there is more than so much of what an inversion would amplify."""
-LEAST_FIELD, UNKNOWN = 0.1, 0.5
+LEAST_FIELD, UNKNOWN = 0.05, 0.5
 """Root mean square of a bias field's logarithm from which it is undone, in what is likely to be a head; sound ones have
-.008 to .026, turned by up to 20 degrees up to .094."""
+up to .029, turned by up to 20 degrees up to .049."""
 FEWEST = 16
 """Voxels along an axis that a verdict needs; smaller volumes are padded with zeros for it."""
 MULTIPLE = 8

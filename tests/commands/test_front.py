@@ -349,4 +349,4 @@ def test_the_module_ends_with_the_exit_status():
     command = [sys.executable, "-m", "scripts", "demo", "reprot"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "must be one of report, figure, got 'reprot'" in done.stderr
+    assert "must be one of report, figure, gallery, got 'reprot'" in done.stderr
