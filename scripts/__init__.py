@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .recipes.recipe import find_recipes
     from .recipes.trained import TrainedRecipe
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Restorer",

@@ -105,7 +105,7 @@ def test_missing_extra_is_named(installed: Environment, tmp_path: Path) -> None:
 
 
 def test_every_module_imports_under_its_own_name(complete: Environment) -> None:
-    assert complete.isolated("-W", "ignore", "-c", IMPORT_ALL).stdout.split()[-1] == "0.1.0"
+    assert complete.isolated("-W", "ignore", "-c", IMPORT_ALL).stdout.split()[-1] == "0.2.0"
 
 
 def test_latent_space_of_the_installed_package(complete: Environment, tmp_path: Path) -> None:
