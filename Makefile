@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test install-test studies-test reliability check docs bundle label web clean
+.PHONY: help setup demo test install-test studies-test reliability check docs bundle label web gpu-wheels gpu clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
@@ -62,6 +62,25 @@ web: setup ## the page that restores in a browser, in dist/web (needs npm): then
 	npm ci --prefix web --ignore-scripts --no-fund --no-audit
 	npm run --prefix web --silent build -- ../dist/web
 	$(BIN)/python -m scripts export brain_mri_restorer dist/web/model
+
+GPU := build/gpu
+WHEELS := monai==1.6.1:monai nibabel:nibabel pytorch-ignite:ignite fire:fire termcolor:termcolor tqdm:tqdm pytest:pytest pluggy:pluggy \
+	iniconfig:iniconfig pygments:pygments packaging:packaging typing-extensions:typing_extensions importlib-resources:importlib_resources
+# Of those, what a machine lacks; a wheel of Python alone is an archive that only has to be unpacked.
+LACKING = from importlib.util import find_spec; import glob; words = "$(WHEELS)".split(); \
+	names = [w.split(":")[0].split("==")[0].replace("-", "_") for w in words if find_spec(w.split(":")[1]) is None]; \
+	print(*[path for name in names for path in glob.glob(f"$(GPU)/wheels/{name}-*.whl")])
+DEVICE ?= cuda
+gpu-wheels: setup ## what the next target needs, gathered in build/gpu: wheels of Python alone and a synthetic cohort (14 MB)
+	$(BIN)/pip download --quiet --no-deps --only-binary :all: --dest $(GPU)/wheels $(foreach word,$(WHEELS),$(firstword $(subst :, ,$(word))))
+	$(BIN)/python -c "from scripts.data.demo.cohort import ensure_demo_cohort; ensure_demo_cohort('$(GPU)/cohort')"
+
+gpu: ## tests and speed on a machine with CUDA, PyTorch, NumPy and PyYAML, without network, data or .venv: PYTHON=python3
+	@test -d $(GPU)/cohort || { echo "error: $(GPU) is missing: run make gpu-wheels where there is a network, and bring it along."; exit 2; }
+	rm -rf $(GPU)/packages && mkdir $(GPU)/packages
+	for wheel in $$($(PYTHON) -c '$(LACKING)'); do $(PYTHON) -m zipfile -e $$wheel $(GPU)/packages; done
+	PYTHONPATH=$(GPU)/packages $(PYTHON) -m pytest -m gpu $$(grep -rl mark.gpu tests)
+	PYTHONPATH=$(CURDIR)/$(GPU)/packages $(PYTHON) -m scripts.studies.speed --quick true --device $(DEVICE) --dataset_dir $(GPU)/cohort --output_dir eval/gpu
 
 clean: ## remove what was built (not .venv)
 	rm -rf build dist published eval models .pytest_cache .mypy_cache .ruff_cache

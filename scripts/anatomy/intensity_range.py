@@ -48,6 +48,9 @@ LEAST = -1.0
 FINE, HUGE = 1e-30, 1e30
 """Intensity ranges that are handled in float32."""
 
+LARGEST = 1e290
+"""Intensities whose sum is a number."""
+
 DARK = 0.1
 """Share of the bright end below which voxels may be air."""
 
@@ -86,9 +89,7 @@ def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> Intens
     """
     lost = ~np.isfinite(volume)
     sample, share = ordered_sample(volume)
-    lowest, highest = extent(sample) if len(sample) else (0.0, 0.0)
-    if lowest == highest:
-        raise ValueError("the volume is constant: there is nothing to restore.")
+    lowest, highest = _extent(sample)
     constants = border_constants(volume, FLAT * (highest - lowest))
     counts, rest = {}, sample
     for constant in constants:
@@ -100,7 +101,8 @@ def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> Intens
     low = zero_level(rest, counts)
 
     outside = np.logical_or.reduce([lost, *(constant.matches(volume) for constant in constants)])
-    inside = volume[~outside] if outside.any() and list(counts) != [low] else volume
+    left_out = lost if list(counts) == [low] else outside
+    inside = volume[~left_out] if left_out.any() else volume
     count = min(volume.size, int((1 + MOST_AIR) * np.count_nonzero(~outside)))
     guess = int(2 * (1 - upper / 100) * count * share)
     high = _percentile(inside, count, upper, rest[max(0, len(rest) - 8 - guess)], low)
@@ -125,6 +127,20 @@ def intensity_range(volume: NDArray[np.floating], upper: float = 99.5) -> Intens
     if lost.any():
         _check_finite(lost, background | (volume < low + DARK * (high - low)))
     return IntensityRange(low, high, most, max(low, float(inside.min())), background)
+
+
+def _extent(sample: NDArray[np.floating]) -> tuple[float, float]:
+    """Lower and upper end of an ascending sample, refused where there is nothing to scale."""
+    if not len(sample) or sample[0] == sample[-1]:
+        raise ValueError("the volume is constant: there is nothing to restore.")
+    if max(abs(sample[0]), abs(sample[-1])) > LARGEST:
+        raise ValueError(
+            f"the intensities reach from {sample[0]:g} to {sample[-1]:g}: no scale fits, the voxels are damaged."
+        )
+    lowest, highest = extent(sample)
+    if lowest == highest:
+        raise ValueError("its voxels have two values, as those of a mask: there is nothing to restore.")
+    return lowest, highest
 
 
 def _air(volume: NDArray[np.floating], level: float, extent: float) -> NDArray[np.bool_]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import nibabel as nib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,12 +81,14 @@ def _check_size(shape: tuple[int, ...], spacing_mm: np.ndarray) -> None:
         sizes = " x ".join(f"{size:.3g}" for size in spacing_mm)
         raise ValueError(
             f"its voxels are {sizes} mm, it is up to {extent:.3g} mm wide: {VOXEL_MM[0]:g} to {VOXEL_MM[1]:g} mm and "
-            f"{WIDEST_MM:g} mm are possible. Is the unit of its header right (xyzt_units)?"
+            f"{WIDEST_MM:g} mm are possible. Is the unit of its header right?"
         )
 
 
 def check_voxels(image: nib.Nifti1Pair) -> None:
-    """Raise unless the voxels are real numbers and the affine is one."""
+    """Raise unless the voxels are one volume of real numbers, and the affine is one."""
+    if image.ndim > 4 and math.prod(image.shape[3:]) > 1:
+        raise ValueError(f"the image has {image.ndim} axes {image.shape}: give one three-dimensional volume per file.")
     dtype = image.get_data_dtype()
     if dtype.fields:
         raise ValueError(f"the voxels are colours ({', '.join(dtype.names or ())}): give an image of one channel.")

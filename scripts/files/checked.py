@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +21,15 @@ has_igzip = igzip is not None
 
 __all__ = ["MemoryCheck", "check_file", "check_length", "check_zip", "open_checked", "read_exactly", "unpacked"]
 
-GZIP, BZIP2 = b"\x1f\x8b", b"BZh"
+GZIP = b"\x1f\x8b"
+NO_IMAGES = {
+    b"version https://git-lfs": "it is a pointer of Git LFS, whose content was not fetched: run git lfs pull.",
+    b"/annex/objects/": "it is a pointer of git-annex, whose content was not fetched: run datalad get.",
+    b"<!doctype": "it is a web page, as where a download needs a login: download it again.",
+    b"<html": "it is a web page, as where a download needs a login: download it again.",
+    b"<?xml": "it is an answer of a server, as where a download failed: download it again.",
+}
+"""How files begin that only have the name of an image, and what they are."""
 CHUNK = 2**20
 DAMAGED: Any = (OSError, zlib.error, *([igzip_lib.IsalError] if igzip_lib is not None else []))
 
@@ -59,10 +66,12 @@ def open_checked(path: Path) -> Iterator[BinaryIO]:
         OSError: it cannot be opened or read.
     """
     check_file(path)
-    with path.open("rb") as raw, _told():
-        start = raw.read(2)
+    with path.open("rb") as raw, _told(path):
+        start = raw.read(64)
         raw.seek(0)
-        if start != GZIP:
+        if start[:2] != GZIP:
+            if what := next((what for begin, what in NO_IMAGES.items() if start.lower().startswith(begin)), ""):
+                raise ValueError(what)
             if path.name.lower().endswith((".gz", ".mgz")):
                 raise ValueError("the file is not compressed as its name says, or is damaged.")
             yield raw
@@ -76,16 +85,32 @@ def _gzip_file(raw: BinaryIO) -> BinaryIO:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(path: Path | None = None) -> Iterator[None]:
     """Let the errors of a decompression say what is wrong."""
     try:
         yield
     except EOFError:
+        if path is not None and (number := _bytes_behind(path)):
+            raise ValueError(
+                f"{number} bytes follow the end of the compressed data: copy the file again, or cut them off."
+            ) from None
         raise ValueError("the file is truncated: it ends before its data do.") from None
     except DAMAGED as error:
         if isinstance(error, OSError) and (error.errno or type(error) not in (OSError, gzip.BadGzipFile)):
             raise  # of the file system
         raise ValueError(f"the compressed file is damaged ({error}): copy it again.") from None
+
+
+def _bytes_behind(path: Path) -> int:
+    """How many bytes follow the first whole part of a gzip file."""
+    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    with path.open("rb") as raw, suppress(zlib.error):
+        while not inflate.eof and (part := raw.read(CHUNK)):
+            while part and not inflate.eof:
+                inflate.decompress(part, CHUNK)
+                part = inflate.unconsumed_tail
+        return path.stat().st_size - raw.tell() + len(inflate.unused_data) if inflate.eof else 0
+    return 0
 
 
 def read_exactly(stream: BinaryIO, count: int, more: int = 0) -> bytes:
@@ -133,24 +158,23 @@ def unpacked(data: bytes, encoding: str, count: int) -> None:
 
     Args:
         data: the compressed bytes.
-        encoding: "zlib", "gzip" or "bzip2".
+        encoding: "zlib" or "gzip".
         count: bytes that they must be without compression.
 
     Raises:
         ValueError: they are damaged, or of another length.
     """
-    raw = io.BytesIO(data)
-    streams: dict[str, Any] = {"zlib": _ZlibStream, "gzip": _gzip_file, "bzip2": bz2.BZ2File}
     with _told():
-        read_exactly(streams[encoding](raw), count)
+        stream: Any = _ZlibStream(data) if encoding == "zlib" else _gzip_file(io.BytesIO(data))
+        read_exactly(stream, count)
 
 
 class _ZlibStream:
     """Reads zlib's own format, which ends with a checksum."""
 
-    def __init__(self, raw: io.BytesIO) -> None:
+    def __init__(self, data: bytes) -> None:
         self.decompressor = zlib.decompressobj()
-        self.rest = raw.getvalue()
+        self.rest = data
 
     def read(self, size: int) -> bytes:
         part = self.decompressor.decompress(self.rest, size)

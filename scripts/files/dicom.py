@@ -20,10 +20,12 @@ import nibabel as nib
 from .dicom_convert import convert, refused
 from .dicom_derived import Source
 from .dicom_headers import Header, is_dicom, read_headers
-from .dicom_volumes import SeriesVolume, volumes_of
+from .dicom_volumes import SAME_DIRECTION, SeriesVolume, volumes_of
 from .errors import failure_reason
 
-__all__ = ["DicomFolder", "DicomVolume", "find_series", "is_dicom", "only_series", "read_volume", "source_of"]
+__all__ = [
+    "DicomFolder", "DicomVolume", "find_series", "goes_on_in", "is_dicom", "only_series", "read_volume", "source_of",
+]  # fmt: skip
 
 SEPARATOR = "#"
 """Between the identifier of a series and the number of one of its volumes."""
@@ -148,6 +150,22 @@ def source_of(folder: Path, series: str = "") -> Source:
     number = int(volume or 1)
     frames = [(header, frame) for header in found.headers for frame in range(len(header.frames))]
     return Source(tuple(frames[index] for index in found.volumes[number - 1].slices), number)
+
+
+def goes_on_in(folder: Path, other: Path, series: str) -> bool:
+    """Whether the slices of a volume lie partly in another folder: those there lie elsewhere, in the same direction.
+
+    Args:
+        folder: a folder with a part of the series.
+        other: another one with a part of it.
+        series: identifier from :func:`find_series`, the same for both.
+    """
+    parts = [_listed(str(place), _state(place))[0].get(series.partition(SEPARATOR)[0]) for place in (folder, other)]
+    mine, theirs = ([frame for header in part.headers for frame in header.frames] if part else [] for part in parts)
+    if not mine or not theirs or any(len(frame.orientation) != 6 for frame in (mine[0], theirs[0])):
+        return False
+    aligned = max(abs(a - b) for a, b in zip(mine[0].orientation, theirs[0].orientation, strict=True)) < SAME_DIRECTION
+    return aligned and {frame.position for frame in mine}.isdisjoint(frame.position for frame in theirs)
 
 
 def only_series(folder: Path) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .dicom_headers import Frame, Header, pixel_bytes
 
-__all__ = ["TOLERANCE", "SeriesVolume", "volumes_of"]
+__all__ = ["SAME_DIRECTION", "TOLERANCE", "SeriesVolume", "volumes_of"]
 
 TOLERANCE = 0.1
 """Of the distance of two slices: how far one may lie from its place. Scanners round positions, some to .1 mm."""
@@ -115,7 +115,11 @@ def _volumes(members: Sequence[_Slice]) -> list[SeriesVolume]:
     places[order] = np.concatenate([[0], np.cumsum(steps)])
     counts = np.bincount(places)
     if counts.min() != counts.max():
-        raise ValueError(f"slices are missing or doubled: there are {counts.min()} to {counts.max()} at a place.")
+        odd = counts[places] != np.bincount(counts).argmax()
+        file = members[int(odd.argmax())].header.file.name
+        raise ValueError(
+            f"slices are missing or doubled: there are {counts.min()} to {counts.max()} at a place. See {file}."
+        )
     count, slices = int(counts[0]), len(counts)
     corners = positions[order[::count]]
     step = (corners[-1] - corners[0]) / (slices - 1) if slices > 1 else normal

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path, PurePath
 
 from .bids import described_name
-from .dicom import find_series, is_dicom
+from .dicom import find_series, goes_on_in, is_dicom
 from .errors import failure_reason
 from .folder_walk import walk_folder
 from .formats import READ_ENDINGS, format_of, is_data_of, refusal, stem
@@ -83,8 +83,26 @@ def find_volumes(
             f"dataset_dir '{dataset_dir}' has no volume: no file called {', '.join(patterns)} ends in one of "
             f"{', '.join(READ_ENDINGS)}, and no file is a DICOM image."
         )
+    _name_split_series(items, root)
     items.sort(key=lambda item: item["name"])
     return items
+
+
+def _name_split_series(items: Sequence[dict[str, str]], root: Path) -> None:
+    """Refuse volumes of which other folders have the rest."""
+    places: dict[str, list[Path]] = {}
+    for item in items:
+        if item["series"]:
+            places.setdefault(item["series"], []).append(Path(item["image"]))
+    for item in items:
+        folder = Path(item["image"])
+        others = [other for other in places.get(item["series"], []) if other != folder]
+        rest = next((other for other in others if goes_on_in(folder, other, item["series"])), None)
+        if rest:
+            item["error"] = (
+                f"slices of its series lie in the folder {rest.relative_to(root).as_posix()!r}, too: put the files of "
+                "a series into one folder."
+            )
 
 
 def _list_folder(

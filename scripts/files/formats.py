@@ -30,7 +30,7 @@ FORMATS = (
     Format("NIfTI pair", (".hdr", ".hdr.gz"), "nibabel", "with its .img or .img.gz beside it; Analyze 7.5 is refused"),
     Format("MGH", (".mgh", ".mgz", ".mgh.gz"), "nibabel", "of FreeSurfer"),
     Format("MetaImage", (".mha", ".mhd"), "itk", "data in the file or in one beside it, plain or zlib"),
-    Format("NRRD", (".nrrd", ".nhdr"), "itk", "data in the file or in one beside it; raw, gzip, bzip2 or text"),
+    Format("NRRD", (".nrrd", ".nhdr"), "itk", "data in the file or in one beside it; raw, gzip or text"),
     Format("MINC", (".mnc", ".mnc.gz"), "", "convert it to NIfTI, with mnc2nii"),
     Format("AFNI", (".head", ".brik", ".brik.gz"), "", "convert it to NIfTI, with 3dAFNItoNIFTI"),
     Format("Philips PAR/REC", (".par", ".rec"), "", "convert it to NIfTI, with dcm2niix or parrec2nii"),

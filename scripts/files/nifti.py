@@ -6,11 +6,14 @@ from __future__ import annotations
 import io
 import math
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
+from nibabel.batteryrunners import Report
 from nibabel.nifti1 import Nifti1PairHeader
 from nibabel.nifti2 import Nifti2PairHeader
 from nibabel.quaternions import fillpositive
@@ -36,9 +39,15 @@ digits, the C library and ITK take anything."""
 
 
 def _tolerant(kind: Any) -> Any:
-    """A class of images that takes a qform of rounded numbers."""
-    header = type(kind.header_class.__name__, (kind.header_class,), {"quaternion_threshold": ROUNDED})
-    return type(kind.__name__, (kind,), {"header_class": header})
+    """A class of images that takes a qform of rounded numbers, and keeps matrices whose code NIfTI does not know."""
+
+    def check_code(cls: Any, name: str, header: Any, fix: bool) -> Any:
+        known = super(own, cls)._chk_xform_code
+        return (header, Report()) if header[name] > 0 else known(name, header, fix)
+
+    changes = {"quaternion_threshold": ROUNDED, "_chk_xform_code": classmethod(check_code)}
+    own: Any = type(kind.header_class.__name__, (kind.header_class,), changes)
+    return type(kind.__name__, (kind,), {"header_class": own})
 
 
 Image1, Image2, Pair1, Pair2 = map(_tolerant, (nib.Nifti1Image, nib.Nifti2Image, nib.Nifti1Pair, nib.Nifti2Pair))
@@ -58,7 +67,7 @@ def read_image(path: Path, check: MemoryCheck) -> nib.spatialimages.SpatialImage
         ValueError: header, length and checksum do not agree, the image is too large, or it is no file.
         OSError: the file cannot be read.
     """
-    with open_checked(path) as stream:
+    with open_checked(path) as stream, _quiet():
         if ".mg" in path.name.lower():
             return _read_mgh(stream, check)
         image = _read_nifti(path, stream, check)
@@ -73,6 +82,17 @@ def read_image(path: Path, check: MemoryCheck) -> nib.spatialimages.SpatialImage
     return image
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep nibabel from telling the screen what it sets right in a header: it does not say in which file."""
+    logger, before = nib.imageglobals.logger, nib.imageglobals.logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
 def _read_nifti(path: Path, stream: BinaryIO, check: MemoryCheck) -> nib.Nifti1Pair:
     start = stream.read(NIFTI_2)
     if path.name.lower().endswith((".hdr", ".hdr.gz")):
@@ -82,7 +102,7 @@ def _read_nifti(path: Path, stream: BinaryIO, check: MemoryCheck) -> nib.Nifti1P
     kind = Image1 if header.sizeof_hdr == NIFTI_1 else Image2
     if isinstance(stream, io.BufferedReader):
         check_length(path.stat().st_size - len(start), count)
-        image: nib.Nifti1Pair = kind.from_filename(path)
+        image: nib.Nifti1Pair = kind.from_file_map({"image": nib.FileHolder(filename=str(path))})
     else:
         image = kind.from_stream(io.BytesIO(start + read_exactly(stream, max(count, 0))))
     return image
@@ -135,9 +155,13 @@ def _header(start: bytes, single: bool) -> Any:
         raise ValueError(f"its header is damaged: it gives the unknown data type {int(header['datatype'])}.")
     if bits != 8 * dtype.itemsize:
         raise ValueError(f"its header contradicts itself: voxels of type {dtype} do not have {bits} bits.")
+    if not header["sform_code"] and not np.all(header["pixdim"][1:4]):
+        raise ValueError("its header is damaged: a size of its voxels (pixdim) is 0.")
     for name in ("scl_slope", "scl_inter"):
         if np.isinf(header[name]):
             raise ValueError(f"its header is damaged: {name} is infinite.")
+    if np.isnan(header["scl_inter"]) and header["scl_slope"] and not np.isnan(header["scl_slope"]):
+        raise ValueError("its header is damaged: scl_inter is not a number, although there is a scl_slope.")
     return header
 
 

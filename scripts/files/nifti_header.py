@@ -26,6 +26,8 @@ DOUBTS = {
     "a unit of length that NIfTI does not know": "its header has an unknown unit of length: read as mm.",
     "metres or micrometres in which no head could be": "its header says {unit}s, in which it is {metres:.3g} m wide: "
     "read as mm.",
+    "a code of qform or sform that NIfTI does not know": "its {name} is {code}, which NIfTI does not know: the matrix "
+    "is used, and the code kept.",
     "neither qform nor sform": "its header does not say where left and front are (sform_code, qform_code 0): a guess.",
     "qform and sform that disagree": "its sform and qform are up to {apart:.3g} mm apart: the sform is used, both are "
     "kept.",
@@ -34,7 +36,7 @@ DOUBTS = {
     "axes that are not perpendicular": "its axes are sheared by {angle:.2g} degrees, which is kept.",
 }
 """What a header leaves open, and what is said of it."""
-UNKNOWN_UNIT, WRONG_UNIT, NO_FORM, TWO_FORMS, SIZES, SHEAR = DOUBTS.values()
+UNKNOWN_UNIT, WRONG_UNIT, UNKNOWN_CODE, NO_FORM, TWO_FORMS, SIZES, SHEAR = DOUBTS.values()
 
 IN_MM = {"meter": 1000.0, "micron": 1e-3}
 PLAUSIBLE_MM = (10.0, 2000.0)
@@ -117,6 +119,9 @@ def orientation_doubts(image: nib.Nifti1Pair, unit_mm: float) -> list[str]:
     """
     header, doubts = image.header, []
     codes = int(header["sform_code"]), int(header["qform_code"])
+    for name, code in zip(("sform_code", "qform_code"), codes, strict=True):
+        if code not in nib.nifti1.xform_codes.value_set():
+            doubts.append(UNKNOWN_CODE.format(name=name, code=code))
     if not any(codes):
         doubts.append(NO_FORM)
     if all(codes):

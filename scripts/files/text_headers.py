@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,9 +34,11 @@ META_TYPES = {
     "DOUBLE": "float64",
 }  # fmt: skip
 ENCODINGS = {
-    "raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2", "text": "text", "txt": "text",
-    "ascii": "text",
+    "raw": "raw", "gzip": "gzip", "gz": "gzip", "text": "text", "txt": "text", "ascii": "text",
 }  # fmt: skip
+
+
+MILLIMETRES = {"mm", "millimeter", "millimeters", "millimetre", "millimetres"}
 
 
 class TextHeader(NamedTuple):
@@ -90,6 +93,8 @@ def _meta_image(path: Path, start: bytes, check: MemoryCheck) -> TextHeader:
     shape = (*map(_whole, fields["DimSize"].split()), *[channels] * (channels > 1))
     if len(fields["DimSize"].split()) != _whole(fields["NDims"]):
         raise ValueError("its header contradicts itself: NDims is not the number of DimSize.")
+    if len(shape) != 3:
+        raise ValueError(f"the image has {len(shape)} axes {shape}: give one three-dimensional volume per file.")
     if _is_true(fields, "BinaryData", "True") and not _is_true(fields, "CompressedData", "False"):
         encoding = "raw"
     else:
@@ -119,6 +124,13 @@ def _nrrd(path: Path, start: bytes, check: MemoryCheck) -> TextHeader:
     sizes = tuple(map(_whole, fields["sizes"].split()))
     if len(sizes) != _whole(fields["dimension"]):
         raise ValueError("its header contradicts itself: dimension is not the number of sizes.")
+    if len(sizes) != 3:
+        raise ValueError(f"the image has {len(sizes)} axes {sizes}: give one three-dimensional volume per file.")
+    if fields["encoding"].lower() in ("bzip2", "bz2"):
+        raise ValueError("its data are compressed by bzip2, which ITK does not read: write it again with gzip.")
+    units = {unit for unit in re.findall(r'"([^"]*)"', fields.get("spaceunits", "")) if unit}
+    if not units <= MILLIMETRES:
+        raise ValueError(f"its header gives lengths in {', '.join(sorted(units))}: write it again in millimetres.")
     encoding, skip = ENCODINGS[fields["encoding"].lower()], int(fields.get("byteskip", "0"))
     if _whole(fields.get("lineskip", "0"), least=0):
         raise ValueError("its header skips lines of the data: write it again, without line skip.")

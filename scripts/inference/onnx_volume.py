@@ -136,6 +136,7 @@ def load_volume(path: Path, max_memory: float) -> Loaded:
         INTER: float(getattr(stored, "inter", 0.0)),
     }
     values = np.asanyarray(stored)
+    values = values.reshape(values.shape[: max(3, min(values.ndim, 4))])
     values = values[None] if values.ndim <= 3 else np.moveaxis(values, -1, 0)
     exact = not fits_float32(image)
     values = values.astype(np.float64 if exact else np.float32)

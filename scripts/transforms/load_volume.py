@@ -41,6 +41,8 @@ WARNINGS = "warnings"
 """Key of an item: doubts about it, a line each."""
 MAX_MEMORY = 8.0
 """Gigabytes."""
+NOT_WRAPPED = ("int8", "int64")
+"""Types of voxels that ITK has no images of in Python; it converts them to float64."""
 
 
 class LoadVolumed(LoadImaged):
@@ -108,9 +110,9 @@ class LoadVolumed(LoadImaged):
                     d[key] = self._of_image(nib.Nifti1Image.from_image(image), str(source))
                 self._keep_stored(d, image)
             else:
-                import_module("itk")
+                itk = import_module("itk")
                 header = check_text_header(Path(source), self.memory)
-                reader = reader or ITKReader()
+                reader = reader or ITKReader(**({"pixel_type": itk.D} if header.dtype in NOT_WRAPPED else {}))
                 d[key] = self._loaded(self._exact, str(source), reader)
                 d[key].meta[STORED] = header.dtype
                 if self.stored_key:
@@ -125,7 +127,8 @@ class LoadVolumed(LoadImaged):
 
     def _of_image(self, image: nib.Nifti1Pair, name: str = "") -> MetaTensor:
         check_voxels(image)
-        volume = self._loaded(self._loader if fits_float32(image) else self._exact, name, _Given(image))
+        shown = nib.squeeze_image(image) if image.ndim > 4 else image
+        volume = self._loaded(self._loader if fits_float32(image) else self._exact, name, _Given(shown))
         volume.affine = torch.as_tensor(image.affine)
         volume.meta["original_affine"] = image.affine
         stored = image.dataobj

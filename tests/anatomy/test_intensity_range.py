@@ -253,3 +253,21 @@ def test_a_lost_slice_is_inside_the_head(axis):
 def test_a_volume_without_contrast_is_refused(volume, message):
     with pytest.raises(ValueError, match=message):
         intensity_range(volume)
+
+
+def test_infinite_voxels_around_a_head_are_background_as_nan_are():
+    plain, lost = head(), outside_the_view()
+    ranges = [intensity_range(np.where(lost, value, plain).astype(np.float32)) for value in (np.nan, np.inf, -np.inf)]
+    for found in ranges[1:]:
+        assert (found.low, found.high, found.floor) == (ranges[0].low, ranges[0].high, ranges[0].floor)
+        np.testing.assert_array_equal(found.background, ranges[0].background)
+
+
+def test_intensities_beyond_all_numbers_fit_no_scale():
+    with pytest.raises(ValueError, match=r"reach from .* to .*e\+30\d: no scale fits"):
+        intensity_range(head().astype(np.float64) * 1e304)
+
+
+def test_a_mask_is_no_image():
+    with pytest.raises(ValueError, match="two values, as those of a mask"):
+        intensity_range(brain().astype(np.float32))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
 import os
@@ -93,9 +92,7 @@ def test_the_name_must_not_promise_more_than_the_content(tmp_path):
         pass
 
 
-@pytest.mark.parametrize(
-    ("encoding", "pack"), [("zlib", zlib.compress), ("gzip", gzip.compress), ("bzip2", bz2.compress)]
-)
+@pytest.mark.parametrize(("encoding", "pack"), [("zlib", zlib.compress), ("gzip", gzip.compress)])
 def test_packed_data_in_a_file_have_a_checksum_too(encoding, pack):
     data = pack(CONTENT)
     unpacked(data, encoding, len(CONTENT))
@@ -123,3 +120,28 @@ def test_weights_with_a_flipped_bit_are_refused(tmp_path):
     path.write_bytes(whole[:-30])
     with pytest.raises(ValueError, match=r"model\.pt is damaged"):
         check_zip(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "pointer of Git LFS"),
+        (b"/annex/objects/MD5E-s1--0.nii.gz\n", "pointer of git-annex"),
+        (b"<!DOCTYPE html><html></html>", "it is a web page"),
+        (b"<?xml version='1.0'?><Error/>", "an answer of a server"),
+    ],
+)
+def test_what_only_has_the_name_of_an_image_is_named(tmp_path, content, what):
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=what), open_checked(tmp_path / "a.nii.gz"):
+        pass
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_bytes_behind_compressed_data_are_told_from_data_cut_short(tmp_path, monkeypatch, fast):
+    if not fast:
+        monkeypatch.setattr(checked, "has_igzip", False)
+    for more, reason in ((b"hello", "5 bytes follow the end" if fast else "damaged"), (b"", "truncated")):
+        (tmp_path / "a.nii.gz").write_bytes(gzip.compress(CONTENT)[: None if more else -9] + more)
+        with pytest.raises(ValueError, match=reason), open_checked(tmp_path / "a.nii.gz") as stream:
+            read_exactly(stream, len(CONTENT))

@@ -131,3 +131,37 @@ def test_the_limit_is_a_number_of_gigabytes():
     MemoryCheck(1)(1e9 / MemoryCheck.PER_VOXEL)
     with pytest.raises(ValueError, match=r"it needs about 1.04 GB of memory, more than max_memory \(1 GB\)"):
         MemoryCheck(1)(1.04e9 / MemoryCheck.PER_VOXEL)
+
+
+QFORM_CODE, SCL_SLOPE, PIXDIM = 252, 112, 76
+
+
+def test_the_ending_may_be_written_in_any_case(tmp_path):
+    path = write_nifti(tmp_path / "a.nii").rename(tmp_path / "A.Nii")
+    np.testing.assert_array_equal(np.asarray(read_image(path, CHECK).dataobj), head())
+
+
+@pytest.mark.parametrize(("slope", "good"), [(1.0, False), (0.0, True), (np.nan, True)])
+def test_an_intercept_must_be_a_number_where_there_is_a_slope(tmp_path, slope, good):
+    path = changed(write_nifti(tmp_path / "a.nii.gz"), SCL_SLOPE, "<2f", slope, np.nan)
+    if good:
+        np.testing.assert_array_equal(np.asarray(read_image(path, CHECK).dataobj), head())
+    else:
+        with pytest.raises(ValueError, match="scl_inter is not a number"):
+            read_image(path, CHECK)
+
+
+def test_a_matrix_with_an_unknown_code_is_used_and_nothing_is_said_without_the_file(tmp_path, capfd):
+    matrix = affine("LAS", tilt=0.1)
+    path = changed(write_nifti(tmp_path / "a.nii.gz", head(), matrix), QFORM_CODE, "<2h", 0, 9)
+    image = read_image(path, CHECK)
+    np.testing.assert_allclose(image.affine, matrix, atol=1e-5)
+    assert (int(image.header["qform_code"]), int(image.header["sform_code"])) == (0, 9)
+    read_image(changed(path, PIXDIM, "<4f", 1, 0, 2, 2), CHECK)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_voxels_must_have_a_size(tmp_path):
+    path = changed(write_nifti(tmp_path / "a.nii.gz"), QFORM_CODE, "<2h", 1, 0)
+    with pytest.raises(ValueError, match=r"a size of its voxels \(pixdim\) is 0"):
+        read_image(changed(path, PIXDIM, "<4f", 1, 2, 0, 2), CHECK)

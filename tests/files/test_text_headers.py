@@ -115,7 +115,8 @@ def test_numbers_written_as_text_are_counted(tmp_path):
 
 def test_colours_are_another_axis(tmp_path):
     write_itk(tmp_path / "a.mha", np.zeros((4, 5, 6, 3), np.float32), components=True)
-    assert check_text_header(tmp_path / "a.mha", CHECK).shape == (4, 5, 6, 3)
+    with pytest.raises(ValueError, match=r"the image has 4 axes \(4, 5, 6, 3\)"):
+        check_text_header(tmp_path / "a.mha", CHECK)
 
 
 def test_a_bomb_is_not_unpacked(tmp_path):
@@ -124,3 +125,28 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     path.write_bytes(start + b"\n\n" + gzip.compress(bytes(30_000_000)))
     with pytest.raises(ValueError, match="longer than its header says"):
         check_text_header(path, CHECK)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b"encoding: raw", b"encoding: bzip2", "compressed by bzip2, which ITK does not read"),
+        (b"kinds:", b'space units: "um" "um" "um"\nkinds:', "gives lengths in um: write it again in millimetres"),
+        (b"dimension: 3\n", b"dimension: 4\n", "dimension is not the number of sizes"),
+    ],
+)
+def test_what_itk_would_misread_is_refused(tmp_path, old, new, reason):
+    path = edited(written(tmp_path / "a.nrrd"), old, new)
+    with pytest.raises(ValueError, match=reason):
+        check_text_header(path, CHECK)
+
+
+def test_millimetres_may_be_said(tmp_path):
+    path = edited(written(tmp_path / "a.nrrd"), b"kinds:", b'space units: "mm" "mm" "mm"\nkinds:')
+    assert check_text_header(path, CHECK).shape == head().shape
+
+
+def test_a_list_of_one_volume_has_four_axes(tmp_path):
+    path = edited(written(tmp_path / "a.nrrd"), b"dimension: 3\n", b"dimension: 4\n")
+    with pytest.raises(ValueError, match=r"the image has 4 axes \(17, 22, 19, 1\): give one three-dimensional"):
+        check_text_header(edited(path, b"17 22 19", b"17 22 19 1"), CHECK)

@@ -267,3 +267,17 @@ def test_an_abandoned_loop_leaves_no_thread():
     batches.close()
     assert not any(thread.is_alive() for thread in volumes.threads - {threading.current_thread()})
     assert len(volumes.read) <= 3
+
+
+def test_a_series_in_two_folders_is_no_volume_in_either(tmp_path):
+    whole = write_series(tmp_path / "in/a", head())
+    files = sorted(whole.iterdir())
+    (tmp_path / "in/b").mkdir()
+    for file in files[len(files) // 2 :]:
+        file.rename(tmp_path / "in/b" / file.name)
+    errors = {item["name"]: item["error"] for item in find_volumes(tmp_path / "in", tmp_path / "out")}
+    assert list(errors) == ["a", "b"]
+    assert errors["a"].startswith("slices of its series lie in the folder 'b', too: put the files of a series into one")
+    shutil.copytree(tmp_path / "in/b", tmp_path / "copies/b")
+    shutil.copytree(tmp_path / "in/b", tmp_path / "copies/c")
+    assert [item["error"] for item in find_volumes(tmp_path / "copies", tmp_path / "out")] == ["", ""]

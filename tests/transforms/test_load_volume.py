@@ -131,3 +131,26 @@ def test_16_bits_on_a_large_offset_are_float64(tmp_path, inter, dtype):
     volume = load(tmp_path / "a.nii.gz")
     assert volume.dtype == dtype
     np.testing.assert_array_equal(volume[0].numpy(), head().astype(np.int16) + inter)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("signed char", np.int8), ("int64", np.int64)])
+def test_types_that_itk_has_no_images_of_are_read(tmp_path, name, dtype):
+    values = (head() / head().max() * 100).astype(dtype)
+    text = f"NRRD0004\ntype: {name}\ndimension: 3\nspace: right-anterior-superior\nsizes: 17 22 19\nendian: little\n"
+    text += "space directions: (2,0,0) (0,2,0) (0,0,2)\nencoding: raw\nspace origin: (0,0,0)\n\n"
+    (tmp_path / "a.nrrd").write_bytes(text.encode() + values.tobytes("F"))
+    volume = load(tmp_path / "a.nrrd")
+    np.testing.assert_array_equal(volume[0].numpy(), values)
+    np.testing.assert_allclose(np.diag(volume.affine), [2, 2, 2, 1])
+
+
+def test_trailing_axes_of_length_one_are_left_out(tmp_path):
+    image = nib.Nifti1Image(head().astype(np.int16)[..., None, None], affine())
+    image.header.set_slope_inter(2.0, 1.0)
+    nib.save(image, tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(
+        load(tmp_path / "a.nii.gz").numpy(), np.asarray(nib.load(tmp_path / "a.nii.gz").dataobj)[None, ..., 0, 0]
+    )
+    nib.save(nib.Nifti1Image(np.stack([head()] * 3, -1)[..., None, :], affine()), tmp_path / "b.nii.gz")
+    with pytest.raises(ValueError, match=r"the image has 5 axes \(17, 22, 19, 1, 3\)"):
+        load(tmp_path / "b.nii.gz")
