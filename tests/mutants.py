@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do the tests bite? Make one plausible mistake after another in a copy of the repository, and see a test fail.
 
-``python tests/mutants.py [FILE_PATTERN]``, where the pattern, such as ``scripts/latent/*``, chooses among the mistakes of
-``mutants.yaml``. The exit status is 1 if one of them survives.
+``python tests/mutants.py [FILE_PATTERN]``, where the pattern, such as ``scripts/latent/*``, chooses among the mistakes
+of ``mutants.yaml``. The exit status is 1 if one of them survives.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-CAUGHT = 1
-"""Exit status of pytest where a test fails; others tell that no test was run."""
-SECONDS = 300
+HEAVY = ["pytest", "monai.bundle", "monai.metrics", "nibabel", "pandas", "scipy.stats", "sklearn.neighbors",
+         "skimage.filters", "skimage.metrics", "matplotlib.figure", "ignite.engine"]  # fmt: skip
+"""Imported once; every mistake starts with a fork of the process that did."""
+SECONDS = 600
 """A mistake that keeps the tests busy for longer is caught."""
 
 
@@ -36,7 +40,7 @@ class Mutant(NamedTuple):
 
 
 def copy_repository(copy: Path) -> None:
-    """Copy what git tracks, and what is to be added, as it is now."""
+    """Copy what git tracks, and what is new, as it is now."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
@@ -45,56 +49,71 @@ def copy_repository(copy: Path) -> None:
             shutil.copy2(ROOT / name, copy / name)
 
 
-def run_tests(copy: Path, tests: Iterable[str]) -> tuple[int, str]:
-    """Exit status of pytest, and the end of what it said."""
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    try:
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return CAUGHT, f"no end within {SECONDS} s"
-    return done.returncode, (done.stdout + done.stderr)[-2000:]
+def pytest_in(copy: Path, log: Path, tests: Sequence[str]) -> None:
+    """Run tests of the copy, as a process of its own."""
+    with log.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"  # it may be that of another mistake
+    sys.path.insert(0, str(copy))
+    os.chdir(copy)
+    sys.exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])))
 
 
-def survives(copy: Path, mutant: Mutant) -> str:
-    """Why a mistake is not caught; empty where it is."""
+def failure(copy: Path, tests: Sequence[str]) -> str | None:
+    """What the tests said if one of them fails; ``None`` if all pass.
+
+    Raises:
+        SystemExit: no test was run.
+    """
+    log = copy.with_suffix(".log")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(HEAVY)
+    process = context.Process(target=pytest_in, args=(copy, log, tests))
+    process.start()
+    process.join(SECONDS)
+    if process.is_alive():
+        process.kill()
+        return f"no end within {SECONDS} s"
+    if process.exitcode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise SystemExit(log.read_text(encoding="utf-8"))
+    return log.read_text(encoding="utf-8") if process.exitcode else None
+
+
+def outcome(copy: Path, mutant: Mutant) -> str:
+    """Make a mistake, run its tests and undo it; ``caught``, or why not."""
     file = copy / mutant.file
     right = file.read_text(encoding="utf-8")
     if (count := right.count(mutant.old)) != 1:
-        return f"not made: {mutant.old!r} is {count} times in the file"
+        return f"NOT MADE, {mutant.old!r} is {count} times in the file"
     file.write_text(right.replace(mutant.old, mutant.new), encoding="utf-8")
-    status, said = run_tests(copy, mutant.tests)
+    found = failure(copy, mutant.tests)
     file.write_text(right, encoding="utf-8")
-    return {0: "SURVIVED", CAUGHT: ""}.get(status, f"not tested:\n{said}")
+    return "SURVIVED" if found is None else "caught"
 
 
 def main(pattern: str = "*") -> int:
     """Make all mistakes whose file has a name of this pattern; the exit status."""
     entries = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
     mutants = [mutant for mutant in (Mutant(**entry) for entry in entries) if fnmatch(mutant.file, pattern)]
+    outcomes = []
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
+        copy = Path(folder).resolve() / "copy"
         copy_repository(copy)
-        tests = sorted({test for mutant in mutants for test in mutant.tests})
-        say(f"{len(mutants)} mistakes; their tests without any of them:")
-        status, said = run_tests(copy, tests) if tests else (1, "no mistake has such a file")
-        if status:
+        say(f"{len(mutants)} mistakes; their tests without any of them ...")
+        if said := failure(copy, sorted({test for mutant in mutants for test in mutant.tests})):
             say(said)
             return 1
-        return int(sum([tell(number, mutants, copy) for number in range(len(mutants))]) > 0)
-
-
-def tell(number: int, mutants: Sequence[Mutant], copy: Path) -> bool:
-    """Make one mistake, say in one line what came of it, and return whether it was not caught."""
-    mutant, start = mutants[number], time.monotonic()
-    reason = survives(copy, mutant)
-    line = mutant.new.strip().splitlines()[0]
-    seconds = time.monotonic() - start
-    say(f"{number + 1} of {len(mutants)}, {seconds:.0f} s, {reason or 'caught'}: {mutant.file}: {line}")
-    return bool(reason)
+        for number, mutant in enumerate(mutants, start=1):
+            start = time.monotonic()
+            outcomes.append(outcome(copy, mutant))
+            seconds = time.monotonic() - start
+            say(f"{number} of {len(mutants)}: {outcomes[-1]}, {seconds:.0f} s, {mutant.file}: {mutant.new.strip()}")
+    return int(outcomes.count("caught") < len(mutants))
 
 
 def say(text: str) -> None:
-    """One line at once."""
+    """Print at once."""
     print(text, flush=True)  # noqa: T201
 
 

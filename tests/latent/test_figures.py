@@ -28,9 +28,9 @@ def test_every_image_is_in_its_row_and_column(grid, white):
     rows = [RNG.random((3, 5, 4)), RNG.random((2, 5, 4))]
     figure = grid(rows, ["first", "second"], ["a", "b", "c"])
     for axis, (row, column) in zip(figure.axes, np.ndindex(2, 3), strict=True):
-        images = [np.asarray(image.get_array()) for image in axis.images]
-        np.testing.assert_array_equal(images, rows[row][column : column + 1])
-        assert all(image.get_clim() == (0, white) for image in axis.images)
+        for image, expected in zip(axis.images, rows[row][column : column + 1], strict=True):
+            np.testing.assert_array_equal(image.get_array(), expected)
+            assert image.get_clim() == (0, white)
         assert axis.get_ylabel() == (("first", "second")[row] if column == 0 else "")
         assert axis.get_title() == ("abc"[column] if row == 0 else "")
 
