@@ -73,11 +73,10 @@ def test_estimate_on_a_synthetic_head():
     assert _dice(brain.numpy()[0], label.numpy()[0] > 0) > 0.94
 
 
-@pytest.mark.usefixtures("_one_thread")
 def test_the_surface_is_where_tissue_is_a_fifth_as_bright_as_the_brain():
     radius = np.sqrt(np.square(np.indices((40, 42, 44)) - 20.0).sum(axis=0))
     distance = (2 * (radius - 10)).astype(np.float32)  # of voxels of 2 mm from the template's brain
-    for skull, kept in ((0.15, False), (0.25, True)):
+    for skull, kept in ((0.15, 0), (0.25, 1)):
         image = np.where(radius <= 10, 1.0, skull).astype(np.float32)
         brain = _refined(image, distance)
         assert brain[radius < 9.5].all()
@@ -85,6 +84,7 @@ def test_the_surface_is_where_tissue_is_a_fifth_as_bright_as_the_brain():
         assert not brain[radius > 13.5].any()  # no further than 6 mm
 
 
+@pytest.mark.usefixtures("_one_thread")
 def test_estimate_refuses_what_is_no_head():
     noise = torch.rand(1, 40, 42, 44, generator=torch.Generator().manual_seed(0)) + 1
     affine = torch.diag(torch.tensor([4.0, 4.0, 4.0, 1.0], dtype=torch.float64))
