@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test install-test studies-test reliability check docs bundle label web gpu-wheels gpu clean
+.PHONY: help setup demo test install-test studies-test mutants reliability check docs bundle label web gpu-wheels gpu clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
@@ -33,6 +33,9 @@ install-test: setup ## the wheel and the bundles in environments of their own (m
 
 studies-test: setup ## tests of the measurements in scripts/studies, which nothing else needs
 	$(BIN)/python -m pytest tests/studies
+
+mutants: setup ## plausible mistakes, each of which a test must catch (FILES='scripts/latent/*' for some of them)
+	$(BIN)/python tests/mutants.py $(if $(FILES),'$(FILES)')
 
 N ?= 1
 reliability: setup ## damaged files, killed processes, many volumes: docs/reliability.md (40 minutes on 2 cores; N=0.1 for a tenth)

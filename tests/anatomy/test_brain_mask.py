@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import NDArray
 
-from scripts.anatomy.brain_mask import brain_from_labels, estimate_brain
+from scripts.anatomy.brain_mask import _refined, brain_from_labels, estimate_brain
 from scripts.data.demo.head import make_head
 
 
@@ -70,7 +70,18 @@ def test_estimate_on_a_synthetic_head():
     assert brain.shape == volume.shape
     assert brain.dtype == torch.bool
     assert torch.equal(brain.affine, volume.affine)
-    assert _dice(brain.numpy()[0], label.numpy()[0] > 0) > 0.9
+    assert _dice(brain.numpy()[0], label.numpy()[0] > 0) > 0.94
+
+
+def test_the_surface_is_where_tissue_is_a_fifth_as_bright_as_the_brain():
+    radius = np.sqrt(np.square(np.indices((40, 42, 44)) - 20.0).sum(axis=0))
+    distance = (2 * (radius - 10)).astype(np.float32)  # of voxels of 2 mm from the template's brain
+    for skull, kept in ((0.15, 0), (0.25, 1)):
+        image = np.where(radius <= 10, 1.0, skull).astype(np.float32)
+        brain = _refined(image, distance)
+        assert brain[radius < 9.5].all()
+        assert brain[(radius > 11) & (radius < 12.5)].mean() == pytest.approx(kept, abs=0.05)
+        assert not brain[radius > 13.5].any()  # no further than 6 mm
 
 
 @pytest.mark.usefixtures("_one_thread")

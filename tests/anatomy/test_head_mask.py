@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from skimage.filters import threshold_otsu
 
 from scripts.anatomy.head_mask import head_mask
 
@@ -32,6 +33,17 @@ def test_head_mask_does_not_depend_on_scale_bright_spots_or_container():
     expected = head_mask(image)
     np.testing.assert_array_equal(head_mask(torch.from_numpy(image * 0.01)), expected)
     np.testing.assert_array_equal(head_mask(spotted)[..., 6:], expected[..., 6:])
+
+
+@pytest.mark.parametrize(("skin", "kept"), [(20.0, False), (27.0, True)])
+def test_the_threshold_is_half_of_otsus(skin, kept):
+    rng = np.random.default_rng(0)
+    inner = ball(radius=9)
+    image = np.where(inner, rng.uniform(30, 130, inner.shape), rng.uniform(0, 4, inner.shape))
+    image[ball(radius=11) & ~inner] = skin
+    level = skin / threshold_otsu(image)
+    assert 0.5 < level < 0.65 if kept else 0.35 < level < 0.5
+    np.testing.assert_array_equal(head_mask(image), ball(radius=11) if kept else inner)
 
 
 def test_head_mask_keeps_a_head_that_is_cut_by_the_border():

@@ -48,6 +48,9 @@ def test_every_detector_has_a_row_for_each_head_with_and_without_lesions(tests):
     assert (ill["best_dice"] >= ill["dice_at_line"]).all()
     assert (ill["dice_of_called"] > 0.2).any()
     assert heads.loc[heads["kind"] == "healthy", "average_precision"].isna().all()
+    head, healthy = toy_head(0), heads[(heads["kind"] == "healthy") & (heads["detector"] == "dog")]
+    inside = tests.mappers["dog"].values(head)[head.brain]
+    assert healthy["share_above_line"].iloc[0] == pytest.approx(float((inside > 2).float().mean()))
     own = ill[ill["detector"] == "knows"]
     assert own["undone"].to_numpy() == pytest.approx(0.75, abs=0.1)
     assert own["error_elsewhere"].to_numpy() == pytest.approx(0.01, abs=0.005)

@@ -42,3 +42,11 @@ def test_a_lesion_is_found_by_a_cluster_that_lies_in_it():
     assert false_clusters(clusters, lesions) == 1
     assert found_lesions(np.zeros_like(lesions), lesions, 2) == [False, False]
     assert false_clusters(np.zeros_like(lesions), lesions) == 0
+
+
+def test_neither_a_voxel_in_a_lesion_nor_a_cluster_over_half_the_brain_finds_it():
+    lesions, voxel = np.zeros((2, 20, 20), dtype=int)
+    lesions[2:6, 2:6] = voxel[3, 3] = 1
+    assert found_lesions(voxel, lesions, 1) == [False]  # 1 of 16 voxels of the lesion
+    assert found_lesions(np.ones_like(lesions), lesions, 1) == [False]  # 16 of 400 voxels of the cluster
+    assert found_lesions(voxel + np.pad(np.ones((1, 1), int), ((3, 16), (4, 15))), lesions, 1) == [True]

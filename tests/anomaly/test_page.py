@@ -60,6 +60,11 @@ def test_the_curve_shows_how_far_heads_differ(mapper, ill):
     assert [text.get_text() for text in axis.get_legend().get_texts()] == [
         "expected", "all healthy heads", "nine of ten", "median healthy head", "this head",
     ]  # fmt: skip
+    shares = mapper.calibrated().spread()[2.0]
+    for band, ends in zip(axis.collections, ((0, 1), (0.05, 0.95)), strict=True):
+        (path,) = band.get_paths()
+        drawn = path.vertices[path.vertices[:, 0] == 2.0, 1]
+        assert (drawn.min(), drawn.max()) == pytest.approx(tuple(100 * np.quantile(shares, ends)))
     old = curve_figure(replace(mapper.calibrated(), above=[]), ill).axes[0]
     assert "healthy heads" in [text.get_text() for text in old.get_legend().get_texts()]
     assert len(mapper.calibrated().spread()) == len(LINES)

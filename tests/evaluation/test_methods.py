@@ -137,6 +137,8 @@ def test_a_subject_whose_head_lost_nothing_has_no_hole_region(item):
     assert "hole" not in subject.with_holes(None)
     everywhere = subject.with_holes(~nowhere)["hole"]
     assert torch.equal(everywhere, subject.regions["head"] & (subject.target != 0))
+    noisy = subject.with_holes(~nowhere, subject.target + 0.01)["hole"]
+    assert torch.equal(noisy, subject.regions["head"])  # what is erased of the air is no hole
 
 
 def test_only_the_methods_of_the_rows_are_made():

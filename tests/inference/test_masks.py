@@ -84,3 +84,8 @@ def test_one_mask_belongs_to_all_and_bad_places_are_refused(tmp_path: Path) -> N
     for place, message in (("absent", "does not exist"), ("none", "has no mask")):
         with pytest.raises(FileNotFoundError, match=message):
             with_masks(items(), str(tmp_path / place), str(tmp_path / "in"))
+
+
+def test_of_several_masks_of_an_image_that_of_the_lesion_counts(tmp_path: Path) -> None:
+    masks = ["sub-1_label-GM_mask.nii", "sub-1_label-lesion_mask.nii", "sub-1_label-WM_mask.nii"]
+    assert paired(tmp_path, ["sub-1_T1w.nii"], masks) == {"sub-1_T1w.nii": "sub-1_label-lesion_mask.nii"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -10,6 +11,7 @@ from monai.data import MetaTensor
 from scripts.anatomy.damage_kinds import KINDS
 from scripts.inference.gate import DAMAGED, FINE, OUTSIDE, Gate, severity
 from scripts.inference.volume_inferer import VolumeInferer, interleaved
+from scripts.repairs import repair
 from tests.helpers.demo_heads import demo_heads
 
 
@@ -94,6 +96,17 @@ def test_what_was_filled_is_told(head):
     assert inferer.verdict.name == DAMAGED
     assert inferer.verdict.repaired == ("erased voxels",)
     assert restored[:, 1].sum() > 0.5 * (lost & (head > 0.2)).sum()
+
+
+def test_after_a_repair_image_and_uncertainty_are_in_the_unit_of_the_volume(head):
+    lost = torch.rand(head.shape, generator=torch.Generator().manual_seed(0)) < 0.05
+    damaged = (1.5 * head).masked_fill(lost, 0.0)
+    repaired = repair(damaged).volumes
+    bright_end = float(np.percentile(repaired.numpy(), 99.5))  # 1 for the network
+    assert bright_end > 1.2
+    restored = VolumeInferer(gate=Gate(), uncertainty=True)(damaged, Told(0.9))
+    torch.testing.assert_close(restored[:, :1] - repaired, torch.full_like(head, 0.125 * bright_end), rtol=0.02, atol=0)
+    torch.testing.assert_close(restored[:, 2:], torch.full_like(head, bright_end), rtol=0.02, atol=0)
 
 
 def test_a_network_without_a_verdict_restores_everything(head):

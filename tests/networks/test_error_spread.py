@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import torch
+from scipy.stats import norm
 
 from scripts.anatomy.damage_kinds import KINDS
 from scripts.networks import ErrorSpread
@@ -14,6 +15,11 @@ from scripts.studies.restorer.calibrate import fitted
 def test_at_first_nothing_is_changed():
     log_sd = torch.randn(1, 1, 4, 5, 6)
     assert torch.equal(ErrorSpread(3)(log_sd, torch.ones_like(log_sd), torch.rand(3), ["ghosts"]), log_sd)
+
+
+def test_intervals_are_two_sided():
+    expected = [norm.ppf((1 + coverage) / 2) for coverage in COVERAGES]
+    torch.testing.assert_close(ErrorSpread(3).widths, torch.tensor(expected).float(), atol=1e-4, rtol=0)
 
 
 def test_each_number_is_for_what_it_says():

@@ -83,6 +83,7 @@ def test_a_good_chart_passes_the_calibration():
     assert every["coverage"].between(0.84, 0.95).all()
     inside = round(every.loc["volume", "coverage"] * 200)
     assert every.loc["volume", "coverage_low"] == pytest.approx(binomtest(inside, 200).proportion_ci().low)
+    assert table["coverage"].between(table["coverage_low"], table["coverage_high"]).all()  # that of each group's heads
     volume = np.log(heads["volume"])
     explained_by_truth = 1 - np.square(volume - 3 - 0.01 * heads["age"]).mean() / volume.var()
     assert every.loc["volume", "explained"] == pytest.approx(explained_by_truth, abs=0.05)

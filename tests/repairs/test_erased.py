@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from scripts.repairs import fill_erased, find_erased, repair
 from tests.helpers.demo_heads import demo_heads
@@ -30,6 +31,17 @@ def test_dropped_voxels_are_found_and_filled(head):
     assert torch.equal(mask[0, 0], found)
     error, before = ((one - head).square()[inside].mean() for one in (filled[0, 0], damaged))
     assert error < 0.15 * before
+
+
+def test_the_air_around_a_head_does_not_hide_what_it_lost(head):
+    tissue = (head > 0.3).nonzero()
+    chosen = torch.randperm(len(tissue), generator=torch.Generator().manual_seed(0))
+    lost = tissue[chosen[: int(2e-3 * torch.count_nonzero(head))]]
+    damaged = head.clone()
+    damaged[tuple(lost.T)] = 0
+    wide = F.pad(damaged, (30,) * 6)
+    assert len(lost) < 1e-3 * wide.numel()
+    assert find_erased(wide)[tuple(lost.T + 30)].float().mean() > 0.8
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

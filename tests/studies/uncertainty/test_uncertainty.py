@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from scripts.studies.uncertainty.__main__ import evaluate
+from scripts.studies.uncertainty.__main__ import _method_table, evaluate
+from scripts.studies.uncertainty.segmented_part import SegmentedPart
 
 NETWORKS = {
     "segmentation": ("segmentation_unet", {"features": [4] * 6}),
@@ -78,3 +80,22 @@ def test_recipes_that_do_not_fit_are_refused(arguments, tmp_path):
     swapped = {"crisp_recipe": arguments["segmentation_recipe"], "crisp_weights": arguments["segmentation_weights"]}
     with pytest.raises(ValueError, match="has a SegmentationUNet, which does not see images and masks"):
         evaluate(**arguments | {"output_dir": str(tmp_path)} | swapped)
+
+
+def part(subject: str, wrong_above: float) -> SegmentedPart:
+    """Slices whose prediction is wrong exactly where the map exceeds a value."""
+    uncertain = torch.linspace(0.0125, 0.9875, 40).repeat(3, 2, 1)  # between the thresholds that are tried
+    label = torch.ones(uncertain.shape, dtype=torch.uint8)
+    predicted = label + (uncertain > wrong_above).to(torch.uint8)
+    subjects = np.array([f"{subject}1", f"{subject}1", f"{subject}2"])
+    return SegmentedPart(uncertain[:, None], label, predicted, label, {"map": uncertain}, subjects, np.zeros(3))
+
+
+def test_the_threshold_is_that_of_the_validation_subjects():
+    test = part("t", 0.31)
+    slices = pd.DataFrame({"subject": test.subjects, "dice": [0.5, 0.6, 0.7], "map": [0.3, 0.2, 0.1]})
+    (row,) = _method_table(part("v", 0.61), test, slices, seed=0).to_dict("records")
+    assert row["threshold"] == pytest.approx(0.6)
+    called, wrong = 40 - 24, 40 - 12  # pixels of 40 above 0.6, and above 0.31
+    assert row["overlap"] == pytest.approx(2 * called / (called + wrong))
+    assert row["spearman"] == pytest.approx(1)  # the more uncertain, the less Dice
