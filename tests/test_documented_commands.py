@@ -39,7 +39,7 @@ NOT_RUN = {
 }
 """Reasons, by what a command has in it."""
 SHORT = {
-    r"run training|scripts train": "--max_epochs 1 --num_workers 0",
+    r"run training|scripts train": "--max_epochs 1 --num_workers 0 --overwrite true",
     r"recipe/restorer\.yaml": "--lr_scheduler#minutes 0.1",
     r"scripts demo gallery": "--pictures PICTURES",
 }

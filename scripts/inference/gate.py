@@ -24,6 +24,8 @@ WORDS = {
 }
 BEYOND = ("motion",)
 """Kinds that the network makes worse rather than better, on average of twelve test heads."""
+UNDONE = ("noise",)
+"""Kinds whose level is that before the repair, and of which the repair leaves nothing for the network."""
 STEPS = (0.0, 0.3, 0.45, 0.6, 0.75)
 """Levels from which a severity of 1, 2, ... 5 is stated."""
 
@@ -35,7 +37,7 @@ class Verdict:
     name: str
     """``fine``, ``damaged`` or ``outside``."""
     levels: dict[str, float]
-    """Of each kind of damage, from 0 to 1, after the repairs by formula."""
+    """Of each kind of damage, from 0 to 1, after the repairs by formula; of noise, before."""
     repaired: tuple[str, ...]
     """What was repaired by formula."""
     outside: float
@@ -46,7 +48,8 @@ class Verdict:
     @property
     def restores(self) -> bool:
         """Whether the network is called for: repairs may be enough, and motion alone it does not better."""
-        levels = [level for kind, level in self.levels.items() if kind not in BEYOND]
+        done = (*BEYOND, *(kind for kind in UNDONE if kind in self.repaired))
+        levels = [level for kind, level in self.levels.items() if kind not in done]
         return self.name == DAMAGED and max(levels) >= self.least
 
     @property

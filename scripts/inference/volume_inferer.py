@@ -14,7 +14,7 @@ from monai.inferers import Inferer
 from torch import Tensor
 
 from ..anatomy.damage_kinds import KINDS
-from ..repairs import remove_blur, repair
+from ..repairs import noise_std, remove_blur, remove_noise, repair
 from ..transforms.plane import PLANE
 from .gate import OUTSIDE, Gate, Verdict
 
@@ -24,6 +24,8 @@ NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 """Levels from which dropped voxels are looked for under noise."""
 BLURRED, MOST, NOISY = 0.4, 0.5, ("noise", "dropout", "holes")
 """Level of blur from which it is looked for, unless there is more than so much of what an inversion would amplify."""
+NOISE = 0.2
+"""Level of noise from which it is removed, if the air shows how strong it is."""
 LEAST_FIELD, UNKNOWN = 0.05, 0.5
 """Root mean square of a bias field's logarithm from which it is undone, in what is likely to be a head; sound ones have
 up to .029, turned by up to 20 degrees up to .049."""
@@ -151,14 +153,37 @@ def _examined(
         if width:
             repaired, done = sharp[None, None], [*done, "blur"]
             odds = _odds(repaired, network, parts)
-    field = getattr(network, "field", None) if sagittal else None
-    sure = float(odds[-1]) < UNKNOWN and _level(odds, "noise") < MOST and not {"ghosts", "spikes"}.intersection(done)
-    if field is not None and sure:
-        flat, strength = field.undo(repaired)
-        if float(strength) > LEAST_FIELD:
-            repaired, done = flat, [*done, "uneven brightness"]
-            odds[:-1] = _odds(repaired, network, parts)[:-1]
+    repaired, done, odds = _without_noise(repaired, done, odds, network, parts)
+    if sagittal and getattr(network, "field", None) is not None:
+        repaired, done, odds = _without_field(repaired, done, odds, network, parts)
     return repaired, found.filled, done, odds
+
+
+def _without_noise(
+    volume: Tensor, done: list[str], odds: Tensor, network: Any, parts: Sequence[Part]
+) -> tuple[Tensor, list[str], Tensor]:
+    """The volume without noise, if it has some and the air shows how much."""
+    std = noise_std(volume[0, 0]) if _level(odds, "noise") > NOISE else 0.0
+    if not std:
+        return volume, done, odds
+    clean = remove_noise(volume[0, 0], std)[None, None]
+    after = torch.minimum(odds, _odds(clean, network, parts))
+    for number in (KINDS.index("noise"), -1):  # the level that was there tells how uncertain the result is
+        after[number] = odds[number]
+    return clean, [*done, "noise"], after
+
+
+def _without_field(
+    volume: Tensor, done: list[str], odds: Tensor, network: Any, parts: Sequence[Part]
+) -> tuple[Tensor, list[str], Tensor]:
+    """The volume without its bias field, if it is likely to be a head, and nothing else could be taken for a field."""
+    if float(odds[-1]) >= UNKNOWN or _level(odds, "noise") >= MOST or {"ghosts", "spikes", "noise"}.intersection(done):
+        return volume, done, odds
+    flat, strength = network.field.undo(volume)
+    if float(strength) <= LEAST_FIELD:
+        return volume, done, odds
+    odds = torch.cat([_odds(flat, network, parts)[:-1], odds[-1:]])
+    return flat, [*done, "uneven brightness"], odds
 
 
 def _odds(volume: Tensor, network: Any, parts: Sequence[Part]) -> Tensor:

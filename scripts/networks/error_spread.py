@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 __all__ = ["COVERAGES", "REPAIRS", "ErrorSpread"]
 
-REPAIRS = ("erased voxels", "ghosts", "spikes", "blur", "uneven brightness")
+REPAIRS = ("erased voxels", "ghosts", "spikes", "blur", "uneven brightness", "noise")
 """What is undone before a network sees the volume, so that it does not see the errors."""
 COVERAGES = (0.5, 0.9, 0.99)
 """Shares of the true values that intervals are to hold."""

@@ -7,10 +7,11 @@ from .erased import fill_erased, find_erased
 from .inverse_blur import blur_width, remove_blur
 from .kspace_spikes import find_spikes, remove_spikes
 from .line_gains import equalise_lines, line_gains
+from .noise import noise_std, remove_noise
 from .repair import Repaired, repair
 from .smooth_fill import fill_smoothly, separate_boxes
 
 __all__ = [
     "Repaired", "blur_width", "equalise_lines", "fill_erased", "fill_smoothly", "find_erased", "find_spikes",
-    "line_gains", "remove_blur", "remove_spikes", "repair", "separate_boxes",
+    "line_gains", "noise_std", "remove_blur", "remove_noise", "remove_spikes", "repair", "separate_boxes",
 ]  # fmt: skip

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = ["equalise_lines", "line_gains"]
@@ -16,8 +17,9 @@ CENTRES = (0, 2, 4)
 """Lines, counted from the centre of k-space, up to which both gains may have been equal."""
 AT_ONCE = 64
 """Rows or columns whose spectra are held at a time."""
-AIR = 0.25
-"""Share of the voxels that are surely air, where a wrong centre leaves a ghost."""
+AIR, UNEVEN = 0.25, 3.0
+"""Share of the voxels that are surely air, where a wrong centre leaves a ghost, and how many times as uneven as at best
+this may become: where there is noise, a ghost can darken the air."""
 
 
 def line_gains(volumes: Tensor) -> Tensor:
@@ -82,14 +84,23 @@ def _equalised(volumes: Tensor, log_gain: Tensor) -> Tensor:
     spectrum = torch.fft.rfft(volumes)
     frequency = torch.arange(spectrum.shape[-1], device=volumes.device)
     weak = (frequency % 2 == 1) == (log_gain < 0)[:, None]  # (B, lines)
-    best, darkest = volumes, torch.full_like(log_gain, float("inf"))
-    for centre in CENTRES:
-        raised = weak & (frequency > centre)
-        weights = torch.where(raised, log_gain.abs()[:, None].exp(), 1.0)
-        equal = torch.fft.irfft(spectrum * weights[:, None, None, None], n=size).abs()
-        some = equal.flatten(1)[:, ::7]
-        air = some.kthvalue(max(1, int(AIR * some.shape[1])), dim=1).values
-        air = torch.where(some <= air[:, None], some, 0.0).sum(dim=1)
-        better = (air < darkest).view(-1, 1, 1, 1, 1)
-        best, darkest = torch.where(better, equal, best), torch.minimum(air, darkest)
-    return best
+
+    def raised(centre: Tensor) -> Tensor:
+        weights = torch.where(weak & (frequency > centre[:, None]), log_gain.abs()[:, None].exp(), 1.0)
+        return torch.fft.irfft(spectrum * weights[:, None, None, None], n=size)
+
+    centres = torch.tensor(CENTRES, device=volumes.device)[:, None].expand(-1, len(volumes))
+    light, uneven = torch.stack([torch.stack(_air(raised(centre))) for centre in centres], dim=1)
+    light = torch.where(uneven <= UNEVEN * uneven.amin(dim=0), light, float("inf"))
+    return raised(centres.gather(0, light.argmin(dim=0)[None])[0]).abs()
+
+
+def _air(volumes: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of what is surely air, and its standard deviation without noise, which a ghost of the head makes large."""
+    some, smooth = volumes.abs().flatten(1)[:, ::7], F.avg_pool3d(volumes, 5, 3).flatten(1)
+    darkest, darkest_smooth = (
+        one.kthvalue(max(1, int(AIR * one.shape[1])), dim=1, keepdim=True).values for one in (some, smooth)
+    )
+    light = torch.where(some <= darkest, some, 0.0).sum(dim=1)
+    uneven = torch.stack([one[one <= limit].std() for one, limit in zip(smooth, darkest_smooth, strict=True)])
+    return light, uneven

@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 
 from scripts.data.demo.cohort import ensure_demo_cohort
+from tests.helpers.volume_files import write_series
 
 __all__ = ["Workplace", "commands"]
 
@@ -64,6 +65,7 @@ class Workplace:
         mask = np.zeros(head.shape, np.uint8)
         mask[tuple(slice(n // 2, n // 2 + 4) for n in head.shape)] = 1
         nib.save(nib.Nifti1Image(mask, head.affine), folder / "MASKS" / "head.nii.gz")
+        write_series(folder / "SERIES" / "head", np.asarray(head.dataobj))
 
     def run(self, command: str, also: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command with its placeholders filled in; each has an ``OUT`` of its own.
@@ -73,7 +75,12 @@ class Workplace:
             also: options that make it short.
         """
         self.runs += 1
-        words = [re.sub(r"\bOUT\b", f"OUT{self.runs}", word) for word in shlex.split(f"{command} {also}")]
+        names = {"OUT": f"OUT{self.runs}", "TABLE": "DATA/subjects.csv", "AR_VAE_MODEL.pt": "bundle/ar_vae/model.pt"}
+        if " prepare " in command:
+            names |= {"IN": "IMAGES", "HEADS": "IMAGES", "DATA": f"DATA{self.runs}"}
+        elif "--dicom" in command:
+            names["IN"] = "SERIES"
+        words = [names.get(word, word) for word in shlex.split(f"{command} {also}")]
         if words[0] == "brain-ae":
             words[:1] = [sys.executable, "-m", "scripts"]
         elif words[0] == "torchrun":
