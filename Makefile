@@ -38,7 +38,7 @@ mutants: setup ## plausible mistakes, each of which a test must catch (FILES='sc
 	$(BIN)/python tests/mutants.py $(if $(FILES),'$(FILES)')
 
 N ?= 1
-reliability: setup ## damaged files, killed processes, many volumes: docs/reliability.md (40 minutes on 2 cores; N=0.1 for a tenth)
+reliability: setup ## damaged files, killed processes, many volumes: docs/reliability.md (15 to 40 minutes on 2 cores; N=0.1 for a tenth)
 	$(BIN)/python -m scripts.studies.reliability --n $(N)
 
 check: setup ## formatting, lint, types, configs

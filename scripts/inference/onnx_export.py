@@ -31,7 +31,7 @@ __all__ = ["SliceGraph", "VerdictGraph", "VolumeGraph", "export", "write_model"]
 
 OPSET = 17
 LEFT_OUT = (
-    "repairs by formula of lost voxels, ghosts, spikes and blur",
+    "repairs by formula of lost voxels, noise, ghosts, spikes and blur",
     "undoing bias fields",
     "DICOM, MetaImage and NRRD",
     "--mode fill",

@@ -32,7 +32,7 @@ MARGIN = 1.2
 RAYLEIGH, TOLERANCE = 0.5227, 0.08
 """Standard deviation of Rayleigh's distribution as a share of its mean, and how far off it may be."""
 LARGEST = 30.0
-"""Signal, in standard deviations, from which noise does not shift the mean."""
+"""Signal, in standard deviations, from which its square is that of the mean less that of the noise."""
 
 
 def noise_std(volume: Tensor) -> float:
@@ -166,4 +166,4 @@ def _unbiased(mean: Tensor, std: float) -> Tensor:
     means = math.sqrt(math.pi / 2) * ((1 + 2 * half) * ive(0, half) + 2 * half * ive(1, half))
     ratio = (mean / std).double().cpu().numpy()
     found = torch.from_numpy(np.interp(ratio, means, signal)).to(mean) * std
-    return torch.where(mean > LARGEST * std, mean.clamp(min=0), found)
+    return torch.where(mean > LARGEST * std, (mean.square() - std**2).clamp(min=0).sqrt(), found)

@@ -13,17 +13,12 @@ from ...networks import FieldNet, ResidualUNet, RestorerNet, SlabUNet, VerdictNe
 from ...recipes.weights import load_weights
 from ..command_line import run_command
 
-__all__ = ["assemble", "noise_network", "restorer_network", "volume_network"]
+__all__ = ["assemble", "restorer_network", "volume_network"]
 
 
 def volume_network(verdict: VerdictNet) -> SlabUNet:
     """The network for all kinds of damage."""
     return SlabUNet(channels=(64, 96, 96), verdict=verdict)
-
-
-def noise_network() -> SlabUNet:
-    """The network for noise and lost voxels alone."""
-    return SlabUNet(channels=(64, 96, 128), blocks=(1, 1, 1), slab=4, margin=2)
 
 
 def restorer_network() -> RestorerNet:
