@@ -22,10 +22,12 @@ __all__ = ["VolumeInferer", "interleaved"]
 
 NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 """Levels from which dropped voxels are looked for under noise."""
-BLURRED, MOST, NOISY = 0.4, 0.5, ("noise", "dropout", "holes")
+BLURRED, MOST, LOST = 0.4, 0.5, ("dropout", "holes")
 """Level of blur from which it is looked for, unless there is more than so much of what an inversion would amplify."""
 NOISE = 0.2
 """Level of noise from which it is removed, if the air shows how strong it is."""
+UNSURE = {"erased voxels", "ghosts", "spikes", "noise"}
+"""Repairs that leave traces which could be taken for a bias field."""
 LEAST_FIELD, UNKNOWN = 0.05, 0.5
 """Root mean square of a bias field's logarithm from which it is undone, in what is likely to be a head; sound ones have
 up to .029, turned by up to 20 degrees up to .049."""
@@ -148,7 +150,8 @@ def _examined(
         found = repair(volume, dark=True)
         odds[:-1] = torch.minimum(odds, _odds(found.volumes, network, parts))[:-1]
     repaired, done = found.volumes, found.done()
-    if len(parts) == 1 and _level(odds, "blur") > BLURRED and all(_level(odds, kind) < MOST for kind in NOISY):
+    blurred = _level(odds, "blur") > BLURRED or _level(odds, "noise") > NOISE  # which hides it from the verdict
+    if len(parts) == 1 and blurred and all(_level(odds, kind) < MOST for kind in LOST):
         sharp, width = remove_blur(repaired[0, 0])  # the spectrum is known for voxels of this size
         if width:
             repaired, done = sharp[None, None], [*done, "blur"]
@@ -177,7 +180,7 @@ def _without_field(
     volume: Tensor, done: list[str], odds: Tensor, network: Any, parts: Sequence[Part]
 ) -> tuple[Tensor, list[str], Tensor]:
     """The volume without its bias field, if it is likely to be a head, and nothing else could be taken for a field."""
-    if float(odds[-1]) >= UNKNOWN or _level(odds, "noise") >= MOST or {"ghosts", "spikes", "noise"}.intersection(done):
+    if float(odds[-1]) >= UNKNOWN or _level(odds, "noise") >= MOST or UNSURE.intersection(done):
         return volume, done, odds
     flat, strength = network.field.undo(volume)
     if float(strength) <= LEAST_FIELD:
