@@ -46,6 +46,7 @@ UNREPAIRED = (
     "voxels were lost: the runtime onnx has no repairs by formula, and leaves them to a network. The runtime torch "
     "fills them better."
 )
+NOISY = "noise is left to a network by the runtime onnx: the runtime torch removes more of it."
 UNEVEN = "uneven brightness is not undone by the runtime onnx: the runtime torch divides it out."
 NOTHING, MOST = 0.03, 5.0
 """Smallest correction of a voxel that has exactly the intensity of nothing, and the largest that makes sense, as shares
@@ -222,7 +223,8 @@ def restore_volume(volume: Loaded, seen: Shown, model: OnnxModel, gate: Gate | N
             other = max(level for kind, level in levels.items() if kind not in LEARNT)
             by_slices = lost and other <= MOST_OTHER
             uneven = levels["bias"] >= model.manifest["verdict"]["least"]
-            remarks = [UNREPAIRED] * lost + [UNEVEN] * uneven
+            noisy = levels["noise"] >= model.manifest["verdict"]["least"]
+            remarks = [UNREPAIRED] * lost + [NOISY] * noisy + [UNEVEN] * uneven
             done = [model.slices(part) if by_slices else model.volume(part, odds[:-1]) for part in parts]
             pred = _put_together(done, factors, seen.image.shape)
     if verdict is not None and verdict.name == OUTSIDE:

@@ -102,15 +102,17 @@ class VolumeInferer(Inferer):
                 return result
         result[:, :1], result[:, 1:2] = repaired, filled
         scale = _percentile(repaired) if done else 1.0
-        if restores or self.uncertainty:
-            for part in parts:  # of which nothing is left but the result
-                seen = torch.cat([result[part][:, :1] / scale, result[part][:, 1:2]], dim=1)
-                image, log_sd = _restored(seen, network, odds[None, :-1]).split(1, dim=1)
-                if restores:
-                    result[part][:, :1] = image * scale
-                if self.uncertainty:
-                    log_sd = network.spread(log_sd, seen[:, 1:], odds[:-1], done)
-                    result[part][:, 2:] = log_sd.exp() * scale
+        levels, left = odds[None, :-1], odds[None, :-1].clone()
+        if "noise" in done:  # the network must not remove it once more
+            left[:, KINDS.index("noise")] = 0
+        for part in parts if restores or self.uncertainty else []:  # of which nothing is left but the result
+            seen = torch.cat([result[part][:, :1] / scale, result[part][:, 1:2]], dim=1)
+            both = _restored(seen, network, left)
+            if restores:
+                result[part][:, :1] = both[:, :1] * scale
+            if self.uncertainty:
+                log_sd = (both if left.equal(levels) else _restored(seen, network, levels))[:, 1:]
+                result[part][:, 2:] = network.spread(log_sd, seen[:, 1:], odds[:-1], done).exp() * scale
         return result
 
     @torch.no_grad()

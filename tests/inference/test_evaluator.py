@@ -232,7 +232,7 @@ def write_bad_files(folder) -> dict[str, str]:
         "infinite.nii.gz": "NaN or infinite",
         "nan.nii.gz": "NaN or infinite",
         "rgb.nii.gz": "colours (R, G, B)",
-        "rgb-itk.mha": "3 volumes or colours",
+        "rgb-itk.mha": "the image has 4 axes",
         "singular.nii": "singular",
         "cut.nii": "truncated",
         "cut-gz.nii.gz": "truncated",

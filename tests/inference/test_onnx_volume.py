@@ -66,6 +66,7 @@ HEADS = {
 def test_it_equals_torch(small, tmp_path, monkeypatch, kind):
     monkeypatch.setattr(volume_inferer, "repair", unrepaired)
     monkeypatch.setattr(volume_inferer, "remove_blur", lambda volume: (volume, 0.0))
+    monkeypatch.setattr(volume_inferer, "noise_std", lambda volume: 0.0)
     monkeypatch.setattr(volume_inferer, "LEAST_FIELD", np.inf)
     image = HEADS[kind]()
     path = tmp_path / "head.nii.gz"
@@ -139,7 +140,8 @@ def test_the_verdict_chooses(levels, name, called):
     assert (done.verdict.name, model.called) == (name, ["verdict", *called])
     assert bool(called) != np.array_equal(done.values, volume.values)
     lost = max(levels.get("holes", 0), levels.get("dropout", 0)) >= 0.5
-    said = ["voxels were lost"] * lost + ["uneven brightness"] * ("bias" in levels)
+    said = ["voxels were lost"] * lost + ["noise is left"] * (bool(called) and levels.get("noise", 0) >= 0.2)
+    said += ["uneven brightness"] * ("bias" in levels)
     assert [line[: len(text)] for line, text in zip(done.warnings, said, strict=True)] == said
 
 

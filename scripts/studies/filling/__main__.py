@@ -13,8 +13,8 @@ import torch
 
 from ...files.atomic import write_csv
 from ..command_line import run_command, say
-from .holes import heads, lesion_holes
 from .methods import methods
+from .training import heads, lesion_holes
 
 __all__ = ["measure"]
 
