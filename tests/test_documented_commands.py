@@ -33,6 +33,7 @@ NOT_RUN = {
     r"import-keras|published\.pt": "needs the weights of the thesis: tests/commands/test_import_keras.py",
     r"IXI": "needs the IXI heads: tests with real data",
     r"CONTROLS|CALIBRATED": "needs 19 healthy heads: tests/anomaly/test_calibration.py",
+    r"chart learn": "needs ten heads of each sex: tests/normative/test_chart.py",
     r"^brain-ae bids|scripts bids": "needs a BIDS dataset: tests/anomaly/bids",
     r"scripts view": "is a server that does not end: tests/commands/test_view.py",
     r"SUBJECT|HEAD_DLMUSE|R\.yaml|BUNDLE": "has names of the reader's own",

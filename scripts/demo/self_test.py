@@ -36,13 +36,13 @@ AT_ONCE = 16
 LESIONS: dict[str, Any] = {"number": (2, 2), "diameter_mm": (6.0, 16.0), "contrast": (0.15, 0.35)}
 """Of each sign."""
 WORSE_DB = 0.05
-LEAST_GAIN_DB, LEAST_RECOVERED, MOST_LOST = 0.3, 0.5, 0.03
+LEAST_GAIN_DB, LEAST_RECOVERED, MOST_LOST, MOST_IN_NOISE = 0.3, 0.5, 0.03, 0.06
 RULE = (
     "Red: the volume lies outside of the training; or a damaged copy came back worse than it went in (more than "
     f"{WORSE_DB:g} dB, or a larger error inside the holes); or the lesions lost more than {100 * MOST_LOST:g} % of "
-    f"their contrast. Amber: less than {LEAST_GAIN_DB:g} dB is gained on the noise, less than "
-    f"{100 * LEAST_RECOVERED:g} % of the error of the holes is undone, the lesions gained more than "
-    f"{100 * MOST_LOST:g} %, or a test could not be made. Green: none of these."
+    f"their contrast, those in noise more than {100 * MOST_IN_NOISE:g} %. Amber: less than {LEAST_GAIN_DB:g} dB is "
+    f"gained on the noise, less than {100 * LEAST_RECOVERED:g} % of the error of the holes is undone, the lesions "
+    f"gained or, in noise, lost more than {100 * MOST_LOST:g} %, or a test could not be made. Green: none of these."
 )
 
 
@@ -73,17 +73,18 @@ class SelfTest:
         """``red``, ``amber`` or ``green`` by :data:`RULE`, and why."""
         gain = self.noise_db[1] - self.noise_db[0]
         holes = math.nan if self.holes_recovered is None else self.holes_recovered
+        alone, noisy = (1.0 if one is None else one for one in (self.contrast_kept, self.contrast_kept_in_noise))
         red = {
             "the volume lies outside of the training": self.outside,
             f"noise is made worse by {-gain:.1f} dB": gain < -WORSE_DB,
             "holes are filled with something worse than nothing": holes < 0,
-            f"lesions lose {100 - 100 * min(self.kept, default=1):.1f} % of their contrast": any(
-                one < 1 - MOST_LOST for one in self.kept
-            ),
+            f"lesions lose {100 - 100 * alone:.1f} % of their contrast": alone < 1 - MOST_LOST,
+            f"lesions in noise lose {100 - 100 * noisy:.1f} % of their contrast": noisy < 1 - MOST_IN_NOISE,
         }
         amber = {
             f"of the noise {gain:.1f} dB are undone": -WORSE_DB <= gain < LEAST_GAIN_DB,
             f"of the error of the holes {100 * holes:.0f} % is undone": 0 <= holes < LEAST_RECOVERED,
+            f"lesions in noise lose {100 - 100 * noisy:.1f} % of contrast": noisy < 1 - MOST_LOST,
             f"lesions gain {100 * max(self.kept, default=1) - 100:.1f} % of contrast": any(
                 one > 1 + MOST_LOST for one in self.kept
             ),

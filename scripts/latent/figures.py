@@ -114,7 +114,8 @@ def conditional_figure(
     figure = Figure(figsize=(2.3 * len(names), 2.4), layout="constrained")
     for axis, name, x, y in zip(figure.subplots(1, len(names), squeeze=False)[0], names, wanted, measured, strict=True):
         axis.plot(x, y, ".", color="#0072b2", markersize=2, alpha=0.5)
-        axis.plot([x.min(), x.max()], [x.min(), x.max()], color="#7f7f7f", linewidth=1)
+        ends = [x.min(), x.max()] if len(x) else []  # every sample may have been refused
+        axis.plot(ends, ends, color="#7f7f7f", linewidth=1)
         axis.set_title(name.replace("_", " "), fontsize=8)
         axis.tick_params(labelsize=6)
         axis.set_xlabel("wanted", fontsize=7)
