@@ -33,6 +33,9 @@ LEAST_FIELD, UNKNOWN = 0.05, 0.5
 up to .029, turned by up to 20 degrees up to .049."""
 FEWEST = 16
 """Voxels along an axis that a verdict needs; smaller volumes are padded with zeros for it."""
+AROUND, TISSUE, LEAST_SHARE, FIELD = 5, 0.15, 0.02, 0.2
+"""Of a head: voxels whose mean tells it from noise in the air, that mean, their least share of a slice, and the air on
+either side that the training had at most, as a share of the head."""
 MULTIPLE = 8
 """Divisor of rows and columns."""
 PERCENTILE = 0.995
@@ -193,10 +196,26 @@ def _without_field(
 
 def _odds(volume: Tensor, network: Any, parts: Sequence[Part]) -> Tensor:
     """Levels and the probability of lying outside; interleaved parts are damaged alike, and one of them is enough."""
-    part = _padded(volume[parts[0]] / _percentile(volume))
+    part = _padded(_about_head(volume[parts[0]] / _percentile(volume)))
     missing = [max(0, FEWEST - size) for size in part.shape[2:]]
     part = F.pad(part, (0, missing[2], 0, missing[1], 0, missing[0]))
     return torch.sigmoid(network.verdict(part))[0]
+
+
+def _about_head(volume: Tensor) -> Tensor:
+    """The volume without the air far from the head, of which a widened field of view has more than any scan."""
+    if min(volume.shape[2:]) < AROUND:
+        return volume
+    bright = F.avg_pool3d(volume, AROUND, 1, AROUND // 2)[0, 0] > TISSUE
+    for axis in range(3):
+        across = bright.float().mean(dim=[other for other in range(3) if other != axis])
+        places = (across > LEAST_SHARE).nonzero()[:, 0]
+        if len(places):
+            first, last = int(places[0]), int(places[-1]) + 1
+            margin = round(FIELD * (last - first))
+            start = max(0, first - margin)
+            volume = volume.narrow(axis + 2, start, min(last + margin, len(across)) - start)
+    return volume
 
 
 def _level(odds: Tensor, kind: str) -> float:

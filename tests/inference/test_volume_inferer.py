@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from monai.data import MetaTensor
 
 from scripts.anatomy.damage_kinds import KINDS
+from scripts.inference import volume_inferer
 from scripts.inference.gate import DAMAGED, FINE, OUTSIDE, Gate, severity
 from scripts.inference.volume_inferer import VolumeInferer, interleaved
 from scripts.repairs import repair
@@ -135,3 +137,16 @@ def test_a_bias_field_is_undone_in_sagittal_slices_alone(head, plane, undone):
     restored = inferer(MetaTensor(head, meta={"plane": [plane]}), network)
     assert torch.equal(restored[:, :1], head * 0.5) == undone
     assert inferer.verdict.repaired == (("uneven brightness",) if undone else ())
+
+
+def test_air_far_from_the_head_does_not_count():
+    head = torch.zeros(1, 1, 40, 44, 36)
+    head[..., 10:30, 8:36, 8:28] = 0.8
+    wide = F.pad(head, (30, 20, 25, 0, 0, 40))
+    noisy = torch.hypot(wide + 0.06 * torch.randn(wide.shape), 0.06 * torch.randn(wide.shape))
+    for volume in (wide, noisy):
+        # two voxels more on either side are bright on average, and a fifth of 24, 32 and 24 is added
+        assert volume_inferer._about_head(volume).shape[2:] == (34, 44, 34)
+    tight = head[..., 5:35, 4:40, 4:32]
+    assert torch.equal(volume_inferer._about_head(tight), tight)
+    assert volume_inferer._about_head(torch.zeros(1, 1, 20, 20, 20)).shape == (1, 1, 20, 20, 20)
