@@ -78,7 +78,7 @@ gpu-wheels: setup ## what the next target needs, gathered in build/gpu: wheels o
 	$(BIN)/pip download --quiet --no-deps --only-binary :all: --dest $(GPU)/wheels $(foreach word,$(WHEELS),$(firstword $(subst :, ,$(word))))
 	$(BIN)/python -c "from scripts.data.demo.cohort import ensure_demo_cohort; ensure_demo_cohort('$(GPU)/cohort')"
 
-gpu: ## tests and speed on a machine with CUDA, PyTorch, NumPy and PyYAML, without network, data or .venv: PYTHON=python3
+gpu: ## tests and speed on a machine with CUDA and PyTorch, without network, data or .venv: PYTHON=python3
 	@test -d $(GPU)/cohort || { echo "error: $(GPU) is missing: run make gpu-wheels where there is a network, and bring it along."; exit 2; }
 	rm -rf $(GPU)/packages && mkdir $(GPU)/packages
 	for wheel in $$($(PYTHON) -c '$(LACKING)'); do $(PYTHON) -m zipfile -e $$wheel $(GPU)/packages; done

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from .history import History
 
@@ -61,7 +62,7 @@ class ImagePanel:
         self.evaluator = evaluator
         self.history = history
         self.num_images = num_images
-        self.writer: SummaryWriter | None = None
+        self.writer: Any = None
         self._picture: Tensor | None = None
 
     def attach(self, engine: Workflow) -> None:
@@ -78,6 +79,8 @@ class ImagePanel:
 
     def _write(self, engine: Workflow) -> None:
         if self.writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # the package tensorboard may be missing
+
             self.writer = SummaryWriter(self.log_dir)
         step = engine.state.epoch
         for name, value in self.history.rows[-1].items():

@@ -16,7 +16,7 @@ from monai.transforms import Compose, LoadImage, Resize
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from ...data.cohort import load_cohort, load_datalist
-from ...data.describe import DATASET_FILE
+from ...data.split import DATASET_FILE
 from ...files.atomic import write_json
 from ...networks.blocks import SIZE_MULTIPLE
 from ...transforms.plane import plane_axcodes
