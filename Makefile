@@ -74,7 +74,7 @@ LACKING = from importlib.util import find_spec; import glob; words = "$(WHEELS)"
 	names = [w.split(":")[0].split("==")[0].replace("-", "_") for w in words if find_spec(w.split(":")[1]) is None]; \
 	print(*[path for name in names for path in glob.glob(f"$(GPU)/wheels/{name}-*.whl")])
 DEVICE ?= cuda
-gpu-wheels: setup ## what the next target needs, gathered in build/gpu: wheels of Python alone and a synthetic cohort (14 MB)
+gpu-wheels: setup ## what the next target needs, gathered in build/gpu: wheels of Python alone and a synthetic cohort (24 MB)
 	$(BIN)/pip download --quiet --no-deps --only-binary :all: --dest $(GPU)/wheels $(foreach word,$(WHEELS),$(firstword $(subst :, ,$(word))))
 	$(BIN)/python -c "from scripts.data.demo.cohort import ensure_demo_cohort; ensure_demo_cohort('$(GPU)/cohort')"
 
@@ -82,7 +82,7 @@ gpu: ## tests and speed on a machine with CUDA and PyTorch, without network, dat
 	@test -d $(GPU)/cohort || { echo "error: $(GPU) is missing: run make gpu-wheels where there is a network, and bring it along."; exit 2; }
 	rm -rf $(GPU)/packages && mkdir $(GPU)/packages
 	for wheel in $$($(PYTHON) -c '$(LACKING)'); do $(PYTHON) -m zipfile -e $$wheel $(GPU)/packages; done
-	PYTHONPATH=$(GPU)/packages $(PYTHON) -m pytest -m gpu $$(grep -rl mark.gpu tests)
+	PYTHONPATH=$(GPU)/packages $(PYTHON) -m pytest -m gpu $$(grep -rl --include="test_*.py" mark.gpu tests)
 	PYTHONPATH=$(CURDIR)/$(GPU)/packages $(PYTHON) -m scripts.studies.speed --quick true --device $(DEVICE) --dataset_dir $(GPU)/cohort --output_dir eval/gpu
 
 clean: ## remove what was built (not .venv)

@@ -25,7 +25,7 @@ NOT_RUN = {
     r"^make$|make web": "needs npm",
     r"^(monailabel|curl) ": "needs a server: make label",
     r"^pip ": "installs: tests/install",
-    r"^(docker|apptainer) |^export BRAIN_AE": "needs a container runtime: tests/test_containers.py checks the recipes",
+    r"^(docker|apptainer) ": "needs a container runtime: tests/test_containers.py checks the recipes",
     r"^sbatch |slurm_bids": "needs SLURM: tests/test_containers.py runs the script without it",
     r"(inference|train|onnx_export)\.json|ckpt_export|bundle download": "of a built bundle: tests/test_bundle.py",
     r"-c \"from monai": "needs a network, or is in tests/test_bundle.py",

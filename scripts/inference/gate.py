@@ -61,11 +61,13 @@ class Verdict:
                 "quality. It comes back as it was; --gate false restores it all the same."
             )
         found = sorted(((level, kind) for kind, level in self.levels.items() if level >= self.least), reverse=True)
+        undone = {kind for _, kind in found if kind in UNDONE and kind in self.repaired}
         words = [
-            f"{WORDS[kind]} (severity {severity(level)} of 5, some {100 * rms_of_level(level):.1f} % of the bright end)"
+            f"{WORDS[kind]} (severity {severity(level)} of 5, some {100 * rms_of_level(level):.1f} % of the bright end"
+            f"{', undone' if kind in undone else ''})"
             for level, kind in found
         ]
-        repaired = [f"{word} (undone)" for word in self.repaired]
+        repaired = [f"{word} (undone)" for word in self.repaired if word not in undone]
         return f"{self.name}: " + (", ".join(repaired + words) or "no damage was found")
 
 

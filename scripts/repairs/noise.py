@@ -50,7 +50,8 @@ def noise_std(volume: Tensor) -> float:
         1983: noise in the air has Rayleigh's distribution.
     """
     around = F.avg_pool3d(volume[None, None], AROUND, 1, AROUND // 2, count_include_pad=False)[0, 0]
-    darkest = around.flatten()[::STRIDE].kthvalue(int(AIR * len(around.flatten()[::STRIDE]))).values
+    some = around.flatten()[::STRIDE]
+    darkest = some.kthvalue(max(1, int(AIR * len(some)))).values
     air = volume[around <= MARGIN * volume[around <= darkest].mean()]
     mean, spread = float(air.mean()), float(air.std())
     if not abs(spread - RAYLEIGH * mean) < TOLERANCE * mean or _smooth(volume, around <= MARGIN * mean, spread):

@@ -50,3 +50,12 @@ def test_the_reason_names_the_worst_first_with_the_size_of_the_change():
 def test_a_severity_begins_at_its_step():
     assert [severity(level) for level in (0.0, 0.3, 0.45, 0.6, 0.75)] == [1, 2, 3, 4, 5]
     assert [severity(level) for level in (0.299, 0.449, 0.599, 0.749, 1.0)] == [1, 2, 3, 4, 5]
+
+
+def test_noise_that_was_undone_is_named_once():
+    verdict = Gate()(levels(noise=0.63, blur=0.1), 0.1, ["noise"])
+    assert verdict.reason.startswith("damaged: noise (severity 4 of 5, some ")
+    assert verdict.reason.endswith(" % of the bright end, undone)")
+    assert verdict.reason.count("noise") == 1
+    assert not verdict.restores
+    assert Gate()(levels(noise=0.63, thick=0.5), 0.1, ["noise"]).restores
