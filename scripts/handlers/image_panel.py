@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -58,7 +59,9 @@ class ImagePanel:
     """
 
     def __init__(self, log_dir: str, evaluator: Workflow, history: History, num_images: int = 4) -> None:
-        self.log_dir = log_dir
+        from torch.utils.tensorboard import SummaryWriter  # the package tensorboard may be missing
+
+        self.open_writer = partial(SummaryWriter, log_dir)
         self.evaluator = evaluator
         self.history = history
         self.num_images = num_images
@@ -79,9 +82,7 @@ class ImagePanel:
 
     def _write(self, engine: Workflow) -> None:
         if self.writer is None:
-            from torch.utils.tensorboard import SummaryWriter  # the package tensorboard may be missing
-
-            self.writer = SummaryWriter(self.log_dir)
+            self.writer = self.open_writer()
         step = engine.state.epoch
         for name, value in self.history.rows[-1].items():
             if name != "epoch":

@@ -33,9 +33,9 @@ def test_so_is_one_that_monai_imports_when_it_is_used(monkeypatch):
 
 def test_a_config_whose_component_lacks_a_package_ends_with_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    for module in ("torch.utils.tensorboard", "scripts.handlers.image_panel"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
-    parser = ConfigParser({"handler": {"_target_": "scripts.handlers.image_panel.ImagePanel", "log_dir": "x"}})
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    panel = {"_target_": "scripts.handlers.ImagePanel", "log_dir": "x", "evaluator": None, "history": None}
+    parser = ConfigParser({"handler": panel})
     with pytest.raises(Exception) as caught:  # noqa: PT011
         parser.get_parsed_content("handler")
     assert one_line(caught.value).startswith("error: the package tensorboard is missing: pip install tensorboard")
