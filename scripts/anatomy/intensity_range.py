@@ -197,7 +197,9 @@ def _check_finite(lost: NDArray[np.bool_], dark: NDArray[np.bool_]) -> None:
 
 
 def hide(scaled: NDArray[np.float32], found: IntensityRange) -> NDArray[np.bool_]:
-    """Hide from a network what is background, as 0, and what lies far outside, as the median of its neighbours.
+    """Hide from a network what is background, as 0, and what lies far outside, as its neighbours.
+
+    These are the median of the eight around, at most the bright end: tissue that shines looks as any bright tissue.
 
     Args:
         scaled: volume in which ``low`` is 0 and ``high`` is 1, ``(H, W, D)``; changed in place.
@@ -215,6 +217,6 @@ def hide(scaled: NDArray[np.float32], found: IntensityRange) -> NDArray[np.bool_
         height, width, _ = scaled.shape
         around = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
         near = [scaled[(row + i).clip(0, height - 1), (column + j).clip(0, width - 1), k] for i, j in around]
-        scaled[beyond] = np.sort(near, axis=0)[3].clip(0.0, most)  # the lower one of the two in the middle
+        scaled[beyond] = np.sort(near, axis=0)[3].clip(0.0, 1.0)  # the lower one of the two in the middle
         hidden |= beyond
     return hidden

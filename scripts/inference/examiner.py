@@ -27,7 +27,7 @@ SPACING_MM, COARSEST_MM = 2.0, 8 / 3
 class Examiner:
     """Gives the verdict that the published restorer gives, without undoing a bias field first.
 
-    It knows whole heads: of a skull-stripped one it says that it lies outside.
+    It knows the damage of whole heads: of a skull-stripped one, only whether it lies outside is to be relied on.
 
     Args:
         weights: state dictionary of a verdict.

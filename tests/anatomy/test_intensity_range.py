@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from scripts.anatomy.intensity_range import intensity_range
+from scripts.anatomy.intensity_range import hide, intensity_range
 from tests.helpers.phantom import UNIT, brain, head, inside
 
 AFFINE = [(1e-12, 0.0), (1e18, 0.0), (1.0, 5000.0), (0.01, -3.0), (1 / 300, -1.2)]
@@ -271,3 +271,22 @@ def test_intensities_beyond_all_numbers_fit_no_scale():
 def test_a_mask_is_no_image():
     with pytest.raises(ValueError, match="two values, as those of a mask"):
         intensity_range(brain().astype(np.float32))
+
+
+def test_tissue_that_shines_is_shown_as_bright_tissue_and_a_hot_voxel_as_its_neighbours():
+    x = head()
+    surface = inside() & ~ndimage.binary_erosion(inside(), iterations=2)
+    x[surface] *= 20
+    place = tuple(size // 2 for size in x.shape)
+    x[place] = 1e3 * x.max()
+    found = intensity_range(x)
+    shown = ((x - found.low) / (found.high - found.low)).astype(np.float32)
+    before = shown.copy()
+    hidden = hide(shown, found)
+    shining = before > (found.most - found.low) / (found.high - found.low)
+    assert np.count_nonzero(shining) > 1000
+    assert hidden[shining].all()
+    assert shown[shining].max() == 1
+    around = before[place[0] - 1 : place[0] + 2, place[1] - 1 : place[1] + 2, place[2]]
+    assert shown[place] == np.sort(around, axis=None)[3]
+    np.testing.assert_array_equal(shown[~hidden], before[~hidden])

@@ -55,7 +55,7 @@ export function intensityRange(volume, upper = 99.5) {
   return { low, high, most, floor: Math.max(low, floor), background };
 }
 
-/** Hide background, as 0, and what lies far outside, as the median of its neighbours; says which voxels were hidden. */
+/** Hide background, as 0, and what lies far outside, as the median of its neighbours, at most 1; says which voxels were hidden. */
 export function hide(scaled, shape, found) {
   const hidden = found.background.slice(), [height, width, depth] = shape;
   const most = Math.fround((found.most - found.low) / (found.high - found.low));
@@ -69,7 +69,7 @@ export function hide(scaled, shape, found) {
     for (const i of [-1, 0, 1])
       for (const j of [-1, 0, 1])
         if (i || j) around.push(scaled[(clip(row + i, height) * width + clip(column + j, width)) * depth + k]);
-    return Math.min(Math.max(around.sort((a, b) => a - b)[3], 0), most);
+    return Math.min(Math.max(around.sort((a, b) => a - b)[3], 0), 1);
   });
   beyond.forEach((place, number) => {
     scaled[place] = values[number];

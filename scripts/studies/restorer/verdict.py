@@ -16,6 +16,7 @@ from torch import Tensor
 from ...anatomy.damage_kinds import KINDS
 from ...data.cohort import load_datalist
 from ...files.atomic import replacing
+from ...inference.gate import Gate
 from ...networks import VerdictNet
 from ...networks.volume_statistics import volume_statistics
 from ...recipes.recipe import find_recipe, merged_config
@@ -120,13 +121,14 @@ def loader(config: dict[str, Any]) -> Any:
 def _measure(network: VerdictNet, validation_dir: str, dataset_dir: str) -> None:
     """Say how well levels are told, and how many volumes of each kind are called strangers."""
     statistics, levels = _of_pool(validation_dir)
+    limit = Gate().outside
     found = torch.sigmoid(network(statistics))
     for column, kind in enumerate(KINDS):
         correlation = np.corrcoef(found[:, column], levels[:, column])[0, 1]
         say(f"{kind}: correlation {correlation:.2f}")
-    say(f"damaged heads called strangers: {int((found[:, -1] > 0.5).sum())} of {len(found)}")
+    say(f"damaged heads called strangers: {int((found[:, -1] > limit).sum())} of {len(found)}")
     others, _, names = _of_cohort(dataset_dir, "test")
-    outside = torch.sigmoid(network(others))[:, -1] > 0.5
+    outside = torch.sigmoid(network(others))[:, -1] > limit
     for name in dict.fromkeys(names):
         rows = [row for row, one in enumerate(names) if one == name]
         say(f"{name}: {int(outside[rows].sum())} of {len(rows)}")
