@@ -12,7 +12,7 @@ from scipy import ndimage
 from .detector import WORKING_MM, Head
 from .healthy_template import shipped_template
 
-__all__ = ["FORMING", "Cluster", "cluster_strengths", "label_clusters", "named_clusters"]
+__all__ = ["FORMING", "Cluster", "cluster_strengths", "label_clusters", "named_clusters", "standing_out"]
 
 FORMING = 2.5
 """Minus log10 p above which neighbouring voxels are one cluster."""
@@ -21,6 +21,8 @@ LEAST_VOXELS = 3
 BLUR_MM = 2.0
 """Standard deviation of the blur of a map in which the strength of clusters is measured."""
 VOXEL_MM3 = WORKING_MM**3
+BENT = 1.5
+"""Minus log10 p up to which voxels beside called clusters keep their value."""
 TOUCHING = ndimage.generate_binary_structure(3, 1)
 """Voxels that share a side are neighbours."""
 
@@ -84,6 +86,30 @@ def cluster_strengths(labels: NDArray[np.int32], values: NDArray[np.floating]) -
     number = int(labels.max(initial=0))
     blurred = ndimage.gaussian_filter(values.astype(np.float64), BLUR_MM / WORKING_MM)
     return np.asarray(ndimage.maximum(blurred, labels, np.arange(1, number + 1)), dtype=np.float64).reshape(number)
+
+
+def standing_out(values: NDArray[np.float32], called: NDArray[np.bool_], line: float) -> NDArray[np.float32]:
+    """The map in which called clusters stand out: what hangs together with none of them stays below the line.
+
+    A healthy head has 1 % of its brain above the line, which in a head with lesions is said once more beside them,
+    although the clusters have told by then what there is. The order of the other voxels is kept, and no value is
+    raised: what is above the line is still at most 1 % of a healthy brain.
+
+    Args:
+        values: minus log10 p, ``(H, W, D)``.
+        called: where the called clusters are; without any, the map stays as it is.
+        line: the line, above :data:`BENT`.
+
+    Returns:
+        Shape of ``values``.
+    """
+    if not called.any():
+        return values
+    above, _ = ndimage.label(values > line, structure=TOUCHING)
+    kept = np.isin(above, np.unique(above[called]))  # clusters lie above the line
+    room = line - BENT
+    below = np.where(values > BENT, BENT + room * -np.expm1((BENT - values) / room), values)
+    return np.where(kept & (values > line), values, below).astype(values.dtype)
 
 
 def named_clusters(

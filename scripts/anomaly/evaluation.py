@@ -18,7 +18,7 @@ from ..data.cohort import load_datalist
 from ..evaluation.lesion_kinds import LESION_KINDS
 from ..evaluation.lesions import put_lesions
 from .calibration import LINE
-from .clusters import cluster_strengths, label_clusters
+from .clusters import cluster_strengths, label_clusters, standing_out
 from .detector import Head
 from .grading import GradedLesion, view_of
 from .mapper import AnomalyMapper
@@ -155,19 +155,21 @@ class LesionTests:
 
 
 class _Test:
-    """The map of one head by one detector, and its clusters.
+    """The map of one head by one detector, as it is written, and its clusters.
 
     ``at_one`` says of each cluster whether a healthy head has at most one as strong, ``called`` whether it is called.
     """
 
     def __init__(self, name: str, kind: str, facts: Mapping[str, Any], mapper: AnomalyMapper, values: Tensor) -> None:
         calibration = mapper.calibrated()
-        self.name, self.kind, self.values = name, kind, values
+        self.name, self.kind = name, kind
         self.facts = {"detector": name, "kind": kind, **facts}
         self.labels = label_clusters(values.numpy())
         strengths = cluster_strengths(self.labels, values.numpy())
         self.at_one = strengths > calibration.strength_at(1.0)
         self.called = calibration.p_of_clusters(strengths) <= mapper.level
+        called = _only(self.labels, self.called) > 0
+        self.values = torch.from_numpy(standing_out(values.numpy(), called, LINE))
 
 
 def _only(labels: Numbers, chosen: NDArray[np.bool_]) -> Numbers:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..inference.gate import DAMAGED, OUTSIDE, Verdict
 from .calibration import LINE, Calibration, HealthyScores
-from .clusters import Cluster, cluster_strengths, label_clusters, named_clusters
+from .clusters import Cluster, cluster_strengths, label_clusters, named_clusters, standing_out
 from .detector import Detector, Head
 from .working_grid import GivenHead, WorkingGrid
 
@@ -27,14 +27,15 @@ class AnomalyMap:
 
     Attributes:
         values: minus log10 p, float32 ``(X, Y, Z)``; 0 outside of the brain; beyond 4 it is no
-            p-value any more, see :class:`Calibration`.
+            p-value any more, see :class:`Calibration`; beside called clusters below the line, see
+            :func:`~scripts.anomaly.clusters.standing_out`.
         clusters: numbers of the called clusters, same shape.
         brain: mask, same shape.
         table: the called clusters, the strongest first.
-        share: share of the brain above the line.
+        share: share of the brain above the line, before the called clusters were made to stand out.
         warnings: what the map must not be trusted for.
         head: the head as the detector saw it, on a grid of its own.
-        head_values: minus log10 p on that grid.
+        head_values: minus log10 p on that grid, likewise before.
         head_clusters: numbers of the called clusters on that grid.
         verdict: of the gate on the volume; ``None`` where it was not asked, or cannot tell.
         skull_stripped: whether the volume shows a brain alone.
@@ -97,7 +98,7 @@ class AnomalyMapper:
         share = float((values > LINE).sum() / given.head.brain.sum())
         verdict = self._verdict(volume, given)
         return AnomalyMap(
-            given.on_own_grid(values),
+            given.on_own_grid(torch.from_numpy(standing_out(values.numpy(), labels > 0, LINE))),
             given.on_own_grid(torch.from_numpy(labels), "nearest").to(torch.int32),
             given.brain.as_tensor()[0] > 0,
             table,
