@@ -55,8 +55,8 @@ def write_head_page(
         slices(pictures),
         Section(
             "Along the slices",
-            f"Share of the brain above {LINE:g} in each axial slice. A single peak is a place; a level above the "
-            "expected 1 % all along is a head unlike those of the calibration.",
+            f"Share of the brain that scores above {LINE:g} in each axial slice. A single peak is a place; a level above "
+            "the expected 1 % all along is a head unlike those of the calibration.",
             figures={"Slices from below to above; the numbers are those of the findings.": profile_figure(found)},
         ),
         Section(
@@ -67,7 +67,7 @@ def write_head_page(
             f"The smallest p that they support for a cluster is {calibration.smallest_p:.3f}. On another scanner or "
             "protocol the numbers are false: calibrate on healthy heads of one's own.",
             figures={
-                "Share of a healthy brain above each value: all heads, nine of ten heads, median; and this head.": (
+                "Healthy brains above each value, before clusters stand out: all heads, nine of ten heads, median; and this head.": (
                     curve_figure(calibration, found)
                 )
             },
@@ -77,7 +77,7 @@ def write_head_page(
     healthy = f"{100 * min(calibration.shares):.2f} to {100 * max(calibration.shares):.2f} %"
     facts = [
         f"{len(found.table)} clusters are called at p of at most {mapper.level:g}.",
-        f"{100 * found.share:.2f} % of the brain is above {LINE:g}; in healthy heads {healthy}.",
+        f"{100 * found.share:.2f} % of the brain scores above {LINE:g}; in healthy heads {healthy}.",
         *(f"{what}: {value}" for what, value in others.items()),
     ]
     write_sections(f"Anomaly map of {name}", NOTE, facts, sections, path, found.warnings)

@@ -25,7 +25,8 @@ DESCRIPTION = "anomaly"
 RESULTS = {"anomaly": ("anomaly", "probseg"), "clusters": ("clusters", "dseg"), "brain_mask": ("brain", "mask")}
 """Words of plain names, and the label and the suffix of BIDS."""
 TEXTS = {
-    "anomaly": "Minus log10 of the share of healthy voxels that score as high; beyond 4 it is extrapolated",
+    "anomaly": "Minus log10 of the share of healthy voxels that score as high; beyond 4 it is extrapolated. Beside "
+    "called clusters, kept below 2 in the order of the voxels",
     "clusters": "Clusters of anomalous voxels, by their numbers in the table",
     "brain_mask": "Brain with its ventricles",
 }

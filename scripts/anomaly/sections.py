@@ -39,7 +39,8 @@ def slices(pictures: MappedHead) -> Section:
     """The map in axial slices."""
     text = (
         f"Axial slices from below to above. Coloured is what lies above {LINE:g}: 1 % of a healthy brain does as "
-        "well, so specks are to be expected; outlined and numbered are the called clusters."
+        "well, so specks are to be expected where no cluster is called. Outlined and numbered are the called clusters; "
+        "beside them nothing but what hangs together with them is coloured."
     )
     caption = "Every slice with its height in the image's millimetres (z)."
     return Section("The map", text, figures={caption: pictures.montage()})

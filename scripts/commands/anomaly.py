@@ -36,7 +36,8 @@ def anomaly(
 ) -> None:
     """Map what is anomalous in T1-weighted heads, whole or skull-stripped; research use, not for diagnosis.
 
-    For each volume of IN, writes into OUT NAME_anomaly.nii.gz (minus log10 p: above 2 lies 1 % of a healthy brain),
+    For each volume of IN, writes into OUT NAME_anomaly.nii.gz (minus log10 p: above 2 lies 1 % of a healthy brain;
+    where clusters are called, they alone),
     NAME_clusters.nii.gz and .csv (the clusters that are called, numbered, with place, size and p), and
     NAME_brain_mask.nii.gz, on the volume's own grid. A file that cannot be mapped is skipped and named; the exit status
     is then 1.

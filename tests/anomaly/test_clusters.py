@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.anomaly.clusters import cluster_strengths, label_clusters, named_clusters
+from scripts.anomaly.clusters import cluster_strengths, label_clusters, named_clusters, standing_out
 from tests.helpers.toy_scores import SHAPE, toy_head
 
 
@@ -44,3 +44,23 @@ def test_a_cluster_is_named_by_its_place():
     assert cluster.peak == 4.5
     assert (cluster.x_mm, cluster.y_mm, cluster.z_mm) == pytest.approx(tuple(head.affine @ [26, 37, 30, 1])[:3])
     assert cluster.name.startswith("right ")  # right of the middle, where x is larger
+
+
+def test_beside_called_clusters_voxels_stay_below_the_line_in_their_order():
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0, 1.9, SHAPE).astype(np.float32)
+    finding, other = np.s_[20:25, 20:25, 20:25], np.s_[35:38, 30:33, 20:23]
+    values[finding], values[other] = 3.0, 4.0
+    values[25, 22, 22] = 2.2  # at the rim of the finding
+    labels = label_clusters(values)
+    called = labels == labels[22, 22, 22]
+    shown = standing_out(values, called, 2.0)
+    np.testing.assert_array_equal(shown > 2, (values == 3) | (values == np.float32(2.2)))
+    assert (shown <= values).all()
+    beside = np.ones(SHAPE, bool)
+    beside[finding] = beside[25, 22, 22] = False
+    order = np.argsort(values[beside], kind="stable")
+    assert (np.diff(shown[beside][order]) >= 0).all()
+    assert shown[other].min() > shown[values < 1.9].max()
+    np.testing.assert_array_equal(shown[values <= 1.5], values[values <= 1.5])
+    assert standing_out(values, np.zeros(SHAPE, bool), 2.0) is values
