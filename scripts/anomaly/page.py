@@ -55,8 +55,8 @@ def write_head_page(
         slices(pictures),
         Section(
             "Along the slices",
-            f"Share of the brain that scores above {LINE:g} in each axial slice. A single peak is a place; a level above "
-            "the expected 1 % all along is a head unlike those of the calibration.",
+            f"Share of the brain that scores above {LINE:g} in each axial slice. A single peak is a place; a level "
+            "above the expected 1 % all along is a head unlike those of the calibration.",
             figures={"Slices from below to above; the numbers are those of the findings.": profile_figure(found)},
         ),
         Section(
@@ -67,7 +67,7 @@ def write_head_page(
             f"The smallest p that they support for a cluster is {calibration.smallest_p:.3f}. On another scanner or "
             "protocol the numbers are false: calibrate on healthy heads of one's own.",
             figures={
-                "Healthy brains above each value, before clusters stand out: all heads, nine of ten heads, median; and this head.": (
+                "Share of the brain that scores above each value: all healthy heads, nine of ten, median; this head.": (
                     curve_figure(calibration, found)
                 )
             },
