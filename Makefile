@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
-.PHONY: help setup demo test install-test studies-test mutants reliability check docs bundle label web gpu-wheels gpu clean
+.PHONY: help setup demo test install-test studies-test mutants reliability check docs bundle label .studies label-server web gpu-wheels gpu clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/ -/'
@@ -60,6 +60,18 @@ bundle: setup ## self-contained bundles in dist/, verified as the model zoo does
 label: bundle ## serve the built bundles in a real MONAI Label server and compare their answers with the command line
 	bash tests/label/setup.sh .venv-label
 	$(BIN)/python tests/label/serve.py .venv-label dist/*/
+
+PORT ?= 8000
+LABEL_APP := .venv-label/apps/monaibundle
+.studies:
+	@test -d "$(STUDIES)" || { echo "error: STUDIES='$(STUDIES)' is no folder: make label-server STUDIES=FOLDER, with the folder of your images."; exit 2; }
+
+label-server: .studies bundle ## MONAI Label on 127.0.0.1 with the bundles, for 3D Slicer: STUDIES=FOLDER of images (4 GB, once)
+	bash tests/label/setup.sh .venv-label
+	test -d $(LABEL_APP) || PATH="$(CURDIR)/.venv-label/bin:$$PATH" monailabel apps --download --name monaibundle --output $(dir $(LABEL_APP))
+	rm -rf $(LABEL_APP)/model && mkdir $(LABEL_APP)/model && cp -r dist/brain_mri_* $(LABEL_APP)/model/
+	PATH="$(CURDIR)/.venv-label/bin:$$PATH" monailabel start_server --app $(LABEL_APP) --studies "$(STUDIES)" --host 127.0.0.1 --port $(PORT) \
+		--conf models $$(ls $(LABEL_APP)/model | paste -sd,) --conf zoo_source local --conf sam2 false --conf skip_trainers true
 
 web: setup ## the page that restores in a browser, in dist/web (needs npm): then brain-ae view FOLDER
 	npm ci --prefix web --ignore-scripts --no-fund --no-audit

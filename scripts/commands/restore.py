@@ -42,6 +42,7 @@ def restore(
     *,
     anomaly: bool = False,
     report: bool = False,
+    recipe: str = "",
     runtime: Literal["torch", "onnx"] = "torch",
     model: str = "",
     **keys: Annotated[str | None, "configs/inference.yaml"],
@@ -59,12 +60,16 @@ def restore(
         report: write a page for each head, NAME_restored.html, and one that lists them, restoration_report.html:
             pictures of what was changed, and how the restorer copes with known damage to this very head, as a red,
             amber or green judgement. It takes three more restorations a head.
+        recipe: restore with the network of this recipe, and with the weights of its training in eval/RECIPE, or those
+            of --weights.
         runtime: onnx: with what export wrote, without PyTorch and MONAI, and with the options plane, gate, dtype,
             max_memory, patterns, skip_existing, dry_run and threads alone.
         model: folder that export wrote, for the runtime onnx; by default eval/onnx/brain_mri_restorer.
         **keys: any other key of the file goes as well, such as --network_def#channels.
     """
     if runtime == "onnx":
+        if recipe:
+            raise UsageError("--recipe is of no use with --runtime onnx, which has a --model that export wrote.")
         _without_torch(dataset_dir, output_dir, model, anomaly, keys)
         return
     if model:
@@ -74,6 +79,8 @@ def restore(
 
     with usage_errors():
         settings = typed_settings(INFERENCE, keys)
+        if recipe:
+            settings = {**_network_of(recipe, settings.get("weights")), **settings}
     if report:
         if settings.get("mode") == "fill":
             raise UsageError("report is about volumes that are restored, not filled: leave it out.")
@@ -91,6 +98,18 @@ def restore(
     finally:
         for volume in () if outcome.dry_run else outcome.restored:
             say(printable(str(outcome.output_dir / volume["output"])))
+
+
+def _network_of(recipe: str, weights: str | None) -> dict[str, Any]:
+    """Keys of the inference config for the network of a recipe."""
+    from ..recipes.trained import TrainedRecipe
+    from ..recipes.workflow import as_text
+
+    trained = TrainedRecipe(recipe, weights)
+    return {
+        "weights": as_text(str(trained.weights)),
+        **{key: trained.config[key] for key in ("network_def", "spatial_dims")},
+    }
 
 
 def _write_pages(parser: ConfigParser) -> None:

@@ -48,6 +48,20 @@ def test_a_bad_volume_is_skipped_and_makes_the_status(volumes, capsys):
     assert [one["name"] for one in json.loads(Path("eval/restored/report.json").read_text())["skipped"]] == ["text.nii"]
 
 
+def test_the_network_of_a_recipe_restores_with_the_weights_of_its_training(volumes, capsys, root):
+    assert main(["restore", "in", "missing", "--recipe", "residual_unet_mse"]) == 1
+    assert "no weights at eval/residual_unet_mse/model.pt" in capsys.readouterr().err
+    (volumes / "eval/residual_unet_mse").mkdir(parents=True)
+    published = root / "bundle/brain_mri_autoencoder/model.pt"
+    shutil.copyfile(published, "eval/residual_unet_mse/model.pt")
+    by_hand = ["--spatial_dims", "2", "--weights", str(published), "--network_def"]
+    by_hand += ["{'_target_': 'scripts.networks.ResidualUNet', 'spatial_dims': 2, 'residual_output': True}"]
+    for name, more in (("trained", ["--recipe", "residual_unet_mse"]), ("by_hand", by_hand)):
+        assert main(["restore", "in", name, *more]) == 0
+    trained, other = (nib.load(next((volumes / name).glob("*.nii.gz"))).get_fdata() for name in ("trained", "by_hand"))
+    np.testing.assert_array_equal(trained, other)
+
+
 def test_anomalies_are_mapped_beside_and_the_report_tells_of_both(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("scripts.commands.anomaly.DETECTOR", "difference_of_gaussians")
