@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...repairs import remove_blur, repair
+from ...repairs import noise_std, remove_blur, remove_noise, repair
 from ...repairs.smooth_fill import fill_smoothly
 from ..command_line import run_command, say
 from .measure import Case, cases, damages, psnr
@@ -70,8 +70,9 @@ def _sigma(volume: Volume) -> float:
 
 def _formulas(case: Case) -> Volume:
     high = float(np.percentile(case.damaged.numpy(), 99.5))
-    found = repair(case.damaged / high).volumes
-    return (remove_blur(found[0, 0])[0] * high).numpy()
+    found = remove_blur(repair(case.damaged / high).volumes[0, 0])[0]
+    std = noise_std(found)
+    return ((remove_noise(found, std) if std else found) * high).numpy()
 
 
 def _nlmeans(case: Case) -> Volume:
