@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -21,6 +22,9 @@ from .measures import MEASURES, CodeMeans, measure_heads
 from .saved_chart import SavedChart
 
 __all__ = ["LearnedChart", "PlacedHead", "learn_chart", "place_head"]
+
+ALIKE = 1e-4
+"""Relative difference up to which the measures of two files are those of one head."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +136,9 @@ def place_head(
 ) -> PlacedHead:
     """Place a head on a chart: a file of region labels, or a subject of a cohort.
 
-    A subject from whom the chart was learned is left out of it first. Writes placed.csv (value, median and 5th to 95th
-    percentile for its age and sex, and its percentile, of each measure) and placed.png (the head on the chart).
+    A subject from whom the chart was learned is left out of it first; a file of labels is recognised by its measures.
+    Writes placed.csv (value, median and 5th to 95th percentile for its age and sex, and its percentile, of each
+    measure) and placed.png (the head on the chart).
 
     Args:
         chart_dir: folder that :func:`learn_chart` wrote.
@@ -151,15 +156,23 @@ def place_head(
     saved = SavedChart.load(chart_dir)
     item = _subject(subject, dataset_dir or saved.dataset_dir) if subject else _labelled(label)
     years, known_sex = _known("age", age, item), _known("sex", sex or None, item)
-    others = saved.heads[saved.heads["subject"] != item["subject"]] if subject else saved.heads
-    chart = NormativeChart(others, saved.measures, saved.knots)
-    chart.check(years, known_sex)
+    NormativeChart(saved.heads, saved.measures, saved.knots).check(years, known_sex)
     coder = CodeMeans(saved.recipe, saved.weights) if saved.recipe else None
     values = _measured([item], coder).iloc[0][list(saved.measures)].to_dict()
+    own = saved.heads["subject"] == item["subject"] if subject else _measures_alike(saved.heads, values)
+    others = saved.heads[~own]
+    chart = NormativeChart(others, saved.measures, saved.knots)
+    chart.check(years, known_sex)
     placed = chart.place(years, known_sex, values)
     write_csv(output_dir / "placed.csv", placed.round(4))
     _save(chart_figure(chart, saved.note, (years, known_sex, values)), output_dir / "placed.png")
     return PlacedHead(placed, len(others), len(saved.heads) - len(others), saved.note)
+
+
+def _measures_alike(heads: pd.DataFrame, values: Mapping[str, float]) -> pd.Series[bool]:
+    """Which heads have all these measures: a file of labels that the chart was learned from, under whatever name."""
+    alike = np.isclose(heads[list(values)].astype(float), [*values.values()], rtol=ALIKE, atol=0, equal_nan=True)
+    return pd.Series(alike.all(axis=1), index=heads.index)
 
 
 def _parts(dataset_dir: str) -> list[str]:

@@ -106,6 +106,17 @@ def test_a_subject_is_placed_among_the_others(chart, boxes, tmp_path, capsys):
     assert (pd.read_csv(tmp_path / "placed/placed.csv")["heads"] == 35).all()
 
 
+def test_a_file_of_a_subject_of_the_chart_is_placed_among_the_others(chart, boxes, tmp_path):
+    labels = [np.asarray(nib.load(path).dataobj) for path in Path(boxes).rglob("*.nii.gz")]
+    known = {part.name: part for part in Path(boxes).rglob("*s10*.nii.gz")}
+    own = next(iter(known.values()))
+    alike = sum(np.array_equal(one, np.asarray(nib.load(own).dataobj)) for one in labels)  # boxes, not people
+    shutil.copyfile(own, tmp_path / "anybody.nii.gz")
+    place(str(tmp_path / "anybody.nii.gz"), age=50, sex="F", chart_dir=chart, output_dir=str(tmp_path / "placed"))
+    assert 0 < alike < 5
+    assert (pd.read_csv(tmp_path / "placed/placed.csv")["heads"] == 35 - alike).all()
+
+
 def test_mean_codes_are_part_of_the_chart(boxes, trained, tmp_path, capsys):
     recipe, weights = trained
     learn(str(boxes), str(tmp_path / "chart"), recipe=recipe, weights=weights, folds=5)
