@@ -42,6 +42,11 @@ def damaged(spacing_mm: float, seed: int = 4) -> np.ndarray:
     return np.hypot(head + noise * rng.standard_normal(head.shape), noise * rng.standard_normal(head.shape))
 
 
+def uneven(spacing_mm: float) -> np.ndarray:
+    head = demo_head(4, spacing_mm=spacing_mm).get_fdata()
+    return head * np.exp(np.linspace(-0.4, 0.4, head.shape[1])[:, None])
+
+
 def heads(folder: Path) -> list[Path]:
     """Small heads of several types, grids and units."""
     values, files, rng = damaged(4.0), [], np.random.default_rng(1)
@@ -57,6 +62,7 @@ def heads(folder: Path) -> list[Path]:
         ("thick.nii.gz", values.astype(np.float32), np.diag([1.9, 1.9, 5, 1])),
         ("far.nii.gz", values / values.max() + 1e9, np.diag([2.0, 2, 2, 1])),
         ("padded.nii.gz", np.pad(whole, 4, constant_values=-1024), np.diag([2.0, 2, 2, 1])),
+        ("uneven.nii.gz", uneven(4.0).astype(np.float32), np.diag([2.0, 2, 2, 1])),
         ("lost.nii.gz", np.where(rng.random(whole.shape) < 0.1, 0, whole), np.diag([2.0, 2, 2, 1])),
     ):  # fmt: skip
         nib.save(nib.Nifti1Image(array, affine), folder / name)
@@ -94,6 +100,8 @@ def test_the_page_restores_as_the_command_line_does(web, tmp_path):
         "axial" if "thick" in file.name else "sagittal" for file in files
     ]
     OnnxFolder(str(tmp_path / "in"), str(tmp_path / "command"), OnnxModel(model), gate=False).run()
+    undone = {line["name"].partition("_")[0]: line.get("repaired") for line in said[:-1]}
+    assert (undone["floats"], undone["uneven"]) == (["noise"], ["uneven brightness"])
     for line, file in zip(said, files, strict=False):
         assert_equal(tmp_path / "page" / line["name"], tmp_path / "command" / line["name"], file)
 

@@ -24,15 +24,18 @@ from ..networks import RestorerNet
 from ..networks.blocks import SIZE_MULTIPLE
 from ..recipes.places import PUBLISHED, ROOT
 from ..recipes.trained import TrainedRecipe
+from ..repairs.noise import averaged, noise_level, thresholded, weighted
 from .gate import Gate
 from .onnx_model import FORMAT, MANIFEST, checked_manifest
+from .volume_inferer import LEAST_FIELD, MOST, NOISE, UNKNOWN, judged
 
-__all__ = ["SliceGraph", "VerdictGraph", "VolumeGraph", "export", "write_model"]
+__all__ = [
+    "FieldGraph", "NoiseGraph", "NoiseLevelGraph", "SliceGraph", "VerdictGraph", "VolumeGraph", "export", "write_model",
+]  # fmt: skip
 
 OPSET = 17
 LEFT_OUT = (
-    "repairs by formula of lost voxels, noise, ghosts, spikes and blur",
-    "undoing bias fields",
+    "repairs by formula of lost voxels, ghosts, spikes and blur",
     "DICOM, MetaImage and NRRD",
     "--mode fill",
     "--uncertainty",
@@ -42,8 +45,21 @@ LEFT_OUT = (
 """What the ONNX runtime does not do and the torch runtime does."""
 
 
-class Scaled(nn.Module):
-    """A network of network space behind images in a unit of their own.
+def scaled(image: Tensor, scale: Tensor) -> Tensor:
+    """The image with nothing 0 and the bright end 1."""
+    return (image - scale[0]) / (scale[1] - scale[0])
+
+
+class Behind(nn.Module):
+    """A network, or a function without weights, behind images in a unit of their own."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+
+class Scaled(Behind):
+    """A network of network space that takes images of some sizes alone.
 
     Args:
         network: the network.
@@ -51,8 +67,8 @@ class Scaled(nn.Module):
     """
 
     def __init__(self, network: nn.Module, symmetric: bool = False) -> None:
-        super().__init__()
-        self.network, self.symmetric = network, symmetric
+        super().__init__(network)
+        self.symmetric = symmetric
         self.multiple = int(getattr(network, "size_multiple", SIZE_MULTIPLE))
 
     def shown(self, image: Tensor, scale: Tensor) -> tuple[Tensor, int, int]:
@@ -60,17 +76,45 @@ class Scaled(nn.Module):
         height, width = image.shape[2:4]
         rows, columns = ((size + self.multiple - 1) // self.multiple * self.multiple for size in (height, width))
         top, left = ((rows - height) // 2, (columns - width) // 2) if self.symmetric else (0, 0)
-        scaled = (image - scale[0]) / (scale[1] - scale[0])
-        return F.pad(scaled, (0, 0, left, columns - width - left, top, rows - height - top)), top, left
+        pad = (0, 0, left, columns - width - left, top, rows - height - top)
+        return F.pad(scaled(image, scale), pad), top, left
 
 
-class VerdictGraph(Scaled):
+class VerdictGraph(Behind):
     """What a verdict tells of a volume: levels of damage, and the probability of lying outside of the training."""
 
     def forward(self, image: Tensor, scale: Tensor) -> Tensor:
         """Shape ``(1, kinds + 1)`` of a volume ``(1, 1, H, W, D)``; ``scale`` is what becomes 0 and 1, ``(2,)``."""
-        odds: Tensor = torch.sigmoid(self.network(self.shown(image, scale)[0]))
+        odds: Tensor = torch.sigmoid(self.network(judged(scaled(image, scale))))
         return odds
+
+
+class NoiseLevelGraph(Behind):
+    """Standard deviation of the noise of a volume: :func:`~scripts.repairs.noise.noise_level`."""
+
+    def forward(self, image: Tensor, scale: Tensor) -> Tensor:
+        """Shape ``(1,)``, in the unit of the image ``(1, 1, H, W, D)``; 0 where the air does not show it."""
+        level: Tensor = self.network(image[0, 0] - scale[0])
+        return level[None]
+
+
+class NoiseGraph(Behind):
+    """A step of :func:`~scripts.repairs.remove_noise`, of a volume and the result of the step before."""
+
+    def forward(self, image: Tensor, scale: Tensor, std: Tensor, *guide: Tensor) -> Tensor:
+        """Shape of ``image`` and ``guide``, ``(1, 1, H, W, D)``; ``std`` is that of the noise, ``(1,)``."""
+        volumes = [(one[0, 0] - scale[0]) / std for one in (image, *guide)]
+        done: Tensor = self.network(*volumes)
+        return done[None, None] * std + scale[0]
+
+
+class FieldGraph(Behind):
+    """A volume without its bias field, and the root mean square of the logarithm of its gain, ``(1,)``."""
+
+    def forward(self, image: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Shape of ``image``, ``(1, 1, H, W, D)``."""
+        restored, strength = self.network.undo(scaled(image, scale))
+        return restored * (scale[1] - scale[0]) + scale[0], strength
 
 
 class VolumeGraph(Scaled):
@@ -98,7 +142,7 @@ class SliceGraph(Scaled):
 class Graph(NamedTuple):
     """A module, and what goes in and comes out of it."""
 
-    module: Scaled
+    module: nn.Module
     inputs: tuple[str, ...] = ("image", "scale")
     outputs: tuple[str, ...] = ("restored",)
 
@@ -179,6 +223,11 @@ def _graphs(name: str, network: nn.Module) -> dict[str, Graph]:
             "verdict": Graph(VerdictGraph(network.verdict), outputs=("levels",)),
             "volumes": Graph(VolumeGraph(network.volumes), ("image", "scale", "levels"), ("restored", "uncertainty")),
             "slices": Graph(SliceGraph(fold_batch_norm(network.slices))),
+            "field": Graph(FieldGraph(network.field), outputs=("restored", "strength")),
+            "noise_level": Graph(NoiseLevelGraph(noise_level), outputs=("std",)),
+            "noise_threshold": Graph(NoiseGraph(thresholded), ("image", "scale", "std")),
+            "noise_weight": Graph(NoiseGraph(weighted), ("image", "scale", "std", "guide")),
+            "noise_average": Graph(NoiseGraph(averaged), ("image", "scale", "std", "guide")),
         }
     try:
         with torch.no_grad():
@@ -192,9 +241,11 @@ def _graphs(name: str, network: nn.Module) -> dict[str, Graph]:
 
 def _write_graph(graph: Graph, path: Path) -> None:
     """Trace a graph at one size; all sizes stay free."""
-    examples = {"image": torch.rand(1, 1, 45, 54, 33), "scale": torch.tensor([0.0, 2.0]), "levels": torch.rand(1, 9)}
+    image, guide = torch.rand(2, 1, 1, 45, 54, 33)
+    examples = {"image": image, "scale": torch.tensor([0.0, 2.0]), "levels": torch.rand(1, 9)}
+    examples |= {"guide": guide, "std": torch.tensor([0.1])}
     free = {2: "rows", 3: "columns", 4: "slices"}
-    images = [word for word in (*graph.inputs, *graph.outputs) if word in ("image", "restored", "uncertainty")]
+    images = [word for word in (*graph.inputs, *graph.outputs) if word in ("image", "guide", "restored", "uncertainty")]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of tracing: what it takes for constants are constants, which tests show
@@ -213,6 +264,7 @@ def _write_graph(graph: Graph, path: Path) -> None:
 def _manifest(name: str, metadata: dict[str, Any], graphs: dict[str, Graph], folder: Path) -> dict[str, Any]:
     gate = Gate()
     verdict = {"kinds": list(KINDS), "least": gate.least, "outside": gate.outside}
+    repairs = {"noise": NOISE, "field": LEAST_FIELD, "most_noise": MOST, "unknown": UNKNOWN}
     others = {"README.md": "card", **{path.name: "licence" for path in _licences()}}
     return {
         "format": FORMAT,
@@ -232,6 +284,7 @@ def _manifest(name: str, metadata: dict[str, Any], graphs: dict[str, Graph], fol
             "scale": "two intensities in the unit of the image: that of nothing (air), and the 99.5th percentile",
         },
         "verdict": verdict if "verdict" in graphs else None,
+        "repairs": repairs if "field" in graphs else None,
         "graphs": {
             word: {"file": f"{word}.onnx", "inputs": list(graph.inputs), "outputs": list(graph.outputs)}
             for word, graph in graphs.items()

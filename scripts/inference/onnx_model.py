@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 
 from ..files.hashes import file_hash
 
-__all__ = ["FORMAT", "MANIFEST", "OnnxModel", "checked_manifest"]
+__all__ = ["FORMAT", "MANIFEST", "OnnxModel", "checked_manifest", "deal_out", "put_together"]
 
-FORMAT, MANIFEST = "brain-mri-autoencoders/onnx-1", "manifest.json"
+FORMAT, MANIFEST = "brain-mri-autoencoders/onnx-2", "manifest.json"
 SCHEMA = "onnx_manifest.schema.json"
 SLICES = 16
 """Slices at a time: memory, and the caches of a processor."""
+VOXELS, MARGIN = 300_000, 3
+"""Where noise is removed: voxels at a time, of each of which there are 64 coefficients, and rows and columns on either
+side on which one depends."""
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "number": (int, float), "null": (type(None),),
 }  # fmt: skip
@@ -63,6 +67,7 @@ class OnnxModel:
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads or _threads()
         self._options.log_severity_level = 3
+        self._options.enable_mem_pattern = False  # plans are of no use where sizes vary, and double the memory
         self._runtime = onnxruntime
         self._sessions: dict[str, Any] = {}
 
@@ -77,18 +82,43 @@ class OnnxModel:
 
     def levels(self, image: Volume, one: float = 1.0) -> NDArray[np.float32]:
         """Levels of damage, and the probability of lying outside, of a volume ``(H, W, D)`` with ``one`` as its 1."""
-        found: NDArray[np.float32] = self._run("verdict", image, one)[0]
+        found: NDArray[np.float32] = self._run("verdict", image, one)[0][0]
         return found
 
-    def volume(self, image: Volume, levels: NDArray[np.float32]) -> Volume:
-        """Restore a volume ``(H, W, D)``, nothing 0 and the bright end 1."""
-        restored: Volume = self._run("volumes", image, levels=levels[None])[0, 0]
+    def volume(self, image: Volume, levels: NDArray[np.float32], one: float = 1.0) -> Volume:
+        """Restore a volume ``(H, W, D)``, nothing 0 and the bright end ``one``."""
+        restored: Volume = self._run("volumes", image, one, levels=levels[None])[0][0, 0]
         return restored
 
-    def slices(self, image: Volume) -> Volume:
-        """Restore the slices of a volume ``(H, W, D)``, nothing 0 and the bright end 1."""
+    def slices(self, image: Volume, one: float = 1.0) -> Volume:
+        """Restore the slices of a volume ``(H, W, D)``, nothing 0 and the bright end ``one``."""
         parts = np.array_split(image, -(-image.shape[2] // SLICES), axis=2)
-        return np.concatenate([self._run("slices", part)[0, 0] for part in parts], axis=2)
+        return np.concatenate([self._run("slices", part, one)[0][0, 0] for part in parts], axis=2)
+
+    def noise_std(self, image: Volume) -> float:
+        """Standard deviation of the noise of a volume ``(H, W, D)``, nothing 0; 0 where the air does not show it."""
+        return float(self._run("noise_level", image)[0][0])
+
+    def without_noise(self, image: Volume, std: float) -> Volume:
+        """Remove noise of a standard deviation from a volume ``(H, W, D)``, nothing 0, part by part."""
+        height, width, depth = image.shape
+        size = max(MARGIN, int((VOXELS / depth) ** 0.5) - 2 * MARGIN)
+        guides: dict[str, Volume] = {}
+        for word in ("noise_threshold", "noise_weight", "noise_average"):
+            done = np.empty_like(image)
+            for i, j in itertools.product(range(0, height, size), range(0, width, size)):
+                top, left = max(0, i - MARGIN), max(0, j - MARGIN)
+                seen = np.s_[top : i + size + MARGIN, left : j + size + MARGIN]
+                some = {name: np.ascontiguousarray(guide[seen])[None, None] for name, guide in guides.items()}
+                part = self._run(word, image[seen], 1.0, std=np.array([std], np.float32), **some)[0][0, 0]
+                done[i : i + size, j : j + size] = part[i - top :, j - left :][:size, :size]
+            guides["guide"] = done
+        return done
+
+    def without_field(self, image: Volume) -> tuple[Volume, float]:
+        """Undo the bias field of a volume ``(H, W, D)``, nothing 0 and the bright end 1; it, and how strong it was."""
+        restored, strength = self._run("field", image)
+        return restored[0, 0], float(strength[0])
 
     def _run(self, word: str, image: Volume, one: float = 1.0, **more: NDArray[np.float32]) -> Any:
         if word not in self._sessions:
@@ -100,7 +130,7 @@ class OnnxModel:
             "scale": np.array([0.0, one], dtype=np.float32),
             **more,
         }
-        return self._sessions[word].run(None, feeds)[0]
+        return self._sessions[word].run(None, feeds)
 
     def _check_files(self) -> None:
         listed = self.manifest["files"]
@@ -118,6 +148,24 @@ class OnnxModel:
                     f"{self.folder / name} is not the file of the manifest (SHA-256 {found[:8]}..., expected "
                     f"{file['sha256'][:8]}...): copy or export the model again."
                 )
+
+
+def deal_out(image: Volume, factors: Sequence[int]) -> list[Volume]:
+    """Interleaved volumes with every f-th row, g-th column and h-th slice; the last ones are repeated where needed."""
+    padded = np.pad(image, [(0, -size % f) for size, f in zip(image.shape, factors, strict=True)], mode="edge")
+    f, g, h = factors
+    return [padded[i::f, j::g, k::h] for i in range(f) for j in range(g) for k in range(h)]
+
+
+def put_together(parts: Sequence[Volume], factors: Sequence[int], size: Sequence[int]) -> Volume:
+    """Undo :func:`deal_out`."""
+    f, g, h = factors
+    whole = np.empty([factor * length for factor, length in zip(factors, parts[0].shape, strict=True)], np.float32)
+    for number, part in enumerate(parts):
+        i, rest = divmod(number, g * h)
+        j, k = divmod(rest, h)
+        whole[i::f, j::g, k::h] = part
+    return whole[: size[0], : size[1], : size[2]]
 
 
 def checked_manifest(manifest: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from ..files.nifti_header import (
     unit_in_mm,
 )
 from .gate import OUTSIDE, Gate, Verdict
-from .onnx_model import OnnxModel
+from .onnx_model import OnnxModel, deal_out, put_together
 
 __all__ = ["RestoredVolume", "Shown", "load_volume", "restore_volume", "shown"]
 
@@ -46,13 +46,14 @@ UNREPAIRED = (
     "voxels were lost: the runtime onnx has no repairs by formula, and leaves them to a network. The runtime torch "
     "fills them better."
 )
-NOISY = "noise is left to a network by the runtime onnx: the runtime torch removes more of it."
-UNEVEN = "uneven brightness is not undone by the runtime onnx: the runtime torch divides it out."
+NOISY = "noise is left to a network: the air does not show how strong it is."
+UNDONE = "uneven brightness"
+UNEVEN = "uneven brightness is left to a network: it is divided out where a field is sure, in sagittal slices alone."
 NOTHING, MOST = 0.03, 5.0
 """Smallest correction of a voxel that has exactly the intensity of nothing, and the largest that makes sense, as shares
 of the intensity range: those of :class:`~scripts.transforms.RestoreOnInputGridd`."""
-FEWEST, PERCENTILE, STRIDE = 16, 0.995, 11
-"""Of a verdict: voxels along an axis, percentile that becomes 1, and every how many voxels one counts for it."""
+PERCENTILE, STRIDE = 0.995, 11
+"""That becomes 1 for a verdict, and every how many voxels one counts for it."""
 
 
 @dataclass
@@ -205,31 +206,61 @@ def restore_volume(volume: Loaded, seen: Shown, model: OnnxModel, gate: Gate | N
     """
     target = float(model.manifest["image"]["spacing_mm"])
     factors = [max(1, round(target / size)) for size in seen.spacing_mm]
-    remarks: list[str] = []
-    verdict = None
     if not model.has_verdict:
         factors[2] = 1
-        pred = _put_together([model.slices(part) for part in _deal_out(seen.image, factors)], factors, seen.image.shape)
-    else:
-        parts = _deal_out(seen.image, factors)
-        odds = _odds(seen.image, parts[0], model)
-        levels = dict(zip(model.manifest["verdict"]["kinds"], odds[:-1].tolist(), strict=True))
-        if gate is not None:
-            verdict = gate(odds[:-1].tolist(), float(odds[-1]))
-        if verdict is not None and not verdict.restores:
-            pred = seen.image
-        else:
-            lost = max(levels[kind] for kind in LOST) >= LEAST_LOST
-            other = max(level for kind, level in levels.items() if kind not in LEARNT)
-            by_slices = lost and other <= MOST_OTHER
-            uneven = levels["bias"] >= model.manifest["verdict"]["least"]
-            noisy = levels["noise"] >= model.manifest["verdict"]["least"]
-            remarks = [UNREPAIRED] * lost + [NOISY] * noisy + [UNEVEN] * uneven
-            done = [model.slices(part) if by_slices else model.volume(part, odds[:-1]) for part in parts]
-            pred = _put_together(done, factors, seen.image.shape)
+        pred = put_together([model.slices(part) for part in deal_out(seen.image, factors)], factors, seen.image.shape)
+        return RestoredVolume(_corrected(volume.values, pred, seen), None, [])
+    pred, done, odds = _repaired(seen, factors, model)
+    verdict = None if gate is None else gate(odds[:-1].tolist(), float(odds[-1]), done)
     if verdict is not None and verdict.name == OUTSIDE:
-        return RestoredVolume(volume.values, verdict, remarks)
+        return RestoredVolume(volume.values, verdict, [])
+    remarks: list[str] = []
+    if verdict is None or verdict.restores:
+        levels, least = _levels(odds, model), model.manifest["verdict"]["least"]
+        lost = max(levels[kind] for kind in LOST) >= LEAST_LOST
+        by_slices = lost and max(level for kind, level in levels.items() if kind not in LEARNT) <= MOST_OTHER
+        remarks += [UNREPAIRED] * lost
+        remarks += [NOISY] * (levels["noise"] >= least and "noise" not in done)
+        remarks += [UNEVEN] * (levels["bias"] >= least and UNDONE not in done)
+        one, left = _bright_end(pred) if done else 1.0, odds[:-1].copy()
+        if "noise" in done:  # the network must not remove it once more
+            left[list(levels).index("noise")] = 0
+        parts = deal_out(pred, factors)
+        parts = [model.slices(part, one) if by_slices else model.volume(part, left, one) for part in parts]
+        pred = put_together(parts, factors, seen.image.shape)
     return RestoredVolume(_corrected(volume.values, pred, seen), verdict, remarks)
+
+
+def _repaired(
+    seen: Shown, factors: Sequence[int], model: OnnxModel
+) -> tuple[NDArray[np.float32], list[str], NDArray[np.float32]]:
+    """The image without noise and without its bias field, where they are known, what was done, and the odds.
+
+    Where voxels were lost, the network for slices fills them and removes the noise.
+    """
+    image, limits = seen.image, model.manifest["repairs"]
+    done: list[str] = []
+    odds = _odds(image, factors, model)
+    levels = _levels(odds, model)
+    if limits is None or max(levels[kind] for kind in LOST) >= LEAST_LOST:
+        return image, done, odds
+    std = model.noise_std(image) if levels["noise"] > limits["noise"] else 0.0
+    if std:
+        image, done = model.without_noise(image, std), ["noise"]
+        after, number = np.minimum(odds, _odds(image, factors, model)), list(levels).index("noise")
+        after[[number, -1]] = odds[[number, -1]]  # the level that was there tells how uncertain the result is
+        odds = after
+    known = odds[-1] < limits["unknown"] and levels["noise"] < limits["most_noise"] and not done
+    if seen.plane == "sagittal" and known:
+        flat, strength = model.without_field(image)
+        if strength > limits["field"]:
+            image, done = flat, [UNDONE]
+            odds = np.append(_odds(image, factors, model)[:-1], odds[-1])
+    return image, done, odds
+
+
+def _levels(odds: NDArray[np.float32], model: OnnxModel) -> dict[str, float]:
+    return dict(zip(model.manifest["verdict"]["kinds"], odds[:-1].tolist(), strict=True))
 
 
 def _corrected(values: Array, pred: NDArray[np.float32], seen: Shown) -> Array:
@@ -249,33 +280,15 @@ def _corrected(values: Array, pred: NDArray[np.float32], seen: Shown) -> Array:
     return np.where(result < least, darkest, result)
 
 
-def _odds(image: NDArray[np.float32], part: NDArray[np.float32], model: OnnxModel) -> NDArray[np.float32]:
+def _odds(image: NDArray[np.float32], factors: Sequence[int], model: OnnxModel) -> NDArray[np.float32]:
     """Levels and the probability of lying outside; interleaved parts are damaged alike, and one of them is enough."""
+    return model.levels(deal_out(image, factors)[0], _bright_end(image))
+
+
+def _bright_end(image: NDArray[np.float32]) -> float:
     some = np.ascontiguousarray(image).ravel()[::STRIDE]
     place = max(1, int(PERCENTILE * len(some))) - 1
-    one = max(1e-3, float(np.partition(some, place)[place]))
-    rows, columns, slices = (max(0, FEWEST - size) for size in part.shape)
-    return model.levels(np.pad(part, ((0, rows), (0, columns), (0, slices))), one)
-
-
-def _deal_out(image: NDArray[np.float32], factors: Sequence[int]) -> list[NDArray[np.float32]]:
-    """Interleaved volumes with every f-th row, g-th column and h-th slice; the last ones are repeated where needed."""
-    padded = np.pad(image, [(0, -size % f) for size, f in zip(image.shape, factors, strict=True)], mode="edge")
-    f, g, h = factors
-    return [padded[i::f, j::g, k::h] for i in range(f) for j in range(g) for k in range(h)]
-
-
-def _put_together(
-    parts: Sequence[NDArray[np.float32]], factors: Sequence[int], size: Sequence[int]
-) -> NDArray[np.float32]:
-    """Undo :func:`_deal_out`."""
-    f, g, h = factors
-    whole = np.empty([factor * length for factor, length in zip(factors, parts[0].shape, strict=True)], np.float32)
-    for number, part in enumerate(parts):
-        i, rest = divmod(number, g * h)
-        j, k = divmod(rest, h)
-        whole[i::f, j::g, k::h] = part
-    return whole[: size[0], : size[1], : size[2]]
+    return max(1e-3, float(np.partition(some, place)[place]))
 
 
 def _interpolated(image: NDArray[np.float32], axis: int, places: Array) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from ..repairs import noise_std, remove_blur, remove_noise, repair
 from ..transforms.plane import PLANE
 from .gate import OUTSIDE, Gate, Verdict
 
-__all__ = ["VolumeInferer", "interleaved"]
+__all__ = ["VolumeInferer", "interleaved", "judged"]
 
 NOISY_DROPOUT = (("dropout", 0.5), ("noise", 0.4))
 """Levels from which dropped voxels are looked for under noise."""
@@ -196,26 +196,39 @@ def _without_field(
 
 def _odds(volume: Tensor, network: Any, parts: Sequence[Part]) -> Tensor:
     """Levels and the probability of lying outside; interleaved parts are damaged alike, and one of them is enough."""
-    part = _padded(_about_head(volume[parts[0]] / _percentile(volume)))
-    missing = [max(0, FEWEST - size) for size in part.shape[2:]]
-    part = F.pad(part, (0, missing[2], 0, missing[1], 0, missing[0]))
-    return torch.sigmoid(network.verdict(part))[0]
+    return torch.sigmoid(network.verdict(judged(volume[parts[0]] / _percentile(volume))))[0]
+
+
+def judged(volume: Tensor) -> Tensor:
+    """What a verdict sees of a volume: no air far from the head, and zeros after the last row, column and slice.
+
+    Args:
+        volume: shape ``(1, 1, H, W, D)``, nothing 0, 99.5th percentile 1.
+    """
+    volume = _about_head(volume)
+    height, width, depth = volume.shape[2:]
+    rows, columns = ((size + MULTIPLE - 1) // MULTIPLE * MULTIPLE for size in (height, width))  # as in training
+    add = [size - old + _lacking(size) for size, old in ((rows, height), (columns, width), (depth, depth))]
+    return F.pad(volume, (0, add[2], 0, add[1], 0, add[0]))
 
 
 def _about_head(volume: Tensor) -> Tensor:
     """The volume without the air far from the head, of which a widened field of view has more than any scan."""
-    if min(volume.shape[2:]) < AROUND:
-        return volume
-    bright = F.avg_pool3d(volume, AROUND, 1, AROUND // 2)[0, 0] > TISSUE
-    for axis in range(3):
-        across = bright.float().mean(dim=[other for other in range(3) if other != axis])
-        places = (across > LEAST_SHARE).nonzero()[:, 0]
-        if len(places):
-            first, last = int(places[0]), int(places[-1]) + 1
-            margin = round(FIELD * (last - first))
-            start = max(0, first - margin)
-            volume = volume.narrow(axis + 2, start, min(last + margin, len(across)) - start)
+    bright = F.avg_pool3d(F.pad(volume, 6 * (AROUND // 2,)), AROUND, 1)[0, 0] > TISSUE
+    for axis in range(3):  # without a branch, so that it can be traced
+        across = bright.to(volume).mean(dim=[other for other in range(3) if other != axis]) > LEAST_SHARE
+        count = across.shape[0]
+        places = torch.arange(count, device=across.device)
+        first, stop = torch.where(across, places, count).amin(), torch.where(across, places + 1, 0).amax()
+        margin = (FIELD * (stop - first)).round()
+        near = (places >= first - margin) & (places < stop + margin) | ~across.any()
+        volume = volume.index_select(axis + 2, near.nonzero()[:, 0])
     return volume
+
+
+def _lacking(size: int) -> int:
+    """Voxels that an axis lacks for a verdict; of traced sizes, there is no maximum."""
+    return (abs(FEWEST - size) + FEWEST - size) // 2
 
 
 def _level(odds: Tensor, kind: str) -> float:

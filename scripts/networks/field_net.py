@@ -8,15 +8,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..corruptions.bias_field import bias_terms, smooth_field
+from .volume_statistics import block_means
 
 __all__ = ["FieldNet", "coarse_tissue"]
 
-GRID = (20, 20, 20)
+CELLS = 20
+GRID = (CELLS, CELLS, CELLS)
 TISSUE = 0.15
 """Intensity above which a voxel is tissue, 1 = the 99.5th percentile."""
-LEAST_SHARE = 0.05
-"""Of tissue in a cell that tells something; where there is more than FULL, it counts for the level of the whole."""
-FULL = 0.3
+LEAST_SHARE, FULL = 0.05 + 1e-5, 0.3 + 1e-5
+"""Of tissue in a cell that tells something, and that counts for the level of the whole; no number of voxels has it, so
+that rounding does not decide."""
 RANGE = (0.05, 4.0)
 
 
@@ -30,7 +32,15 @@ def coarse_tissue(volumes: Tensor) -> tuple[Tensor, Tensor]:
         Both ``(B, 1, *GRID)``.
     """
     tissue = (volumes > TISSUE).to(volumes.dtype)
-    return F.adaptive_avg_pool3d(volumes * tissue, GRID), F.adaptive_avg_pool3d(tissue, GRID)
+    return block_means(volumes * tissue, CELLS), block_means(tissue, CELLS)
+
+
+class BlockMeans(nn.Module):
+    """Adaptive pooling that can be exported."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Means in 27 blocks, ``(B, C, 3, 3, 3)``."""
+        return block_means(x, 3)
 
 
 class FieldNet(nn.Module):
@@ -57,7 +67,7 @@ class FieldNet(nn.Module):
             nn.ReLU(),
             nn.Conv3d(channels, channels, 3, stride=2, padding=1),
             nn.ReLU(),
-            nn.AdaptiveAvgPool3d(3),
+            BlockMeans(),
             nn.Flatten(),
             nn.Dropout(0.2),
             nn.Linear(27 * channels, 64),
@@ -76,8 +86,12 @@ class FieldNet(nn.Module):
             Logarithm of the gain, same shape; its mean within the ellipsoid that touches the sides is 0.
         """
         mean = total / share.clamp(min=1e-3)
-        level = torch.where(share > FULL, mean, torch.nan).flatten(1).nanmedian(dim=1).values.view(-1, 1, 1, 1, 1)
-        mean = torch.where(share > LEAST_SHARE, (mean / level).clamp(*RANGE).log(), 0.0).nan_to_num()
+        full = (share > FULL).flatten(1)
+        count = full.sum(dim=1, keepdim=True)  # of which the median is the level
+        ordered = torch.where(full, mean.flatten(1), torch.inf).sort(dim=1).values
+        level = ordered.gather(1, (count - 1).clamp(min=0) // 2).view(-1, 1, 1, 1, 1)
+        known = (share > LEAST_SHARE) & (count > 0).view_as(level)
+        mean = torch.where(known, (mean / level).clamp(*RANGE).log(), 0.0)
         coefficients = self.layers(torch.cat([mean, share], dim=1))
         return smooth_field(coefficients, GRID, self.degree, inscribed=True)
 

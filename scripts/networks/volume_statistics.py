@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["STATISTICS", "volume_statistics"]
+__all__ = ["STATISTICS", "block_means", "volume_statistics"]
 
 BANDS, ROUGH_BANDS = 24, 6
 BLOCKS = 3
@@ -48,7 +48,7 @@ def volume_statistics(volumes: Tensor) -> Tensor:
             (_mean(x, tissue) - TISSUE).clamp(min=0),
         )
     ]
-    brightness = _blocks(x * tissue) / (_blocks(tissue) + SMALL)
+    brightness = block_means((x * tissue)[:, None], BLOCKS) / (block_means(tissue[:, None], BLOCKS) + SMALL)
     found.append((brightness.flatten(1) / _mean(x, tissue).clamp(min=SMALL)[:, None]).clamp(0, 2))
     found += [torch.log(_count(x > edge) / size + RARE)[:, None] for edge in EDGES]
     return torch.cat(found, dim=1)
@@ -125,12 +125,15 @@ def _bands(x: Tensor, number: int) -> Tensor:
     return x @ _shares(x.shape[1], number).T if torch.onnx.is_in_onnx_export() else F.adaptive_avg_pool1d(x, number)
 
 
-def _blocks(x: Tensor) -> Tensor:
-    """Means of ``(B, H, W, D)`` in blocks, ``(B, BLOCKS, BLOCKS, BLOCKS)``."""
+def block_means(x: Tensor, number: int) -> Tensor:
+    """Means of ``(B, C, H, W, D)`` in some blocks along each axis, ``(B, C, number, number, number)``.
+
+    They overlap where a size is no multiple, as those of adaptive pooling.
+    """
     if not torch.onnx.is_in_onnx_export():
-        return F.adaptive_avg_pool3d(x, BLOCKS)
-    for size in (x.shape[3], x.shape[2], x.shape[1]):  # the last axis is pooled and becomes the first
-        x = (x @ _shares(size, BLOCKS).T).permute(0, 3, 1, 2)
+        return F.adaptive_avg_pool3d(x, number)
+    for size in (x.shape[4], x.shape[3], x.shape[2]):  # the last axis is pooled and becomes the first
+        x = (x @ _shares(size, number).T).permute(0, 1, 4, 2, 3)
     return x
 
 

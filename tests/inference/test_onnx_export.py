@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from scripts.inference import onnx_model
-from scripts.inference.onnx_export import SliceGraph, VerdictGraph, VolumeGraph, export, write_model
+from scripts.inference.onnx_export import FieldGraph, SliceGraph, VerdictGraph, VolumeGraph, export, write_model
 from scripts.inference.onnx_model import OnnxModel
+from scripts.inference.volume_inferer import judged
 from scripts.networks import ResidualUNet
+from scripts.repairs import noise_std, remove_noise
 from tests.helpers.exported import small_restorer
 
 SIZES = [(45, 54, 33), (16, 17, 18), (64, 31, 40)]
@@ -19,6 +21,14 @@ SIZES = [(45, 54, 33), (16, 17, 18), (64, 31, 40)]
 
 def image(size, seed=0):
     return torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(seed)) * 900 + 50
+
+
+def noisy(size, std=0.04, seed=0):
+    """An ellipsoid with a rectangle in it, in air with Rician noise, ``(H, W, D)``."""
+    generator = torch.Generator().manual_seed(seed)
+    axes = torch.meshgrid(*(torch.linspace(-1.6, 1.6, n) for n in size), indexing="ij")
+    clean = (sum(axis.square() for axis in axes) < 1) * (0.6 + 0.2 * axes[0] + 0.2 * (axes[1].abs() < 0.3))
+    return torch.hypot(*(part * clean + std * torch.randn(size, generator=generator) for part in (1, 0)))
 
 
 def run(model, word, *arguments):
@@ -37,12 +47,51 @@ def test_graphs_take_any_size_and_unit_and_answer_as_torch_does(small, size):
         ("verdict", VerdictGraph(network.verdict), (x, scale)),
         ("volumes", VolumeGraph(network.volumes), (x, scale, levels)),
         ("slices", SliceGraph(network.slices), (x, scale)),
+        ("field", FieldGraph(network.field), (x, scale)),
     ):
         wanted, given = graph(*arguments), run(model, word, *arguments)
-        for one, other in zip(wanted if isinstance(wanted, tuple) else (wanted,), given, strict=True):
-            unit = 1.0 if word == "verdict" else 750.0
+        outputs = model.manifest["graphs"][word]["outputs"]
+        for name, one, other in zip(outputs, wanted if isinstance(wanted, tuple) else (wanted,), given, strict=True):
+            unit = 750.0 if other.shape == x.shape else 1.0
             np.testing.assert_allclose(other, one.numpy(), atol=1e-4 * unit, rtol=0)
-            assert other.shape == ((1, 10) if word == "verdict" else x.shape)
+            assert other.shape == {"levels": (1, 10), "strength": (1,)}.get(name, x.shape)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (12, 40, 6)])
+@torch.no_grad()
+def test_the_verdict_sees_no_air_far_from_the_head_whatever_the_size(small, size):
+    network, scale = small_restorer(), torch.tensor([-100.0, 300.0])
+    tight = torch.full((1, 1, *size), 0.5)
+    wide = torch.nn.functional.pad(tight, (0, 20, 47, 0, 30, 30))
+    seen = [judged(volume).shape[2:] for volume in (wide, tight)]
+    assert [n < m for n, m in zip(seen[0], wide.shape[2:], strict=True)] == [True] * 3
+    assert all(n >= 16 for n in seen[1])
+    for volume in (wide, tight, torch.zeros_like(tight)):
+        given = run(OnnxModel(small[0]), "verdict", volume * 400 - 100, scale)[0]
+        np.testing.assert_allclose(given, network.verdict(judged(volume)).sigmoid().numpy(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(45, 54, 33), (20, 21, 19), (64, 31, 40)])
+@torch.no_grad()
+def test_noise_is_measured_and_removed_as_torch_does_it(small, monkeypatch, size):
+    model, volume = OnnxModel(small[0]), noisy(size)
+    std = noise_std(volume)
+    assert std == pytest.approx(0.04, rel=0.1)
+    assert model.noise_std(volume.numpy()) == pytest.approx(std, rel=1e-4)
+    assert model.noise_std(volume.numpy() + 0.1) == noise_std(volume + 0.1) == 0
+    wanted = remove_noise(volume, std)
+    for voxels in (14 * 14 * size[2], 10**9):  # in parts of 8 rows and columns and three on either side, and as a whole
+        monkeypatch.setattr(onnx_model, "VOXELS", voxels)
+        np.testing.assert_allclose(model.without_noise(volume.numpy(), std), wanted.numpy(), atol=2e-3 * std, rtol=0)
+
+
+def test_noise_is_removed_in_any_unit(small):
+    model, volume = OnnxModel(small[0]), noisy((24, 22, 20))[None, None]
+    scale, std, guide = torch.tensor([50.0, 800.0]), torch.tensor([0.04]), volume.flip(2)
+    for word, more in (("noise_threshold", ()), ("noise_weight", (guide,)), ("noise_average", (guide,))):
+        one = run(model, word, volume, torch.tensor([0.0, 1.0]), std, *more)[0]
+        other = run(model, word, volume * 750 + 50, scale, std * 750, *(part * 750 + 50 for part in more))[0]
+        np.testing.assert_allclose((other - 50) / 750, one, atol=1e-4)
 
 
 @torch.no_grad()

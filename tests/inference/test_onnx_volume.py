@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from scripts.anatomy.damage_kinds import KINDS
 from scripts.demo.restoration import demo_head
 from scripts.files.nifti_image import nifti_image
 from scripts.inference import volume_inferer
@@ -27,12 +28,26 @@ def unrepaired(volumes, dark=False):
     return Repaired(volumes, torch.zeros_like(volumes, dtype=torch.bool), nothing, nothing)
 
 
+def unsharpened(volume):
+    return volume, 0.0
+
+
 @lru_cache
 def noisy(spacing_mm=4.0):
     head = demo_head(5, spacing_mm=spacing_mm).get_fdata()
     rng = np.random.default_rng(1)
     noise = 0.04 * np.percentile(head, 99.5)
     return np.hypot(head + noise * rng.standard_normal(head.shape), noise * rng.standard_normal(head.shape))
+
+
+@lru_cache
+def uneven():
+    head = demo_head(4, spacing_mm=4.0).get_fdata()
+    gains = [
+        np.linspace(-0.3, 0.3, size).reshape([-1 if one == axis else 1 for one in range(3)])
+        for axis, size in enumerate(head.shape)
+    ]
+    return head * np.exp(sum(gains))
 
 
 def spaced(*sizes):
@@ -58,24 +73,35 @@ HEADS = {
     "far away": lambda: stored(noisy() / noisy().max() + 1e9, spaced(2, 2, 2), np.float64),
     "padded": lambda: stored(np.pad(noisy(), 5, constant_values=-1024.0), spaced(2, 2, 2)),
     "NaN around it": lambda: stored(np.pad(noisy(), 3, constant_values=np.nan), spaced(2, 2, 2)),
+    "a bias field": lambda: stored(uneven(), spaced(2, 2, 2)),
+    "a bias field, 1 mm": lambda: stored(uneven(), spaced(1, 1.1, 1)),
+    "a bias field, thick slices": lambda: stored(uneven(), spaced(1.5, 1.5, 6)),
     "a hot voxel": lambda: stored(np.where(noisy() == noisy().ravel()[9000], 1e5, noisy()), spaced(2, 2, 2)),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", HEADS)
-def test_it_equals_torch(small, tmp_path, monkeypatch, kind):
+REPAIRED = dict.fromkeys(HEADS, "noise") | dict.fromkeys(
+    ("coarse", "padded", "NaN around it", "a bias field", "a bias field, 1 mm"), "uneven brightness"
+) | {"a bias field, thick slices": ""}  # fmt: skip
+"""What is undone: noise where the air was left alone, else a field, which is told in sagittal slices."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "gate"), [*((kind, True) for kind in HEADS), ("2 mm", False), ("a bias field", False)]
+)
+def test_it_equals_torch(small, tmp_path, monkeypatch, kind, gate):
     monkeypatch.setattr(volume_inferer, "repair", unrepaired)
-    monkeypatch.setattr(volume_inferer, "remove_blur", lambda volume: (volume, 0.0))
-    monkeypatch.setattr(volume_inferer, "noise_std", lambda volume: 0.0)
-    monkeypatch.setattr(volume_inferer, "LEAST_FIELD", np.inf)
+    monkeypatch.setattr(volume_inferer, "remove_blur", unsharpened)
     image = HEADS[kind]()
     path = tmp_path / "head.nii.gz"
     nib.save(image, path)
-    options = {"network_def": SMALL, "weights": str(small[1]), "gate": False, "device": "cpu", "amp": False}
+    options = {"network_def": SMALL, "weights": str(small[1]), "gate": gate, "device": "cpu", "amp": False}
     wanted = Restorer(**options)(path)
     model = OnnxModel(small[0])
     volume = load_volume(path, 8.0)
-    done = restore_volume(volume, shown(volume, model), model, None)
+    done = restore_volume(volume, shown(volume, model), model, Gate() if gate else None)
+    if done.verdict:
+        assert done.verdict.repaired == tuple(filter(None, [REPAIRED[kind]]))
     given = nifti_image(done.values, volume.affine, volume.meta)
     assert given.get_data_dtype() == wanted.get_data_dtype()
     np.testing.assert_allclose(given.affine, wanted.affine)
@@ -94,60 +120,86 @@ class Told:
     manifest = {  # noqa: RUF012
         "image": {"spacing_mm": 2.0, "coarsest_mm": 8 / 3},
         "verdict": {"kinds": ("noise", "dropout", "holes", "blur", "bias"), "least": 0.2, "outside": 0.5},
+        "repairs": {"noise": 0.2, "field": 0.05, "most_noise": 0.5, "unknown": 0.4},
     }
     has_verdict = True
 
-    def __init__(self, **levels):
+    def __init__(self, std=0.0, strength=0.0, **levels):
         self.odds = np.array([levels.get(kind, 0.0) for kind in (*self.manifest["verdict"]["kinds"], "outside")])
-        self.called = []
+        self.std, self.strength, self.called, self.told = std, strength, [], None
 
     def levels(self, image, one):
         self.called.append("verdict")
         return self.odds.astype(np.float32)
 
-    def volume(self, image, levels):
+    def volume(self, image, levels, one):
         self.called.append("volume")
+        self.told = levels.tolist()
         return image + 0.1
 
-    def slices(self, image):
+    def slices(self, image, one):
         self.called.append("slices")
         return image + 0.2
 
+    def noise_std(self, image):
+        return self.std
 
-def some_kinds(levels, outside):
+    def without_noise(self, image, std):
+        self.called.append("noise")
+        return image * 0.9
+
+    def without_field(self, image):
+        self.called.append("field")
+        return image * 0.8, self.strength
+
+
+def some_kinds(levels, outside, repaired):
     """A gate for some kinds of damage."""
-    padded = [*levels, *[0.0] * 4]
-    return Gate(0.2, 0.5)(padded, outside)
+    found = dict(zip(Told.manifest["verdict"]["kinds"], levels, strict=True))
+    return Gate(0.2, 0.5)([found.get(kind, 0.0) for kind in KINDS], outside, repaired)
 
 
 @pytest.mark.parametrize(
-    ("levels", "name", "called"),
+    ("levels", "name", "called", "said"),
     [
-        ({"noise": 0.1}, FINE, []),
-        ({"noise": 0.9, "outside": 0.6}, OUTSIDE, []),
-        ({"noise": 0.6}, DAMAGED, ["volume"]),
-        ({"holes": 0.4}, DAMAGED, ["volume"]),
-        ({"holes": 0.6}, DAMAGED, ["slices"]),
-        ({"dropout": 0.6, "noise": 0.8}, DAMAGED, ["slices"]),
-        ({"dropout": 0.6, "blur": 0.8}, DAMAGED, ["volume"]),
-        ({"bias": 0.3}, DAMAGED, ["volume"]),
+        ({"noise": 0.1}, FINE, ["field"], []),
+        ({"noise": 0.9, "outside": 0.6}, OUTSIDE, [], []),
+        ({"noise": 0.6}, DAMAGED, ["volume"], ["noise is left"]),
+        ({"noise": 0.3}, DAMAGED, ["field", "volume"], ["noise is left"]),
+        ({"noise": 0.6, "std": 0.1}, DAMAGED, ["noise", "verdict"], []),
+        ({"noise": 0.6, "std": 0.1, "blur": 0.3}, DAMAGED, ["noise", "verdict", "volume"], []),
+        ({"holes": 0.4}, DAMAGED, ["field", "volume"], []),
+        ({"holes": 0.6, "strength": 0.1}, DAMAGED, ["slices"], ["voxels were lost"]),
+        ({"dropout": 0.6, "noise": 0.8, "std": 0.1}, DAMAGED, ["slices"], ["voxels were lost", "noise is left"]),
+        ({"dropout": 0.6, "blur": 0.8}, DAMAGED, ["volume"], ["voxels were lost"]),
+        ({"bias": 0.3}, DAMAGED, ["field", "volume"], ["uneven brightness"]),
+        ({"bias": 0.3, "outside": 0.45}, DAMAGED, ["volume"], ["uneven brightness"]),
+        ({"bias": 0.1, "strength": 0.1}, DAMAGED, ["field", "verdict"], []),
     ],
 )
-def test_the_verdict_chooses(levels, name, called):
+def test_the_verdict_chooses(levels, name, called, said):
     model = Told(**levels)
     volume = Loaded(noisy().astype(np.float32), spaced(2, 2, 2), {})
     done = restore_volume(volume, shown(volume, model), model, some_kinds)
     assert (done.verdict.name, model.called) == (name, ["verdict", *called])
-    assert bool(called) != np.array_equal(done.values, volume.values)
-    lost = max(levels.get("holes", 0), levels.get("dropout", 0)) >= 0.5
-    said = ["voxels were lost"] * lost + ["noise is left"] * (bool(called) and levels.get("noise", 0) >= 0.2)
-    said += ["uneven brightness"] * ("bias" in levels)
+    changed = {"noise", "volume", "slices"}.intersection(called) or levels.get("strength")
+    assert bool(changed) != np.array_equal(done.values, volume.values)
     assert [line[: len(text)] for line, text in zip(done.warnings, said, strict=True)] == said
+    if "noise" in called and model.told:
+        assert model.told[0] == 0  # of which there is none any more
+
+
+def test_a_manifest_without_repairs_leaves_all_to_the_network():
+    model = Told(noise=0.6, std=0.1, strength=0.1)
+    model.manifest = Told.manifest | {"repairs": None}
+    volume = Loaded(noisy().astype(np.float32), spaced(2, 2, 2), {})
+    restore_volume(volume, shown(volume, model), model, None)
+    assert model.called == ["verdict", "volume"]
 
 
 def test_a_network_that_makes_no_sense_is_refused():
     model = Told(noise=0.9)
-    model.volume = lambda image, levels: image * np.nan
+    model.volume = lambda image, levels, one: image * np.nan
     volume = Loaded(noisy().astype(np.float32), spaced(2, 2, 2), {})
     with pytest.raises(ValueError, match="largest correction is nan times the intensity range"):
         restore_volume(volume, shown(volume, model), model, None)

@@ -58,6 +58,21 @@ def test_the_transform_is_the_cosine_transform_of_all_blocks(head):
         np.testing.assert_allclose(noise._cosines() @ blocks[:, 0, i, j], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [(9, 5, 7), (24, 31, 20)])
+def test_the_steps_of_an_export_are_those_of_the_filter(head, size):
+    std, start = 0.04, (head.shape[0] // 2, head.shape[1] // 2, 4)  # from air into the head
+    volume = rician(head, std)[tuple(slice(s, s + n) for s, n in zip(start, size, strict=True))]
+    rough = noise.thresholded(volume / std)
+    torch.testing.assert_close(rough * std, noise._filtered(volume, std), atol=1e-4 * std, rtol=0)
+    done = noise.averaged(volume / std, noise.weighted(volume / std, rough))
+    torch.testing.assert_close(done * std, remove_noise(volume, std), atol=2e-3 * std, rtol=0)
+
+
+def test_no_coefficient_is_kept_or_left_out_by_rounding():
+    values = torch.tensor([-2.46, -2.4, 0.0, 2.34, 2.4, 2.46]) * 0.1
+    torch.testing.assert_close(noise._kept(values, 0.1), torch.tensor([1, 0.5, 0, 0, 0.5, 1]), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("signal", [0.0, 1.0, 2.5, 8.0, 33.0])
 def test_the_mean_is_that_of_rices_distribution(signal):
     mean = torch.tensor([0.1 * stats.rice.mean(signal)])

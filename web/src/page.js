@@ -79,10 +79,11 @@ worker.onerror = (event) => {
   say(`the page cannot compute here: ${event.message ?? "the worker did not start"}`, true);
 };
 
-function words({ name, levels, least, outside }) {
+function words({ name, levels, repaired, least, outside }) {
   if (name === "outside") return `it is no T1-weighted head (probability ${outside.toFixed(2)}) and stays as it was.`;
-  const kinds = Object.entries(levels).filter(([, level]) => level >= least).sort((a, b) => b[1] - a[1]);
-  return kinds.length ? `${kinds.map(([kind, level]) => `${kind} ${level.toFixed(2)}`).join(", ")}.` : "no damage was found.";
+  const kinds = Object.entries(levels).filter(([kind, level]) => level >= least && !repaired.includes(kind)).sort((a, b) => b[1] - a[1]);
+  const found = [...repaired.map((kind) => `${kind} (undone)`), ...kinds.map(([kind, level]) => `${kind} ${level.toFixed(2)}`)];
+  return found.length ? `${found.join(", ")}.` : "no damage was found.";
 }
 
 $("file").onchange = ({ target }) => target.files[0] && open(target.files[0]);

@@ -4,11 +4,12 @@
 import { hide, intensityRange, roundHalfEven } from "./intensity.js";
 
 const THICK = 1.25, LOST = ["dropout", "holes"], LEAST_LOST = 0.5, LEARNT = [...LOST, "noise"], MOST_OTHER = 0.7;
-const NOTHING = 0.03, MOST = 5, FEWEST = 16, PERCENTILE = 0.995, STRIDE = 11, SLICES = 16, BEYOND = ["motion"];
+const NOTHING = 0.03, MOST = 5, PERCENTILE = 0.995, STRIDE = 11, SLICES = 16, BEYOND = ["motion"], UNDONE = ["noise"];
+const VOXELS = 3e5, MARGIN = 3, FIELD = "uneven brightness";
 const AXES = { sagittal: ["I", "P", "R"], coronal: ["I", "L", "P"], axial: ["P", "L", "S"] };
 const SIDES = { R: [0, 1], L: [0, -1], A: [1, 1], P: [1, -1], S: [2, 1], I: [2, -1] };
 
-/** Restore a volume of readNifti; `run(word, feeds)` gives the first output of a graph. */
+/** Restore a volume of readNifti; `run(word, feeds)` gives what model.js says. */
 export async function restore(volume, manifest, run, { gate = true, progress = () => {} } = {}) {
   const { spacing_mm: target, coarsest_mm: coarsest } = manifest.image;
   const plane = planeOf(volume.affine, coarsest), turn = turnTo(volume.affine, AXES[plane]);
@@ -30,18 +31,21 @@ export async function restore(volume, manifest, run, { gate = true, progress = (
     factors[2] = 1;
     pred = await byParts(image, factors, (part) => slices(part, run), progress);
   } else {
-    const odds = await oddsOf(image, dealOut(image, factors)[0], run);
-    verdict = judge(odds, manifest.verdict);
-    const lost = Math.max(...LOST.map((kind) => verdict.levels[kind])) >= LEAST_LOST;
-    const other = Math.max(...Object.entries(verdict.levels).map(([kind, level]) => (LEARNT.includes(kind) ? 0 : level)));
+    const found = await repaired(image, plane, factors, manifest, run);
+    pred = found.image;
+    verdict = judge(found.odds, manifest.verdict, found.done);
+    if (gate && verdict.name === "outside") return { data: volume.data.slice(), verdict, warnings, plane };
     if (!gate || verdict.restores) {
+      const levels = found.odds.slice(0, -1), lost = isLost(verdict.levels), has = (kind) => verdict.levels[kind] >= verdict.least;
+      const other = Math.max(...Object.entries(verdict.levels).map(([kind, level]) => (LEARNT.includes(kind) ? 0 : level)));
       if (lost) warnings.push("voxels were lost: there are no repairs by formula here, a network fills them.");
-      if (verdict.levels.bias >= verdict.least) warnings.push("uneven brightness is not undone here.");
-      const levels = odds.slice(0, -1);
-      const whole = (part) => run("volumes", { image: part, levels: { data: levels, shape: [1, levels.length] } });
-      pred = await byParts(image, factors, lost && other <= MOST_OTHER ? (part) => slices(part, run) : whole, progress);
+      if (has("noise") && !found.done.includes("noise")) warnings.push("noise is left to a network: the air does not show how strong it is.");
+      if (has("bias") && !found.done.includes(FIELD)) warnings.push("uneven brightness is left to a network.");
+      const one = found.done.length ? brightEnd(pred) : 1;
+      if (found.done.includes("noise")) levels[manifest.verdict.kinds.indexOf("noise")] = 0;
+      const whole = (part) => run("volumes", { image: part, one, levels: { data: levels, shape: [1, levels.length] } });
+      pred = await byParts(pred, factors, lost && other <= MOST_OTHER ? (part) => slices(part, run, one) : whole, progress);
     }
-    if (gate && verdict.name === "outside") return { data: volume.data.slice(), verdict, warnings };
   }
   let difference = { data: pred.data.map((value, i) => value - image.data[i]), shape: image.shape };
   const largest = difference.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -60,31 +64,85 @@ export async function restore(volume, manifest, run, { gate = true, progress = (
   return { data: turnedBack({ data: result, shape: turned.shape }, turn, volume.shape), verdict, warnings, plane };
 }
 
-function judge(odds, { kinds, least, outside }) {
+/** The image without noise and without its bias field, where they are known, what was done, and the odds. */
+async function repaired(image, plane, factors, { repairs, verdict: { kinds } }, run) {
+  const noise = kinds.indexOf("noise"), done = [];
+  let odds = await oddsOf(image, factors, run);
+  const level = odds[noise];
+  if (!repairs || isLost(Object.fromEntries(kinds.map((kind, i) => [kind, odds[i]])))) return { image, done, odds };
+  const std = level > repairs.noise ? (await run("noise_level", { image })).data[0] : 0;
+  if (std) {
+    image = await withoutNoise(image, std, run);
+    const after = await oddsOf(image, factors, run);
+    odds = odds.map((before, i) => (i === noise || i === kinds.length ? before : Math.min(before, after[i])));
+    done.push("noise");
+  }
+  if (plane === "sagittal" && odds[kinds.length] < repairs.unknown && level < repairs.most_noise && !done.length) {
+    const flat = await run("field", { image });
+    if (flat.second[0] > repairs.field) {
+      image = { data: flat.data, shape: image.shape };
+      const after = await oddsOf(image, factors, run);
+      odds = odds.map((before, i) => (i === kinds.length ? before : after[i]));
+      done.push(FIELD);
+    }
+  }
+  return { image, done, odds };
+}
+
+async function withoutNoise(image, std, run) {
+  const [height, width, depth] = image.shape, size = Math.max(MARGIN, Math.trunc(Math.sqrt(VOXELS / depth)) - 2 * MARGIN);
+  let guide = null;
+  for (const word of ["noise_threshold", "noise_weight", "noise_average"]) {
+    const done = { data: new Float32Array(image.data.length), shape: image.shape };
+    for (let i = 0; i < height; i += size)
+      for (let j = 0; j < width; j += size) {
+        const [top, left] = [i, j].map((start) => Math.max(0, start - MARGIN));
+        const [bottom, right] = [[i, height], [j, width]].map(([start, all]) => Math.min(all, start + size + MARGIN));
+        const some = (whole) => whole && cut(whole, top, bottom, left, right);
+        const part = await run(word, { image: some(image), std, guide: some(guide) });
+        for (let row = i; row < Math.min(height, i + size); row++) {
+          const first = ((row - top) * (right - left) + j - left) * depth, count = (Math.min(width, j + size) - j) * depth;
+          done.data.set(part.data.subarray(first, first + count), (row * width + j) * depth);
+        }
+      }
+    guide = done;
+  }
+  return guide;
+}
+
+/** Some rows and columns. */
+function cut({ data, shape: [, width, depth] }, top, bottom, left, right) {
+  const count = (right - left) * depth, out = new Float32Array((bottom - top) * count);
+  for (let i = top; i < bottom; i++) out.set(data.subarray((i * width + left) * depth, (i * width + right) * depth), (i - top) * count);
+  return { data: out, shape: [bottom - top, right - left, depth] };
+}
+
+const isLost = (levels) => Math.max(...LOST.map((kind) => levels[kind])) >= LEAST_LOST;
+
+function judge(odds, { kinds, least, outside }, repaired) {
   const levels = Object.fromEntries(kinds.map((kind, i) => [kind, odds[i]])), out = odds[kinds.length];
-  const damaged = Math.max(...Object.values(levels)) >= least;
+  const damaged = repaired.length > 0 || Math.max(...Object.values(levels)) >= least;
   const name = out >= outside ? "outside" : damaged ? "damaged" : "fine";
-  const called = Math.max(...kinds.filter((kind) => !BEYOND.includes(kind)).map((kind) => levels[kind])) >= least;
-  return { name, levels, outside: out, least, restores: name === "damaged" && called };
+  const undone = [...BEYOND, ...UNDONE.filter((kind) => repaired.includes(kind))];
+  const called = Math.max(...kinds.filter((kind) => !undone.includes(kind)).map((kind) => levels[kind])) >= least;
+  return { name, levels, repaired, outside: out, least, restores: name === "damaged" && called };
 }
 
-async function oddsOf(image, part, run) {
+const oddsOf = async (image, factors, run) =>
+  (await run("verdict", { image: dealOut(image, factors)[0], one: brightEnd(image) })).data;
+
+function brightEnd(image) {
   const some = Float32Array.from({ length: Math.ceil(image.data.length / STRIDE) }, (_, i) => image.data[i * STRIDE]).sort();
-  const one = Math.max(1e-3, some[Math.max(1, Math.trunc(PERCENTILE * some.length)) - 1]);
-  const shape = part.shape.map((length) => Math.max(FEWEST, length)), data = new Float32Array(shape[0] * shape[1] * shape[2]);
-  for (let i = 0, place = 0; i < part.shape[0]; i++)
-    for (let j = 0; j < part.shape[1]; j++)
-      for (let k = 0; k < part.shape[2]; k++) data[(i * shape[1] + j) * shape[2] + k] = part.data[place++];
-  return (await run("verdict", { image: { data, shape }, one })).data;
+  return Math.max(1e-3, some[Math.max(1, Math.trunc(PERCENTILE * some.length)) - 1]);
 }
 
-async function slices(part, run) {
+async function slices(part, run, one = 1) {
   const [height, width, depth] = part.shape, number = Math.ceil(depth / SLICES), data = new Float32Array(part.data.length);
   for (let n = 0; n < number; n++) {
     const first = Math.floor((n * depth) / number), end = Math.floor(((n + 1) * depth) / number), some = end - first;
     const piece = new Float32Array(height * width * some);
     for (let i = 0; i < height * width; i++) piece.set(part.data.subarray(i * depth + first, i * depth + end), i * some);
-    const done = await run("slices", { image: { data: piece, shape: [height, width, some] } });
+    const done = await run("slices", { image: { data: piece, shape: [height, width, some] }, one });
     for (let i = 0; i < height * width; i++) data.set(done.data.subarray(i * some, (i + 1) * some), i * depth + first);
   }
   return { data, shape: part.shape };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Restores files as the page does, without a browser: node restore.mjs MODEL OUT [--no-gate] FILE ...
-// Prints a line of JSON for each: verdict, and seconds of one processor.
+// Prints a line of JSON for each: verdict, what was undone, and seconds of one processor.
 
 import * as ort from "onnxruntime-web/wasm";
 import { readFile, writeFile } from "node:fs/promises";
@@ -22,7 +22,7 @@ for (const file of rest.filter((one) => one !== "--no-gate")) {
     const name = `${basename(file).replace(/\.nii(\.gz)?$/, "")}_restored.nii.gz`;
     await writeFile(join(out, name), await writeNifti(volume, data));
     const { user, system } = process.cpuUsage(before);
-    console.log(JSON.stringify({ name, verdict: verdict?.name, plane, seconds: (user + system) / 1e6 }));
+    console.log(JSON.stringify({ name, verdict: verdict?.name, repaired: verdict?.repaired, plane, seconds: (user + system) / 1e6 }));
   } catch (error) {
     console.log(JSON.stringify({ name: basename(file), error: error.message }));
   }
