@@ -14,6 +14,7 @@ from monai.inferers import Inferer
 from torch import Tensor
 
 from ..anatomy.damage_kinds import KINDS
+from ..networks.error_spread import voxel_features
 from ..repairs import noise_std, remove_blur, remove_noise, repair
 from ..transforms.plane import PLANE
 from .gate import OUTSIDE, Gate, Verdict
@@ -115,7 +116,8 @@ class VolumeInferer(Inferer):
                 result[part][:, :1] = both[:, :1] * scale
             if self.uncertainty:
                 log_sd = (both if left.equal(levels) else _restored(seen, network, levels))[:, 1:]
-                result[part][:, 2:] = network.spread(log_sd, seen[:, 1:], odds[:-1], done).exp() * scale
+                features = voxel_features(log_sd, seen[:, 1:], result[part][:, :1] / scale, volume[part] / scale)
+                result[part][:, 2:] = network.spread(features, odds[:-1], done).exp() * scale
         return result
 
     @torch.no_grad()

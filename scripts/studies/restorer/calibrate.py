@@ -14,7 +14,7 @@ from ...files.atomic import replacing
 from ...inference.gate import Gate
 from ...inference.volume_inferer import VolumeInferer
 from ...networks import ErrorSpread
-from ...networks.error_spread import COVERAGES, REPAIRS
+from ...networks.error_spread import COVERAGES, known, voxel_features
 from ..command_line import run_command, say
 from .measure import cases, damages, restorer
 
@@ -24,7 +24,7 @@ VOXELS = 2000
 """Of each head, at random."""
 LEAST = 1e-5
 """Error below which it does not matter."""
-STEPS, RATE = 1500, 0.02
+STEPS, RATE, DECAY = 1500, 0.02, 1e-4
 
 
 @torch.no_grad()
@@ -52,20 +52,23 @@ def calibrate(dataset_dir: str, weights: str, path: str, heads: int = 8, seed: i
     for name, steps in damages().items():
         for damaged, clean, inside in cases(dataset_dir, "validation", steps, heads, seed):
             high = float(np.percentile(damaged.numpy(), 99.5))
-            result = inferer(damaged / high, network)[0].flatten(1)
-            if result[2].isnan().any():
+            restored, filled, sd = inferer(damaged / high, network)[0]
+            if sd.isnan().any():
                 continue
             places = inside.flatten().nonzero()[:, 0]
             places = places[torch.randint(len(places), (VOXELS,))]
-            error = (result[0] - clean.flatten() / high).abs()[places]
+            error = (restored - clean / high).abs().flatten()[places]
             if not error.any():
                 continue
             assert inferer.verdict is not None
-            known = [*inferer.verdict.levels.values(), *(float(one in inferer.verdict.repaired) for one in REPAIRS)]
-            rows.append(_features(result[2][places].log(), result[1][places], error, known))
+            features = voxel_features(
+                *(part[None, None] for part in (sd.log(), filled, restored, damaged[0, 0] / high))
+            )
+            told = known(torch.tensor([*inferer.verdict.levels.values()]), inferer.verdict.repaired)
+            rows.append(_row(features[0].flatten(1)[:, places], told, error))
         say(f"{name}: {len(rows)} heads so far")
     numbers, widths = fitted(torch.cat(rows))
-    network.spread.numbers.copy_(numbers)
+    network.spread.numbers.copy_(numbers.view_as(network.spread.numbers))
     network.spread.widths.copy_(widths)
     state = {key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()}
     with replacing(Path(path)) as partial:
@@ -73,21 +76,16 @@ def calibrate(dataset_dir: str, weights: str, path: str, heads: int = 8, seed: i
     say(f"numbers {[round(one, 3) for one in numbers.tolist()]}, widths {[round(one, 3) for one in widths.tolist()]}")
 
 
-def _features(log_sd: Tensor, filled: Tensor, error: Tensor, known: list[float]) -> Tensor:
-    """Of each voxel 1, log sd, filled, levels, repairs, and the logarithm of its error."""
-    told = torch.tensor(known).expand(len(log_sd), -1)
-    return torch.cat(
-        [torch.ones(len(log_sd), 1), log_sd[:, None], filled[:, None], told, error.clamp(min=LEAST).log()[:, None]],
-        dim=1,
-    )
+def _row(features: Tensor, told: Tensor, error: Tensor) -> Tensor:
+    """Of each voxel the products of its features and of what is known of the volume, and the logarithm of its error."""
+    products = torch.einsum("iv,k->vik", features, told).flatten(1)
+    return torch.cat([products, error.clamp(min=LEAST).log()[:, None]], dim=1)
 
 
 def fitted(table: Tensor) -> tuple[Tensor, Tensor]:
     """Numbers and half widths of the intervals for a table, one row for each voxel, whose last column is log error."""
     with torch.enable_grad():
-        numbers = torch.zeros(table.shape[1] - 1)
-        numbers[1] = 1.0
-        numbers.requires_grad_(True)
+        numbers = torch.zeros(table.shape[1] - 1, requires_grad=True)
         log_widths = torch.tensor([0.5, 1.5, 2.5]).log().requires_grad_(True)
         optimiser = torch.optim.Adam([numbers, log_widths], RATE)
         shares = torch.tensor(COVERAGES)
@@ -96,6 +94,7 @@ def fitted(table: Tensor) -> tuple[Tensor, Tensor]:
                 group["lr"] = RATE * (1 - step / STEPS)
             above = table[:, -1:] - (table[:, :-1] @ numbers)[:, None] - log_widths
             loss = torch.maximum(shares * above, (shares - 1) * above).mean(dim=0).sum()
+            loss = loss + DECAY * numbers.square().sum()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...anatomy.head_mask import head_mask
@@ -31,6 +33,7 @@ from ...corruptions import (
     RandUndersampling,
 )
 from ...data.cohort import load_datalist
+from ...evaluation.statistics import bootstrap_interval
 from ...inference.evaluator import load_network
 from ...inference.gate import Gate
 from ...inference.volume_inferer import VolumeInferer
@@ -127,6 +130,7 @@ def measure(
     only: Sequence[str] = (),
     weights: str = str(WEIGHTS),
     seed: int = 7,
+    people: bool = False,
 ) -> None:
     """Print a table: PSNR in dB in the head's voxels of the slices with brain, and what its intervals hold; means.
 
@@ -137,8 +141,11 @@ def measure(
         only: damage of the table; by default all.
         weights: of the restorer.
         seed: of the damage.
+        people: print a second table, of the PSNR of restored heads by sex and age.
     """
     network = restorer(weights)
+    groups = _groups(load_datalist(dataset_dir, part)[: heads or None])
+    by_group: dict[str, list[str]] = {}
     widths = network.spread.widths
     gated, ungated = VolumeInferer(gate=Gate(), uncertainty=True), VolumeInferer()
     say("| damage | input | restored | without the gate | least gain of a head | verdicts | in 50/90/99 % | by error |")
@@ -160,13 +167,36 @@ def measure(
                 change = (result[0, 0] - damaged[0, 0]).abs()[inside]
                 intervals.append([*_held(error, sd, widths), _ranking(error, sd), _ranking(error, change)])
         table = np.array(values)
+        by_group[name] = [_mean(table[there, 1]) for there in groups.values()] if people else []
         gain = float((table[:, 1] - table[:, 0]).min()) if steps else 0.0
         cells = [f"{column.mean():.1f} ± {column.std():.1f}" if steps else "-" for column in table.T[:1]]
-        cells += [f"{column.mean():.1f} ± {column.std():.1f}" for column in table.T[1:]]
+        cells += [_mean(table[:, 1]), f"{table[:, 2].mean():.1f}"]
         cells += [f"{gain:+.1f}", ", ".join(f"{n} {v}" for v, n in verdicts.items())]
         held = 100 * np.array(intervals or [[np.nan] * 5]).mean(axis=0)
         cells += ["/".join(f"{one:.0f}" for one in held[:3]), f"{held[3]:.0f} ({held[4]:.0f})"]
         say(f"| {name} | {' | '.join(cells)} |")
+    if people:
+        say(f"| damage | {' | '.join(groups)} |\n|---|{'---|' * len(groups)}")
+        for name, found in by_group.items():
+            say(f"| {name} | {' | '.join(found)} |")
+
+
+def _groups(items: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.bool_]]:
+    """Which heads are of each sex and of each third of the ages."""
+    sexes, ages = (np.array([item.get(key) for item in items]) for key in ("sex", "age"))
+    groups = {f"{sex} ({np.sum(sexes == sex)})": sexes == sex for sex in sorted({sex for sex in sexes if sex})}
+    years = np.array([np.nan if age is None else float(age) for age in ages])
+    if np.isfinite(years).sum() >= 3:
+        limits = [-np.inf, *np.nanquantile(years, (1 / 3, 2 / 3)), np.inf]
+        for low, high in itertools.pairwise(limits):
+            there = (years > low) & (years <= high)
+            groups[f"{years[there].min():.0f} to {years[there].max():.0f} years ({there.sum()})"] = there
+    return groups
+
+
+def _mean(values: NDArray[np.floating]) -> str:
+    low, high = bootstrap_interval(values)
+    return f"{values.mean():.1f} [{low:.1f}, {high:.1f}]"
 
 
 def psnr(volume: Tensor, clean: Tensor, inside: Tensor) -> float:
