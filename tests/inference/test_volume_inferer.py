@@ -24,7 +24,7 @@ class Told(torch.nn.Module):
         super().__init__()
         odds = torch.logit(torch.tensor([level] + [0.01] * (len(KINDS) - 1) + [outside]))
         self.verdict = lambda volumes: odds.expand(len(volumes), -1)
-        self.spread = lambda log_sd, *known: log_sd
+        self.spread = lambda features, *known: features[:, 1:2]
         self.shapes: list[tuple[int, ...]] = []
 
     def forward(self, x: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
