@@ -7,13 +7,14 @@ Needs dipy, antspyx and bm4d, best in an environment of their own: bm4d may not 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...evaluation.statistics import bootstrap_interval
 from ...repairs import noise_std, remove_blur, remove_noise, repair
 from ...repairs.smooth_fill import fill_smoothly
 from ..command_line import run_command, say
@@ -30,7 +31,7 @@ Volume = NDArray[np.floating]
 Method = Callable[[Case], Volume]
 
 
-def compare(dataset_dir: str, part: str = "test", heads: int = 12, seed: int = 7) -> None:
+def compare(dataset_dir: str, part: str = "test", heads: int = 12, seed: int = 7, only: Sequence[str] = ()) -> None:
     """Print a table: PSNR in dB, as in ``measure`` and of the same damaged heads, and seconds.
 
     Args:
@@ -38,10 +39,13 @@ def compare(dataset_dir: str, part: str = "test", heads: int = 12, seed: int = 7
         part: of the cohort.
         heads: number of heads; five of them for BM4D.
         seed: of the damage.
+        only: damage of the table; by default all.
     """
     say("| damage | method | heads | PSNR | seconds a head |")
     say("|---|---|---|---|---|")
     for damage, steps in damages().items():
+        if only and damage not in only:
+            continue
         methods: dict[str, Method] = {"as it came": _volume, "formulas of the restorer alone": _formulas}
         methods |= {name: method for name, method in METHODS.items() if damage in SUITED[name]}
         for name, method in methods.items():
@@ -52,7 +56,8 @@ def compare(dataset_dir: str, part: str = "test", heads: int = 12, seed: int = 7
                 result = torch.from_numpy(np.ascontiguousarray(method(case), dtype=np.float32))
                 seconds.append(time.perf_counter() - begin)
                 values.append(psnr(result, case.clean, case.inside))
-            text = f"{np.mean(values):.1f} ± {np.std(values):.1f}"
+            low, high = bootstrap_interval(values)
+            text = f"{np.mean(values):.1f} [{low:.1f}, {high:.1f}]"
             say(f"| {damage} | {name} | {len(values)} | {text} | {np.mean(seconds):.1f} |")
 
 
