@@ -96,7 +96,8 @@ def _count(masks: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:
-    return (values * weights).sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3)).clamp(min=1)
+    """Weighted mean, summed axis by axis: a runtime may add a million float32 one by one, and lose digits."""
+    return (values * weights).sum(dim=3).sum(dim=2).sum(dim=1) / weights.sum(dim=(1, 2, 3)).clamp(min=1)
 
 
 def _window(size: int, device: torch.device) -> Tensor:
