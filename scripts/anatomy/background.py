@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .connected import connected_to_border
 
-__all__ = ["Constant", "border_constants", "surroundings", "within"]
+__all__ = ["Constant", "border_constants", "surroundings", "within", "zeros_between_tissue"]
 
 
 TILE = 4
@@ -104,6 +104,30 @@ def surroundings(dark: NDArray[np.bool_], margin: int = 0) -> NDArray[np.bool_]:
     for _ in range(margin):
         lasting = _spread(lasting, 2)
     return near & lasting
+
+
+def zeros_between_tissue(volume: NDArray[np.floating], tissue: float = 0.15, longest: int = 4) -> int:
+    """How many zeros lie in short runs with tissue before and behind, along any axis.
+
+    Where there are few, no voxels were lost: it is the first question of
+    :func:`~scripts.repairs.erased.find_erased`.
+
+    Args:
+        volume: shape ``(H, W, D)``, nothing 0, 99.5th percentile 1.
+        tissue: intensity from which there is tissue.
+        longest: voxels of a run.
+    """
+    zero, bright = volume == 0, volume > tissue
+    found = np.zeros_like(zero)
+    for axis in range(3):
+        zeros, ends, there = (np.moveaxis(one, axis, 0) for one in (zero, bright, found))
+        run = np.ones_like(zeros)
+        for length in range(1, longest + 1):
+            run = run[: len(zeros) - length + 1] & zeros[length - 1 :]
+            bounded = run[1:-1] & ends[: len(zeros) - length - 1] & ends[length + 1 :]
+            for place in range(length):
+                there[1 + place : 1 + place + len(bounded)] |= bounded
+    return int(np.count_nonzero(found))
 
 
 def _spread(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:

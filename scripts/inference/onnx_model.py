@@ -85,6 +85,10 @@ class OnnxModel:
         found: NDArray[np.float32] = self._run("verdict", image, one)[0][0]
         return found
 
+    def named(self, odds: NDArray[np.float32]) -> dict[str, float]:
+        """The level of each kind of damage, of what :meth:`levels` gives."""
+        return dict(zip(self.manifest["verdict"]["kinds"], odds[:-1].tolist(), strict=True))
+
     def volume(self, image: Volume, levels: NDArray[np.float32], one: float = 1.0) -> Volume:
         """Restore a volume ``(H, W, D)``, nothing 0 and the bright end ``one``."""
         restored: Volume = self._run("volumes", image, one, levels=levels[None])[0][0, 0]

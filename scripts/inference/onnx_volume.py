@@ -13,6 +13,7 @@ import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
+from ..anatomy.background import zeros_between_tissue
 from ..anatomy.domain import facts_of, notes
 from ..anatomy.intensity_range import FINE, HUGE, IntensityRange, hide, intensity_range
 from ..anatomy.planes import AUTO, plane_axcodes, plane_of, seen_voxels, voxel_sizes
@@ -52,6 +53,8 @@ UNEVEN = "uneven brightness is left to a network: it is divided out where a fiel
 NOTHING, MOST = 0.03, 5.0
 """Smallest correction of a voxel that has exactly the intensity of nothing, and the largest that makes sense, as shares
 of the intensity range: those of :class:`~scripts.transforms.RestoreOnInputGridd`."""
+FEWEST = 49
+"""Zeros between tissue, below which no voxels were lost."""
 PERCENTILE, STRIDE = 0.995, 11
 """That becomes 1 for a verdict, and every how many voxels one counts for it."""
 
@@ -216,8 +219,8 @@ def restore_volume(volume: Loaded, seen: Shown, model: OnnxModel, gate: Gate | N
         return RestoredVolume(volume.values, verdict, [])
     remarks: list[str] = []
     if verdict is None or verdict.restores:
-        levels, least = _levels(odds, model), model.manifest["verdict"]["least"]
-        lost = max(levels[kind] for kind in LOST) >= LEAST_LOST
+        levels, least = model.named(odds), model.manifest["verdict"]["least"]
+        lost = max(levels[kind] for kind in LOST) >= LEAST_LOST and zeros_between_tissue(seen.image) >= FEWEST
         by_slices = lost and max(level for kind, level in levels.items() if kind not in LEARNT) <= MOST_OTHER
         remarks += [UNREPAIRED] * lost
         remarks += [NOISY] * (levels["noise"] >= least and "noise" not in done)
@@ -234,16 +237,13 @@ def restore_volume(volume: Loaded, seen: Shown, model: OnnxModel, gate: Gate | N
 def _repaired(
     seen: Shown, factors: Sequence[int], model: OnnxModel
 ) -> tuple[NDArray[np.float32], list[str], NDArray[np.float32]]:
-    """The image without noise and without its bias field, where they are known, what was done, and the odds.
-
-    Where voxels were lost, the network for slices fills them and removes the noise.
-    """
+    """The image without noise and without its bias field, where they are known, what was done, and the odds."""
     image, limits = seen.image, model.manifest["repairs"]
     done: list[str] = []
     odds = _odds(image, factors, model)
-    levels = _levels(odds, model)
-    if limits is None or max(levels[kind] for kind in LOST) >= LEAST_LOST:
-        return image, done, odds
+    levels, lost = model.named(odds), zeros_between_tissue(image) >= FEWEST
+    if limits is None or (lost and max(levels[kind] for kind in LOST) >= LEAST_LOST):
+        return image, done, odds  # the network for slices fills them, and removes the noise
     std = model.noise_std(image) if levels["noise"] > limits["noise"] else 0.0
     if std:
         image, done = model.without_noise(image, std), ["noise"]
@@ -256,11 +256,10 @@ def _repaired(
         if strength > limits["field"]:
             image, done = flat, [UNDONE]
             odds = np.append(_odds(image, factors, model)[:-1], odds[-1])
+    levels = {kind: level for kind, level in model.named(odds).items() if kind not in LOST}
+    if not lost and max(levels.values()) < model.manifest["verdict"]["least"]:  # a false alarm
+        odds[[number for number, kind in enumerate(model.manifest["verdict"]["kinds"]) if kind in LOST]] = 0
     return image, done, odds
-
-
-def _levels(odds: NDArray[np.float32], model: OnnxModel) -> dict[str, float]:
-    return dict(zip(model.manifest["verdict"]["kinds"], odds[:-1].tolist(), strict=True))
 
 
 def _corrected(values: Array, pred: NDArray[np.float32], seen: Shown) -> Array:

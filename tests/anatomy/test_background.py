@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.anatomy.background import Constant, border_constants, surroundings
+from scripts.anatomy.background import Constant, border_constants, surroundings, zeros_between_tissue
 
 SHAPE = (24, 27, 22)
 TOLERANCE = 0.01
@@ -91,3 +91,15 @@ def test_scattered_voxels_are_no_background():
 @pytest.mark.parametrize("shape", [(16, 17, 18), (3, 20, 7), (1, 1, 1)])
 def test_any_size_will_do(shape):
     assert surroundings(np.ones(shape, bool)).all()
+
+
+def test_zeros_between_tissue_are_short_runs_along_an_axis():
+    volume = np.ones((12, 12, 12))
+    volume[:3] = 0  # open to one side: air
+    assert zeros_between_tissue(volume) == 0
+    volume[5:7, 5:7, 5] = 0
+    assert zeros_between_tissue(volume) == 4
+    volume[4:9, 2:7, 2:7] = 0  # too long along all axes
+    assert zeros_between_tissue(volume) == 0
+    assert zeros_between_tissue(volume, longest=5) == 125
+    assert zeros_between_tissue(np.where(volume, 0.1, 0), longest=5) == 0

@@ -132,6 +132,8 @@ class Told:
         self.called.append("verdict")
         return self.odds.astype(np.float32)
 
+    named = OnnxModel.named
+
     def volume(self, image, levels, one):
         self.called.append("volume")
         self.told = levels.tolist()
@@ -169,6 +171,8 @@ def some_kinds(levels, outside, repaired):
         ({"noise": 0.6, "std": 0.1}, DAMAGED, ["noise", "verdict"], []),
         ({"noise": 0.6, "std": 0.1, "blur": 0.3}, DAMAGED, ["noise", "verdict", "volume"], []),
         ({"holes": 0.4}, DAMAGED, ["field", "volume"], []),
+        ({"holes": 0.9, "whole": True}, FINE, ["field"], []),
+        ({"holes": 0.9, "whole": True, "blur": 0.3}, DAMAGED, ["field", "volume"], []),
         ({"holes": 0.6, "strength": 0.1}, DAMAGED, ["slices"], ["voxels were lost"]),
         ({"dropout": 0.6, "noise": 0.8, "std": 0.1}, DAMAGED, ["slices"], ["voxels were lost", "noise is left"]),
         ({"dropout": 0.6, "blur": 0.8}, DAMAGED, ["volume"], ["voxels were lost"]),
@@ -178,8 +182,10 @@ def some_kinds(levels, outside, repaired):
     ],
 )
 def test_the_verdict_chooses(levels, name, called, said):
-    model = Told(**levels)
-    volume = Loaded(noisy().astype(np.float32), spaced(2, 2, 2), {})
+    model, values = Told(**levels), noisy().astype(np.float32)
+    if {"holes", "dropout"} & set(levels) and not levels.get("whole"):
+        values[::3, ::3, ::3] = 0
+    volume = Loaded(values, spaced(2, 2, 2), {})
     done = restore_volume(volume, shown(volume, model), model, some_kinds)
     assert (done.verdict.name, model.called) == (name, ["verdict", *called])
     changed = {"noise", "volume", "slices"}.intersection(called) or levels.get("strength")

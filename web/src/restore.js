@@ -4,6 +4,7 @@
 import { hide, intensityRange, roundHalfEven } from "./intensity.js";
 
 const THICK = 1.25, LOST = ["dropout", "holes"], LEAST_LOST = 0.5, LEARNT = [...LOST, "noise"], MOST_OTHER = 0.7;
+const TISSUE = 0.15, LONGEST = 4, FEWEST = 49;
 const NOTHING = 0.03, MOST = 5, PERCENTILE = 0.995, STRIDE = 11, SLICES = 16, BEYOND = ["motion"], UNDONE = ["noise"];
 const VOXELS = 3e5, MARGIN = 3, FIELD = "uneven brightness";
 const AXES = { sagittal: ["I", "P", "R"], coronal: ["I", "L", "P"], axial: ["P", "L", "S"] };
@@ -36,7 +37,7 @@ export async function restore(volume, manifest, run, { gate = true, progress = (
     verdict = judge(found.odds, manifest.verdict, found.done);
     if (gate && verdict.name === "outside") return { data: volume.data.slice(), verdict, warnings, plane };
     if (!gate || verdict.restores) {
-      const levels = found.odds.slice(0, -1), lost = isLost(verdict.levels), has = (kind) => verdict.levels[kind] >= verdict.least;
+      const levels = found.odds.slice(0, -1), lost = isLost(verdict.levels) && zerosBetweenTissue(image) >= FEWEST, has = (kind) => verdict.levels[kind] >= verdict.least;
       const other = Math.max(...Object.entries(verdict.levels).map(([kind, level]) => (LEARNT.includes(kind) ? 0 : level)));
       if (lost) warnings.push("voxels were lost: there are no repairs by formula here, a network fills them.");
       if (has("noise") && !found.done.includes("noise")) warnings.push("noise is left to a network: the air does not show how strong it is.");
@@ -65,11 +66,12 @@ export async function restore(volume, manifest, run, { gate = true, progress = (
 }
 
 /** The image without noise and without its bias field, where they are known, what was done, and the odds. */
-async function repaired(image, plane, factors, { repairs, verdict: { kinds } }, run) {
+async function repaired(image, plane, factors, { repairs, verdict: { kinds, least } }, run) {
   const noise = kinds.indexOf("noise"), done = [];
   let odds = await oddsOf(image, factors, run);
+  const lost = zerosBetweenTissue(image) >= FEWEST;
   const level = odds[noise];
-  if (!repairs || isLost(Object.fromEntries(kinds.map((kind, i) => [kind, odds[i]])))) return { image, done, odds };
+  if (!repairs || (lost && isLost(Object.fromEntries(kinds.map((kind, i) => [kind, odds[i]]))))) return { image, done, odds };
   const std = level > repairs.noise ? (await run("noise_level", { image })).data[0] : 0;
   if (std) {
     image = await withoutNoise(image, std, run);
@@ -86,7 +88,26 @@ async function repaired(image, plane, factors, { repairs, verdict: { kinds } }, 
       done.push(FIELD);
     }
   }
+  const others = odds.filter((_, i) => i < kinds.length && !LOST.includes(kinds[i]));
+  if (!lost && Math.max(...others) < least) odds = odds.map((one, i) => (LOST.includes(kinds[i]) ? 0 : one)); // a false alarm
   return { image, done, odds };
+}
+
+/** How many zeros lie in runs of up to four with tissue before and behind, along any axis. */
+function zerosBetweenTissue({ data, shape }) {
+  const found = new Uint8Array(data.length), strides = [shape[1] * shape[2], shape[2], 1];
+  for (const axis of [0, 1, 2]) {
+    const stride = strides[axis], size = shape[axis];
+    for (let start = 0; start < data.length; start++) {
+      if (!(data[start] > TISSUE)) continue;
+      const left = size - 1 - (Math.trunc(start / stride) % size); // voxels after it
+      let run = 1;
+      while (run <= Math.min(LONGEST, left - 1) && data[start + run * stride] === 0) run++;
+      if (run > 1 && run <= left && data[start + run * stride] > TISSUE)
+        for (let i = 1; i < run; i++) found[start + i * stride] = 1;
+    }
+  }
+  return found.reduce((sum, one) => sum + one, 0);
 }
 
 async function withoutNoise(image, std, run) {
