@@ -13,7 +13,7 @@ __all__ = ["COMMAND", "check_criteria", "learn_consistency", "learn_criteria"]
 def learn_criteria(
     dataset_dir: str = "", path: str = "eval/criteria.json", *, spacing_mm: float = 4.0, tail_percent: float = 0.2
 ) -> None:
-    """Learn the bounds of the twelve anatomical criteria from the region labels of the training heads of a cohort.
+    """Learn the bounds of the fourteen anatomical criteria from the region labels of the training heads of a cohort.
 
     Args:
         path: JSON file to write.

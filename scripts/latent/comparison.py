@@ -24,6 +24,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "spearman_own": "Spearman, own",
             "spearman_best_other": "Spearman, best other",
             "monotonic_share": "monotonic share",
+            "effect_size": "effect size",
         },
     ),
     "conditional": ("attribute", {"spearman": "asked for and got, Spearman"}),
@@ -113,7 +114,8 @@ def _values(folder: Path) -> pd.DataFrame:
     for name, (of, quantities) in TABLES.items():
         table = pd.read_csv(folder / f"{name}.csv").rename(columns={of: "of", **quantities})
         kept = ["of", *(["subject"] if "subject" in table else [])]
-        parts.append(table.melt(kept, list(quantities.values()), "quantity").dropna(subset="value"))
+        known = [name for name in quantities.values() if name in table]  # older results have fewer
+        parts.append(table.melt(kept, known, "quantity").dropna(subset="value"))
     summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     single = {"KL (nats)": summary["kl_nats"], "active units": summary["active_units"]}
     parts.append(pd.DataFrame([{"quantity": name, "of": "", "value": value} for name, value in single.items()]))

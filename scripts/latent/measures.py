@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import entropy, spearmanr
 
-__all__ = ["attribute_rows", "disentanglement", "monotonic_share", "mutual_information", "spearman_matrix"]
+__all__ = [
+    "attribute_rows", "disentanglement", "effect_size", "monotonic_share", "mutual_information", "spearman_matrix",
+]  # fmt: skip
 
+SPAN = (5.0, 95.0)
+"""Percentiles between which a dimension moves, and from which to which an attribute is said to range."""
 BINS = 20
 """Bins of the histograms that estimate distributions, as in Locatello et al."""
 
@@ -111,12 +115,35 @@ def monotonic_share(profiles: NDArray[np.floating]) -> float:
     return float(rises / (rises + falls)) if rises + falls else 0.0
 
 
+def effect_size(low: NDArray[np.floating], high: NDArray[np.floating], attribute: NDArray[np.floating]) -> float:
+    """How far a move of a dimension from its 5th to its 95th percentile moves an attribute.
+
+    Args:
+        low: attribute of decoded images whose dimension is at its 5th percentile, ``(N,)``, NaN where undefined.
+        high: attribute of the same images with the dimension at its 95th percentile, ``(N,)``.
+        attribute: attribute of real images, ``(M,)``, NaN where undefined.
+
+    Returns:
+        Mean change as a share of the span of the attribute, from the 5th to the 95th percentile of real images; 1 for
+        a dimension that moves the attribute as far as it ranges. Images of which the attribute is undefined at one of
+        the ends do not count; NaN if it is in all, or if the attribute of real images does not vary.
+
+    Example:
+        >>> effect_size(np.zeros(2), np.array([50.0, 40.0]), np.arange(101.0))
+        0.5
+    """
+    changes, (first, last) = high - low, np.nanpercentile(attribute, SPAN)
+    known = np.isfinite(changes)
+    return float(changes[known].mean() / (last - first)) if known.any() and last > first else float("nan")
+
+
 def attribute_rows(
     names: Sequence[str],
     codes: NDArray[np.floating],
     attributes: NDArray[np.floating],
     dims: Mapping[str, int],
     monotonic: Mapping[str, float],
+    effects: Mapping[str, float],
 ) -> list[dict[str, str | float]]:
     """The rows of ``attributes.csv``.
 
@@ -126,10 +153,11 @@ def attribute_rows(
         attributes: attributes of these images, ``(N, L)``.
         dims: dimension of each attribute.
         monotonic: :func:`monotonic_share` of each attribute.
+        effects: :func:`effect_size` of each attribute.
 
     Returns:
         For each attribute its name, ``spearman_own`` (rank correlation with its dimension), ``spearman_best_other``
-        (largest absolute one with another) and ``monotonic_share``.
+        (largest absolute one with another), ``monotonic_share`` and ``effect_size``.
     """
     matrix = spearman_matrix(codes, attributes)
     return [
@@ -138,6 +166,7 @@ def attribute_rows(
             "spearman_own": round(float(row[dims[name]]), 4),
             "spearman_best_other": round(float(np.abs(np.delete(row, dims[name])).max()), 4),
             "monotonic_share": round(monotonic[name], 4),
+            "effect_size": round(effects[name], 4),
         }
         for name, row in zip(names, matrix, strict=True)
     ]

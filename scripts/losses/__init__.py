@@ -6,6 +6,7 @@ from __future__ import annotations
 from .autoencoder_loss import AutoencoderLoss
 from .dssim import DSSIMLoss, ssim_map
 from .latent_terms import (
+    AttributeExchange,
     AttributeRegularisation,
     InfoNCE,
     KLDivergence,
@@ -18,7 +19,7 @@ from .regulariser import KernelL2, Regulariser
 from .restoration import AnomalyLoss, RestorationLoss
 
 __all__ = [
-    "AnomalyLoss", "AttributeRegularisation", "AutoencoderLoss", "ClassOverlap", "DSSIMLoss", "InfoNCE",
-    "KLDivergence", "KernelL2", "LinearConstraint", "Regulariser", "RestorationLoss", "SquaredError", "attribute_loss",
-    "kl_per_dimension", "ssim_map",
+    "AnomalyLoss", "AttributeExchange", "AttributeRegularisation", "AutoencoderLoss", "ClassOverlap", "DSSIMLoss",
+    "InfoNCE", "KLDivergence", "KernelL2", "LinearConstraint", "Regulariser", "RestorationLoss", "SquaredError",
+    "attribute_loss", "kl_per_dimension", "ssim_map",
 ]  # fmt: skip

@@ -2,8 +2,9 @@
 """Terms on the latent: divergence from the prior, attributes tied to dimensions, agreement of images and masks.
 
 :class:`KLDivergence` makes an autoencoder variational, :class:`AttributeRegularisation` assigns a dimension to each
-attribute (AR-VAE), :class:`LinearConstraint` makes an attribute a linear function of the code (constrained VAE), and
-:class:`InfoNCE` matches images with their masks (CLIP, CRISP).
+attribute (AR-VAE), which the decoder obeys with :class:`AttributeExchange`, :class:`LinearConstraint` makes an
+attribute a linear function of the code (constrained VAE), and :class:`InfoNCE` matches images with their masks (CLIP,
+CRISP).
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from .regulariser import LatentTerm
 
 __all__ = [
-    "AttributeRegularisation", "InfoNCE", "KLDivergence", "LinearConstraint", "attribute_loss", "kl_per_dimension",
+    "AttributeExchange", "AttributeRegularisation", "InfoNCE", "KLDivergence", "LinearConstraint", "attribute_loss",
+    "kl_per_dimension",
 ]  # fmt: skip
 
 
@@ -152,13 +155,59 @@ class AttributeRegularisation(LatentTerm):
         """
         z = self.latents(network).z.float()
         attributes = self.attributes(network)
-        if z.shape[1] < attributes.shape[1]:
-            raise ValueError(
-                f"{attributes.shape[1]} attributes need as many latent dimensions, the network has {z.shape[1]}. "
-                "Raise its latent_size."
-            )
+        _check_dimensions(z, attributes)
         pairs = zip(z.T, attributes.T, strict=False)  # the dimensions beyond the attributes are free
         return torch.stack([attribute_loss(values, attribute, self.delta) for values, attribute in pairs]).sum()
+
+
+class AttributeExchange(LatentTerm):
+    r"""Make the decoder obey the attributes' dimensions: what it decodes is encoded to the value that was asked for.
+
+    .. math:: R = \operatorname{mean}_i \left( \frac{\mu_l(f(z'_i)) - \mu_l(x_j)}{s_l} \right)^2
+
+    Code :math:`z'_i` is the mean of image i with the value of image j in dimension l, one of the attributes'; f decodes
+    it as in evaluation, the encoder encodes it; s is the dimension's standard deviation. Only the decoder learns:
+    with the encoder it could agree on marks that no attribute has. Pairs without the attribute do not count.
+
+    Reconstruction alone asks for combinations that the data have, in which other dimensions tell most of the slice
+    level, too, and the decoder looks at those. :class:`AttributeRegularisation` says which dimension is whose.
+
+    Args:
+        weight: factor of the term, >= 0.
+    """
+
+    def __init__(self, weight: float = 0.1) -> None:
+        super().__init__(weight)
+
+    def forward(self, prediction: Tensor, target: Tensor, network: nn.Module | None) -> Tensor:
+        """Return the mean squared error, a scalar; 0 where no pair has the attribute.
+
+        Image i takes the value of the image half a batch away, in dimension i modulo the number of attributes.
+
+        Raises:
+            ValueError: the batch has no attributes, or the network too few dimensions.
+        """
+        mu, known = self.latents(network).mu.detach().float(), self.attributes(network).isfinite()
+        _check_dimensions(mu, known)
+        model: Any = getattr(network, "module", network)
+        rows = torch.arange(len(mu), device=mu.device)
+        partner, own = rows.roll(len(mu) // 2), rows % known.shape[1]
+        asked, spread, training = mu[partner, own], mu.std(0, correction=0).clamp(min=1e-6)[own], model.training
+        model.eval()
+        encoder = nn.Sequential(model.encoder, model.mu)
+        weights = {name: weight.detach() for name, weight in encoder.state_dict(keep_vars=True).items()}
+        found = functional_call(encoder, weights, (model.decode(mu.index_put((rows, own), asked)),))[rows, own].float()
+        model.train(training)
+        error = ((found - asked) / spread)[known[rows, own] & known[partner, own]]
+        return error.square().sum() / max(len(error), 1)
+
+
+def _check_dimensions(z: Tensor, attributes: Tensor) -> None:
+    if z.shape[1] < attributes.shape[1]:
+        raise ValueError(
+            f"{attributes.shape[1]} attributes need as many latent dimensions, the network has {z.shape[1]}. "
+            "Raise its latent_size."
+        )
 
 
 class LinearConstraint(LatentTerm):

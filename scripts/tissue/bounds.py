@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plausible ranges of the anatomical criteria, learned from healthy brains.
 
-:class:`LevelBounds` holds percentiles that vary along the brain; :class:`AnatomicalCriteria` applies them to the twelve
+:class:`LevelBounds` holds percentiles that vary along the brain; :class:`AnatomicalCriteria` applies them to the
 criteria of :mod:`scripts.tissue.criteria`.
 """
 
@@ -24,7 +24,7 @@ from .slices import LEVELS, TissueSlices, level_windows
 __all__ = ["AnatomicalCriteria", "LevelBounds"]
 
 TAIL_PERCENT = 0.2
-"""Share of healthy slices beyond each of the fourteen learned bounds, all of which together exclude at most 3 %."""
+"""Share of healthy slices beyond each of the sixteen learned bounds, all of which together exclude at most 3 %."""
 
 FIXED_UPPER = {"border_contact": 0.0}
 """Bounds that are not learned: a brain that the edge of the image cuts is implausible even where it is common."""
@@ -114,7 +114,7 @@ def _quantiles(window: NDArray[np.float64], share: float, method: Literal["lower
 
 @dataclass(frozen=True)
 class AnatomicalCriteria:
-    """The twelve criteria with their bounds.
+    """The criteria with their bounds.
 
     Attributes:
         bounds: bounds of the criteria, in the order of :data:`scripts.tissue.CRITERIA`.
@@ -156,19 +156,19 @@ class AnatomicalCriteria:
         return cls(replace(bounds, upper=upper), slices.spacing_mm, source)
 
     def measure(self, classes: ArrayLike) -> NDArray[np.float64]:
-        """Criteria ``(N, 12)`` of slices ``(N, H, W)``, see :func:`measure_criteria`."""
+        """Criteria ``(N, 14)`` of slices ``(N, H, W)``, see :func:`measure_criteria`."""
         return measure_criteria(classes, self.spacing_mm)
 
     def passes(self, measures: ArrayLike, level: ArrayLike | None = None) -> NDArray[np.bool_]:
         """Whether each criterion is met.
 
         Args:
-            measures: measured criteria, from :meth:`measure`, ``(N, 12)``.
+            measures: measured criteria, from :meth:`measure`, ``(N, 14)``.
             level: level of each slice, ``(N,)``, or of all, ``(1,)``. Where it is unknown (None, or NaN), what is
                 plausible at any level passes.
 
         Returns:
-            Boolean, ``(N, 12)``.
+            Boolean, ``(N, 14)``.
         """
         return self.bounds.contain(measures, [np.nan] if level is None else level)
 

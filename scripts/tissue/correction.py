@@ -52,7 +52,7 @@ class ValidBank:
             raise ValueError(f"codes must have the shape (M, K) with M > 0, got {self.codes.shape}.")
         self.criteria = criteria
         batches = [self.codes[start : start + BATCH] for start in range(0, len(self.codes), BATCH)]
-        self.measures = np.concatenate([criteria.measure(decode(batch)) for batch in batches])  # (M, 12)
+        self.measures = np.concatenate([criteria.measure(decode(batch)) for batch in batches])  # (M, 14)
 
     def nearest(self, codes: ArrayLike, level: ArrayLike) -> NDArray[np.int64]:
         """For each code the nearest one of the bank that is plausible at its level.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twelve criteria of a plausible tissue mask, and their measurement on slices."""
+"""The fourteen criteria of a plausible tissue mask, and their measurement on slices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .attributes import brain_area, ventricle_asymmetry
 from .classes import Tissue
-from .shape import contact_length, convexity, exterior, gap_radius, hole_share, slice_components
+from .shape import contact_length, convexity, exterior, gap_radius, hole_share, outline_gaps, slice_components
 from .thickness import cortical_thickness
 
 __all__ = ["CRITERIA", "Criterion", "measure_criteria"]
@@ -45,12 +45,14 @@ CRITERIA: dict[str, Criterion] = {
     "cortical_thickness": Criterion("mean thickness of the grey matter, mm", lower=True, upper=True),
     "white_exterior": Criterion("white matter along the exterior, share of the brain's outline", upper=True),
     "ventricle_components": Criterion("separate pieces of ventricle", upper=True),
+    "side_gap": Criterion("radius of the largest disc that the brain has on one side only, mm", upper=True),
+    "hull_gap": Criterion("radius of the largest disc that the hull of both sides has outside it, mm", upper=True),
 }
-"""C1 to C12, in this order."""
+"""C1 to C14, in this order."""
 
 
 def measure_criteria(classes: ArrayLike, spacing_mm: Sequence[float]) -> NDArray[np.float64]:
-    """Measure the twelve criteria on a batch of slices.
+    """Measure the fourteen criteria on a batch of slices.
 
     Tissue is connected across corners, background is not.
 
@@ -60,7 +62,7 @@ def measure_criteria(classes: ArrayLike, spacing_mm: Sequence[float]) -> NDArray
         spacing_mm: height and width of a pixel.
 
     Returns:
-        Values ``(N, 12)`` in the order of :data:`CRITERIA`; NaN where one is undefined: ``ventricle_asymmetry`` without
+        Values ``(N, 14)`` in the order of :data:`CRITERIA`; NaN where one is undefined: ``ventricle_asymmetry`` without
         ventricles, ``convexity`` of an empty slice. The share or thickness of an absent tissue is 0, which is below the
         bound at levels where every brain has that tissue.
 
@@ -88,5 +90,6 @@ def measure_criteria(classes: ArrayLike, spacing_mm: Sequence[float]) -> NDArray
         np.nan_to_num(cortical_thickness(masks, spacing_mm)),
         contact_length(white, outside, spacing_mm) / np.where(outline > 0, outline, 1),
         slice_components(ventricle, diagonal=True).counts(),
+        *outline_gaps(brain, spacing_mm).T,
     )
     return np.stack([np.asarray(value, dtype=np.float64) for value in values], axis=1)

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-__all__ = ["Components", "contact_length", "convexity", "exterior", "gap_radius", "hole_share", "slice_components"]
+__all__ = [
+    "Components", "contact_length", "convexity", "exterior", "gap_radius", "hole_share", "outline_gaps",
+    "slice_components",
+]  # fmt: skip
 
 CLOSING_MM = 8.0
 """Radius of the closing of sulci and fissures, whose sides are less than twice this apart."""
@@ -74,14 +77,20 @@ def convexity(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _convexity(mask: NDArray[np.bool_]) -> float:
+    hull = _hull(mask)
+    return np.nan if hull is None else float(mask.sum() / hull.volume)  # the "volume" of a polygon is its area
+
+
+def _hull(mask: NDArray[np.bool_]) -> ConvexHull | None:
+    """Convex hull of the corners of a mask's pixels, in pixels; None of an empty mask."""
     rows = np.flatnonzero(mask.any(1))
     if not len(rows):
-        return np.nan
+        return None
     left = mask[rows].argmax(1)
     right = mask.shape[1] - mask[rows, ::-1].argmax(1)
     corners = [(row + step, column) for side in (left, right) for row, column in zip(rows, side, strict=True)
                for step in (0, 1)]  # fmt: skip
-    return float(mask.sum() / ConvexHull(corners).volume)  # the "volume" of a polygon is its area
+    return ConvexHull(corners)
 
 
 def exterior(brain: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -130,18 +139,75 @@ def gap_radius(brain: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray
     Returns:
         Radius in mm, to the centre of the nearest pixel of the brain, ``(N,)``; 0 without a gap.
     """
+    gaps = _closed(brain, spacing_mm) & ~brain
+    return np.array([_disc_radius(one, spacing_mm) for one in gaps], dtype=np.float64)
+
+
+def outline_gaps(brain: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
+    """Radius of the largest disc that is missing at the outline of the brain, of what its other side or their hull has.
+
+    A bite out of the outline is not enclosed, so it is no gap of :func:`gap_radius`, and a large one is small beside
+    the hull of the brain. The two sides of a head are alike in width, so what one has and the other has not tells a
+    bite, except one in the middle of the front or the back, which the hull tells. Sulci are closed as in
+    :func:`gap_radius`. The sides are mirrored about the column about which they overlap most: a centroid would move
+    with the bite.
+
+    Args:
+        brain: boolean masks ``(N, H, W)``; columns from the subject's right to left.
+        spacing_mm: height and width of a pixel.
+
+    Returns:
+        Radius in mm in what the other side has, and in what the convex hull of both has, to the centre of the nearest
+        pixel beside it, ``(N, 2)``; 0 where nothing is missing.
+    """
+    filled = _closed(brain, spacing_mm)
+    both = _mirrored(filled) | filled
+    hull = np.array([_in_hull(one) for one in both], dtype=bool).reshape(both.shape)
+    radii = [[_disc_radius(one, spacing_mm) for one in whole & ~filled] for whole in (both, hull)]
+    return np.array(radii, dtype=np.float64).T.reshape(-1, 2)
+
+
+def _closed(brain: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.bool_]:
+    """Brains ``(N, H, W)`` with sulci closed and holes filled."""
     margin = [int(np.ceil(CLOSING_MM / size)) + 1 for size in spacing_mm]
     padded = np.pad(brain, [(0, 0), *((size, size) for size in margin)])
-    return np.array([_gap_radius(one, spacing_mm) for one in padded], dtype=np.float64)
+    inside = slice(margin[0], -margin[0]), slice(margin[1], -margin[1])
+    closed = [_closed_one(one, spacing_mm)[inside] for one in padded]
+    return np.stack(closed) if closed else brain
 
 
-def _gap_radius(brain: NDArray[np.bool_], spacing_mm: Sequence[float]) -> float:
+def _closed_one(brain: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.bool_]:
     if not brain.any():
-        return 0.0
+        return brain
     near = ndimage.distance_transform_edt(~brain, sampling=spacing_mm) <= CLOSING_MM
     closed = ndimage.distance_transform_edt(near, sampling=spacing_mm) > CLOSING_MM
-    gaps = ndimage.binary_fill_holes(closed | brain) & ~brain
-    return float(ndimage.distance_transform_edt(gaps, sampling=spacing_mm).max()) if gaps.any() else 0.0
+    filled: NDArray[np.bool_] = ndimage.binary_fill_holes(closed | brain)
+    return filled
+
+
+def _mirrored(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Each of the masks ``(N, H, W)`` with right and left exchanged, about the column of the largest overlap."""
+    width = mask.shape[2]
+    spectrum = np.fft.rfft(mask, 2 * width, axis=2)
+    overlap = np.fft.irfft((spectrum**2).sum(1), 2 * width)  # at s: of column x with column s - x, summed over x
+    source = overlap.argmax(1)[:, None] - np.arange(width)  # (N, W)
+    columns = np.take_along_axis(mask, source.clip(0, width - 1)[:, None, :], axis=2)
+    return np.asarray(columns & ((source >= 0) & (source < width))[:, None, :])
+
+
+def _in_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels whose centres are in the convex hull of a mask, ``(H, W)``."""
+    hull = _hull(mask)
+    if hull is None:
+        return mask
+    y, x = np.mgrid[: mask.shape[0], : mask.shape[1]] + 0.5
+    sides = hull.equations[:, :2, None, None]
+    return np.asarray((sides[:, 0] * y + sides[:, 1] * x + hull.equations[:, 2, None, None] <= 0).all(0))
+
+
+def _disc_radius(mask: NDArray[np.bool_], spacing_mm: Sequence[float]) -> float:
+    """Largest distance in mm of a pixel of a mask from the nearest one that is not, the edge of the image included."""
+    return float(ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_mm).max()) if mask.any() else 0.0
 
 
 def hole_share(brain: NDArray[np.bool_]) -> NDArray[np.float64]:

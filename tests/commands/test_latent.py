@@ -83,7 +83,13 @@ def evaluated(arguments, tmp_path_factory) -> list[Path]:
 def test_evaluate_writes_all_tables_and_the_report(evaluated):
     tmp_path = evaluated[0]
     attributes = pd.read_csv(tmp_path / "attributes.csv")
-    assert list(attributes.columns) == ["attribute", "spearman_own", "spearman_best_other", "monotonic_share"]
+    assert list(attributes.columns) == [
+        "attribute",
+        "spearman_own",
+        "spearman_best_other",
+        "monotonic_share",
+        "effect_size",
+    ]
     assert list(attributes["attribute"][:2]) == ["slice_level", "brain_area"]
     assert attributes["spearman_own"].abs().le(1).all()
     assert attributes["monotonic_share"].between(0, 1).all()

@@ -11,6 +11,7 @@ from sklearn.metrics import mutual_info_score
 from scripts.latent.measures import (
     attribute_rows,
     disentanglement,
+    effect_size,
     monotonic_share,
     mutual_information,
     spearman_matrix,
@@ -63,10 +64,21 @@ def test_monotonic_share_counts_the_steps_that_change():
     assert monotonic_share(np.ones((2, 3))) == 0
 
 
+def test_the_effect_is_a_share_of_the_span_of_real_images():
+    real = np.r_[np.arange(101.0), np.nan]  # from the 5th to the 95th percentile: 90
+    low, high = np.array([10.0, 20.0, np.nan, 0.0]), np.array([55.0, 110.0, 9.0, np.nan])
+    assert effect_size(low, high, real) == pytest.approx((45 + 90) / 2 / 90)
+    assert effect_size(high, low, real) == pytest.approx(-(45 + 90) / 2 / 90)
+    assert np.isnan(effect_size(low[2:], high[2:], real))
+    assert np.isnan(effect_size(low, high, np.ones(5)))
+
+
 def test_rows_of_the_attribute_table():
     codes = np.c_[grid(), -grid()[:, 0]]
-    rows = attribute_rows(("a", "b"), codes, grid(), {"a": 0, "b": 1}, {"a": 0.5, "b": 1.0})
-    assert rows[0] == {"attribute": "a", "spearman_own": 1, "spearman_best_other": 1, "monotonic_share": 0.5}
+    rows = attribute_rows(("a", "b"), codes, grid(), {"a": 0, "b": 1}, {"a": 0.5, "b": 1.0}, {"a": 0.4, "b": 0.75})
+    known = {"spearman_own": 1, "spearman_best_other": 1, "monotonic_share": 0.5, "effect_size": 0.4}
+    assert rows[0] == {"attribute": "a"} | known
     assert {**rows[1], "attribute": 0} == pytest.approx(
-        {"attribute": 0, "spearman_own": 1, "spearman_best_other": 0, "monotonic_share": 1}, abs=1e-9
+        {"attribute": 0, "spearman_own": 1, "spearman_best_other": 0, "monotonic_share": 1, "effect_size": 0.75},
+        abs=1e-9,
     )

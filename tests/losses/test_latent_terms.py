@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch.distributions import Normal, kl_divergence
 
 from scripts.losses import (
+    AttributeExchange,
     AttributeRegularisation,
     AutoencoderLoss,
     ClassOverlap,
@@ -231,3 +232,61 @@ def test_a_network_without_directions_is_refused():
         InfoNCE()(IMAGE, IMAGE, network)
     with pytest.raises(ValueError, match="reads the latents of the last batch, but JointAutoencoder left none"):
         InfoNCE()(IMAGE, IMAGE, JointAutoencoder(spatial_shape=(16, 16), image_features=(2,)))
+
+
+class Linear(torch.nn.Module):
+    """Codes of two numbers are images of two pixels; the decoder obeys the first number by a share."""
+
+    def __init__(self, share: float, attributes: torch.Tensor, codes: torch.Tensor) -> None:
+        super().__init__()
+        self.encoder, self.mu = torch.nn.Flatten(), torch.nn.Linear(2, 2, bias=False)
+        torch.nn.init.eye_(self.mu.weight)
+        self.share = torch.nn.Parameter(torch.tensor([share, 1.0]))
+        self.latents = Latents(codes, codes, attributes=attributes)
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        assert not self.training  # as in evaluation
+        return (z * self.share)[:, None]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1.0, 0.0), (0.5, 0.25), (0.0, 1.0)])
+def test_exchange_is_the_squared_distance_from_what_was_asked_in_units_of_the_spread(share: float, expected: float):
+    codes = torch.tensor([[-3.0, 7.0], [1.0, 0.0], [3.0, 9.0], [-1.0, 4.0]])
+    network = Linear(share, torch.tensor([[1.0]]).repeat(4, 1), codes)
+    # each image is asked for the value of the one two places away; the mean square of all four is the variance
+    assert float(AttributeExchange()(IMAGE, IMAGE, network).detach()) == pytest.approx(expected)
+    assert network.training
+
+
+def test_exchange_teaches_the_decoder_alone_and_leaves_out_what_is_undefined():
+    codes = torch.tensor([[-3.0, 7.0], [1.0, 0.0], [3.0, 9.0], [-1.0, 4.0]], requires_grad=True)
+    network = Linear(0.5, torch.tensor([[1.0], [float("nan")], [2.0], [3.0]]), codes)
+    value = AttributeExchange()(IMAGE, IMAGE, network)
+    assert float(value.detach()) == pytest.approx(0.25 * 9 / 5)  # 0 and 2 ask each other for 3 and -3; variance 5
+    value.backward()
+    assert network.share.grad is not None
+    assert codes.grad is None
+    assert network.mu.weight.grad is None
+    nobody = Linear(0.5, torch.full((4, 1), torch.nan), codes)
+    assert float(AttributeExchange()(IMAGE, IMAGE, nobody)) == 0
+
+
+def test_exchange_lowers_the_error_of_a_real_network_and_keeps_its_statistics():
+    torch.manual_seed(0)
+    network = VariationalAutoencoder(spatial_shape=(8, 8), in_channels=2, latent_size=3, channels=(4,), strides=(2,))
+    images, attributes = torch.rand(6, 2, 8, 8), torch.rand(6, 2)
+    optimiser, values = torch.optim.SGD(network.parameters(), 0.1), []
+    network(images, attributes=attributes)
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    for _ in range(20):
+        optimiser.zero_grad()
+        values.append(AttributeExchange()(images, images, network))
+        values[-1].backward()
+        optimiser.step()
+    assert values[-1] < 0.8 * values[0]
+    assert all(torch.equal(value, before[name]) for name, value in network.named_buffers())
+
+
+def test_exchange_needs_as_many_dimensions_as_attributes():
+    with pytest.raises(ValueError, match="3 attributes need as many latent dimensions, the network has 2"):
+        AttributeExchange()(IMAGE, IMAGE, Linear(1.0, torch.rand(4, 3), torch.rand(4, 2)))

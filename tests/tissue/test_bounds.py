@@ -60,7 +60,7 @@ def test_wrong_bounds_are_named():
 def test_by_construction_nearly_all_training_slices_are_valid(criteria: AnatomicalCriteria):
     training, unseen = toy_slices(12, 0), toy_slices(6, 1)
     learned_bounds = sum(c.lower + c.upper for c in CRITERIA.values()) - 1  # that of the border is fixed
-    assert learned_bounds == 14
+    assert learned_bounds == 16
     assert criteria.valid(training.classes, training.level).mean() >= 1 - learned_bounds * 0.002
     assert criteria.valid(unseen.classes, unseen.level).mean() > 0.7
 
@@ -101,7 +101,7 @@ def test_a_file_of_something_else_is_refused(criteria: AnatomicalCriteria, tmp_p
     for text in ("no json", "{}", json.dumps(content)):
         path.write_text(text)
         with pytest.raises(
-            ValueError, match=r"criteria\.json holds no bounds of the 12 criteria.*scripts tissue criteria learn"
+            ValueError, match=r"criteria\.json holds no bounds of the 14 criteria.*scripts tissue criteria learn"
         ):
             AnatomicalCriteria.load(path)
 

@@ -14,7 +14,7 @@ LARGEST_AREA = 12_000.0
 
 def only(lower: dict[str, float] | None = None, upper: dict[str, float] | None = None) -> AnatomicalCriteria:
     """Criteria with a few bounds, the same at all levels but for the area, of which the lowest level has half."""
-    low, high = np.full((2, 12), -np.inf), np.full((2, 12), np.inf)
+    low, high = np.full((2, len(CRITERIA)), -np.inf), np.full((2, len(CRITERIA)), np.inf)
     for bounds, given in ((low, lower), (high, upper)):
         for name, value in (given or {}).items():
             bounds[:, list(CRITERIA).index(name)] = value

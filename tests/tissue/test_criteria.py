@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the twelve criteria measure on shapes that are known."""
+"""What the fourteen criteria measure on shapes that are known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from skimage.measure import euler_number, label
 from skimage.morphology import convex_hull_image
 
 from scripts.tissue import CRITERIA, measure_criteria
-from scripts.tissue.shape import contact_length, convexity, exterior, gap_radius, hole_share, slice_components
+from scripts.tissue.shape import (
+    contact_length,
+    convexity,
+    exterior,
+    gap_radius,
+    hole_share,
+    outline_gaps,
+    slice_components,
+)
 from tests.helpers.toy_brain import SPACING_MM, toy_slice
 
 
@@ -36,6 +44,8 @@ def test_a_healthy_toy_brain():
         "cortical_thickness": pytest.approx(14, rel=0.25),
         "white_exterior": 0,
         "ventricle_components": 2,
+        "side_gap": 0,
+        "hull_gap": pytest.approx(4, abs=4),
     }
 
 
@@ -75,6 +85,10 @@ def bite(mask: np.ndarray) -> None:
     mask[:24, 19:29] = 0
 
 
+def bite_of_the_side(mask: np.ndarray) -> None:
+    mask[np.hypot(*(np.mgrid[:56, :48] - np.array([28, 9])[:, None, None])) <= 6] = 0
+
+
 def thick_cortex(mask: np.ndarray) -> None:
     mask[...] = toy_slice(cortex=0.4)
 
@@ -102,6 +116,8 @@ def more_ventricles(mask: np.ndarray) -> None:
         (thick_cortex, "cortical_thickness", 1),
         (no_cortex_in_front, "white_exterior", 1),
         (more_ventricles, "ventricle_components", 1),
+        (bite_of_the_side, "side_gap", 1),
+        (bite, "hull_gap", 1),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
@@ -159,6 +175,37 @@ def test_the_gap_has_the_radius_of_the_hole(radius: float):
     assert gap_radius(brain[None], (2.0, 2.0))[0] == pytest.approx(radius, abs=2)
     brain[:, 30] = brain[31:, 30] = False  # open through a sulcus
     assert gap_radius(brain[None], (2.0, 2.0))[0] == pytest.approx(radius, abs=2)
+
+
+def disc(centre: tuple[float, float], radius: float, size: int = 81) -> np.ndarray:
+    """A disc in a square image of pixels of 2 mm, all in mm from its middle."""
+    at = 2.0 * (np.mgrid[:size, :size] - size // 2)
+    return np.hypot(at[0] - centre[0], at[1] - centre[1]) <= radius
+
+
+def test_what_one_side_lacks_is_a_gap_as_large_as_the_bite_wherever_the_head_lies():
+    for middle in (0, 17):
+        bitten = disc((0, middle), 60) & ~disc((-6, middle + 50), 16)  # the whole bite lies off the middle
+        side, hull = outline_gaps(bitten[None], (2.0, 2.0))[0]
+        assert side == pytest.approx(16, abs=6)  # the rim of the head cuts a little off it
+        mirrored = outline_gaps(bitten[None, :, ::-1], (2.0, 2.0))[0]
+        np.testing.assert_allclose(mirrored, (side, hull))
+        assert outline_gaps(disc((0, middle), 60)[None], (2.0, 2.0))[0].max() <= 2
+
+
+def test_a_bite_in_the_middle_is_no_difference_of_sides_but_a_gap_of_the_hull():
+    side, hull = outline_gaps((disc((0, 0), 60) & ~disc((-60, 0), 24))[None], (2.0, 2.0))[0]
+    assert side <= 2
+    # from the chord of the bite (depth 55) to its deepest point (36), a disc of half of it
+    assert hull == pytest.approx(9.5, abs=2)
+
+
+def test_closed_sulci_and_enclosed_holes_are_no_gaps_of_the_outline():
+    brain = disc((0, 0), 60)
+    brain[:40, 52:55] = brain[36:45, 20:30] = False  # a sulcus of 6 mm on one side, a hole on the other
+    assert outline_gaps(brain[None], (2.0, 2.0))[0].max() <= 4
+    assert outline_gaps(np.zeros((2, 7, 9), bool), (2.0, 2.0)).tolist() == [[0, 0], [0, 0]]
+    assert outline_gaps(np.zeros((0, 7, 9), bool), (2.0, 2.0)).shape == (0, 2)
 
 
 def test_convexity_is_one_for_a_rectangle_and_near_that_of_scikit_image():

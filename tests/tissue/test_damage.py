@@ -26,6 +26,17 @@ def test_the_criterion_that_belongs_to_a_damage_sees_it(kind: str):
         assert (after - before)[column] / change >= 1, (seed, before[column], after[column])
 
 
+def test_a_bite_anywhere_lacks_a_disc_on_one_side_or_in_the_hull():
+    """A half disc of 24 mm holds one of 12 mm, and the hull cuts a little off a bite in the middle."""
+    columns = [list(CRITERIA).index(name) for name in ("side_gap", "hull_gap")]
+    before = measure_criteria(toy_slice()[None], SPACING_MM)[0, columns]
+    for seed in range(3 * SEEDS):
+        mask = toy_slice()
+        DAMAGES["bite"](mask, SPACING_MM, np.random.default_rng(seed))
+        after = measure_criteria(mask[None], SPACING_MM)[0, columns]
+        assert (after - before).max() >= 4, (seed, before, after)
+
+
 def test_a_slice_without_ventricles_is_cut_too():
     mask = toy_slice(ventricle=0)
     DAMAGES["cut"](mask, SPACING_MM, np.random.default_rng(0))
