@@ -18,7 +18,7 @@ from ..transforms.load_volume import LoadVolumed
 __all__ = ["CODE", "MEASURES", "CodeMeans", "Measure", "head_measures", "measure_heads"]
 
 MM3_PER_ML = 1000.0
-SLICE_MEASURES = ("cortical_thickness", "ventricle_asymmetry", "aspect")
+SLICE_MEASURES = ("grey_matter_depth", "ventricle_asymmetry", "aspect")
 CODE = "code_"
 """Prefix of the measures that are mean latent codes."""
 
@@ -37,7 +37,7 @@ MEASURES = {
     "white_volume": Measure("mL", True),
     "ventricle_share": Measure("", True),
     "grey_share": Measure("", False),
-    "cortical_thickness": Measure("mm", False),
+    "grey_matter_depth": Measure("mm", False),
     "ventricle_asymmetry": Measure("", False),
     "aspect": Measure("", False),
 }

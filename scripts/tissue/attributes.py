@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .classes import Tissue
 from .slices import slice_levels
-from .thickness import cortical_thickness
+from .thickness import grey_matter_depth
 
 __all__ = [
     "ATTRIBUTES", "MEASURES", "UNITS", "SliceAttributesd", "aspect", "attribute_table", "axis_moments", "brain_area",
@@ -169,7 +169,7 @@ MEASURES: dict[str, Callable[[NDArray[np.integer], Sequence[float]], NDArray[np.
     "centroid_right": centroid_right,
     "centroid_anterior": centroid_anterior,
     "aspect": aspect,
-    "cortical_thickness": cortical_thickness,
+    "grey_matter_depth": grey_matter_depth,
 }
 """Attributes that a mask alone determines, by name."""
 

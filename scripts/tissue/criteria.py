@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .attributes import brain_area, ventricle_asymmetry
 from .classes import Tissue
 from .shape import contact_length, convexity, exterior, gap_radius, hole_share, outline_gaps, slice_components
-from .thickness import cortical_thickness
+from .thickness import grey_matter_depth
 
 __all__ = ["CRITERIA", "Criterion", "measure_criteria"]
 
@@ -42,7 +42,7 @@ CRITERIA: dict[str, Criterion] = {
     "ventricle_asymmetry": Criterion("ventricles, (R - L) / (R + L)", lower=True, upper=True),
     "brain_area": Criterion("area of the brain, mm2", lower=True, upper=True),
     "convexity": Criterion("area of the brain, share of its convex hull", lower=True),
-    "cortical_thickness": Criterion("mean thickness of the grey matter, mm", lower=True, upper=True),
+    "grey_matter_depth": Criterion("mean depth of the grey matter, mm", lower=True, upper=True),
     "white_exterior": Criterion("white matter along the exterior, share of the brain's outline", upper=True),
     "ventricle_components": Criterion("separate pieces of ventricle", upper=True),
     "side_gap": Criterion("radius of the largest disc that the brain has on one side only, mm", upper=True),
@@ -87,7 +87,7 @@ def measure_criteria(classes: ArrayLike, spacing_mm: Sequence[float]) -> NDArray
         ventricle_asymmetry(masks, spacing_mm),
         brain_area(masks, spacing_mm),
         convexity(brain),
-        np.nan_to_num(cortical_thickness(masks, spacing_mm)),
+        np.nan_to_num(grey_matter_depth(masks, spacing_mm)),
         contact_length(white, outside, spacing_mm) / np.where(outline > 0, outline, 1),
         slice_components(ventricle, diagonal=True).counts(),
         *outline_gaps(brain, spacing_mm).T,

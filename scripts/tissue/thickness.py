@@ -13,7 +13,7 @@ from .classes import Tissue
 
 ndimage, _ = optional_import("scipy.ndimage")
 
-__all__ = ["cortical_thickness", "ribbon_thickness"]
+__all__ = ["grey_matter_depth", "ribbon_thickness"]
 
 
 def ribbon_thickness(mask: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
@@ -46,7 +46,7 @@ def _thickness(mask: NDArray[np.bool_], half_mm: Sequence[float]) -> float:
     return 4 * float(distance[fine].mean() - sum(half_mm) / 4)
 
 
-def cortical_thickness(classes: NDArray[np.integer], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
+def grey_matter_depth(classes: NDArray[np.integer], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
     """Mean thickness of the grey matter as the slice cuts it, by :func:`ribbon_thickness`.
 
     This is a measure to compare masks, larger than the anatomical thickness of 2 to 4 mm: a slice cuts the cortex

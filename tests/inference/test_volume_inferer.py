@@ -91,6 +91,19 @@ def test_uncertainty_is_told_of_sound_volumes_too(head):
     assert VolumeInferer(gate=Gate(), uncertainty=True)(head, Told(0.9, outside=0.9))[:, 2:].isnan().all()
 
 
+@pytest.mark.parametrize(("others", "name"), [(0.1, FINE), (0.3, DAMAGED)])
+def test_lost_voxels_of_which_none_is_found_are_a_false_alarm_where_nothing_else_is_wrong(head, others, name):
+    network = Told(others)
+    odds = network.verdict(head)[0].clone()
+    odds[KINDS.index("holes")] = 3.0
+    network.verdict = lambda volumes: odds.expand(len(volumes), -1)
+    inferer = VolumeInferer(gate=Gate())
+    restored = inferer(head, network)
+    assert inferer.verdict.name == name
+    assert torch.equal(restored[:, :1], head) == (name == FINE)
+    assert (inferer.verdict.levels["holes"] == 0) == (name == FINE)
+
+
 def test_what_was_filled_is_told(head):
     lost = torch.rand(head.shape, generator=torch.Generator().manual_seed(0)) < 0.05
     inferer = VolumeInferer(gate=Gate())

@@ -49,7 +49,7 @@ def test_a_rectangle_is_measured_exactly(rows: int, columns: int):
     assert found["centroid_anterior"] == pytest.approx(2 * (8 - (2 + (rows - 1) / 2)))
     assert found["centroid_right"] == pytest.approx(0.5 * (6 - (1 + (columns - 1) / 2)))
     assert np.isnan(found["ventricle_asymmetry"])
-    assert np.isnan(found["cortical_thickness"])
+    assert np.isnan(found["grey_matter_depth"])
     assert np.isnan(found["slice_level"])
 
 

@@ -31,7 +31,7 @@ CONSISTENCY_ATTRIBUTES = (
     "centroid_right",
     "centroid_anterior",
     "aspect",
-    "cortical_thickness",
+    "grey_matter_depth",
 )
 """Attributes that change steadily along the slices, which the asymmetry of small ventricles does not."""
 FALSE_ALARM_PERCENT = 1.0
