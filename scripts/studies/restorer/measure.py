@@ -172,8 +172,11 @@ def measure(
         cells = [f"{column.mean():.1f} ± {column.std():.1f}" if steps else "-" for column in table.T[:1]]
         cells += [_mean(table[:, 1]), f"{table[:, 2].mean():.1f}"]
         cells += [f"{gain:+.1f}", ", ".join(f"{n} {v}" for v, n in verdicts.items())]
-        held = 100 * np.array(intervals or [[np.nan] * 5]).mean(axis=0)
-        cells += ["/".join(f"{one:.0f}" for one in held[:3]), f"{held[3]:.0f} ({held[4]:.0f})"]
+        if intervals:
+            held = 100 * np.array(intervals).mean(axis=0)
+            cells += ["/".join(f"{one:.0f}" for one in held[:3]), f"{held[3]:.0f} ({held[4]:.0f})"]
+        else:  # no voxel is wrong
+            cells += ["-", "-"]
         say(f"| {name} | {' | '.join(cells)} |")
     if people:
         say(f"| damage | {' | '.join(groups)} |\n|---|{'---|' * len(groups)}")
