@@ -52,6 +52,7 @@ def test_beside_called_clusters_voxels_stay_below_the_line_in_their_order():
     finding, other = np.s_[20:25, 20:25, 20:25], np.s_[35:38, 30:33, 20:23]
     values[finding], values[other] = 3.0, 4.0
     values[25, 22, 22] = 2.2  # at the rim of the finding
+    values[30, 45, 10] = 2.05  # a speck
     labels = label_clusters(values)
     called = labels == labels[22, 22, 22]
     shown = standing_out(values, called, 2.0)
