@@ -27,8 +27,6 @@ BLURRED, MOST, LOST = 0.4, 0.5, ("dropout", "holes")
 """Level of blur from which it is looked for, unless there is more than so much of what an inversion would amplify."""
 NOISE = 0.2
 """Level of noise from which it is removed, if the air shows how strong it is."""
-LEAST = 0.2
-"""Level from which a damage may hide lost voxels, as in :class:`~scripts.inference.gate.Gate`."""
 UNSURE = {"erased voxels", "ghosts", "spikes", "noise"}
 """Repairs that leave traces which could be taken for a bias field."""
 LEAST_FIELD, UNKNOWN = 0.05, 0.5
@@ -178,7 +176,9 @@ def _without_false_alarm(odds: Tensor) -> Tensor:
     numbers = [KINDS.index(kind) for kind in LOST]
     others = odds[:-1].clone()
     others[numbers] = 0
-    return odds if float(others.max()) >= LEAST else odds.index_fill(0, torch.tensor(numbers).to(odds.device), 0.0)
+    return (
+        odds if float(others.max()) >= Gate().least else odds.index_fill(0, torch.tensor(numbers).to(odds.device), 0.0)
+    )
 
 
 def _without_noise(

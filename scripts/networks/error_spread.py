@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["COVERAGES", "FEATURES", "REPAIRS", "ErrorSpread", "voxel_features"]
+__all__ = ["COVERAGES", "FEATURES", "REPAIRS", "ErrorSpread", "known", "voxel_features"]
 
 REPAIRS = ("erased voxels", "ghosts", "spikes", "blur", "uneven brightness", "noise")
 """What is undone before a network sees the volume, so that it does not see the errors."""

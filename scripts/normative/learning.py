@@ -156,17 +156,18 @@ def place_head(
     saved = SavedChart.load(chart_dir)
     item = _subject(subject, dataset_dir or saved.dataset_dir) if subject else _labelled(label)
     years, known_sex = _known("age", age, item), _known("sex", sex or None, item)
-    NormativeChart(saved.heads, saved.measures, saved.knots).check(years, known_sex)
+    own = saved.heads["subject"] == item["subject"] if subject else pd.Series(False, saved.heads.index)
+    chart = NormativeChart(saved.heads[~own], saved.measures, saved.knots)
+    chart.check(years, known_sex)
     coder = CodeMeans(saved.recipe, saved.weights) if saved.recipe else None
     values = _measured([item], coder).iloc[0][list(saved.measures)].to_dict()
-    own = saved.heads["subject"] == item["subject"] if subject else _measures_alike(saved.heads, values)
-    others = saved.heads[~own]
-    chart = NormativeChart(others, saved.measures, saved.knots)
-    chart.check(years, known_sex)
+    if not subject and (own := _measures_alike(saved.heads, values)).any():
+        chart = NormativeChart(saved.heads[~own], saved.measures, saved.knots)
+        chart.check(years, known_sex)
     placed = chart.place(years, known_sex, values)
     write_csv(output_dir / "placed.csv", placed.round(4))
     _save(chart_figure(chart, saved.note, (years, known_sex, values)), output_dir / "placed.png")
-    return PlacedHead(placed, len(others), len(saved.heads) - len(others), saved.note)
+    return PlacedHead(placed, int((~own).sum()), int(own.sum()), saved.note)
 
 
 def _measures_alike(heads: pd.DataFrame, values: Mapping[str, float]) -> pd.Series[bool]:
